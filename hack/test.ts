@@ -1,0 +1,54 @@
+// `npm test`: everything that must hold before a change lands. Ends with one line, `N passed, N failed`.
+import { spawn } from 'node:child_process'
+
+type Step = { readonly name: string; readonly run: readonly string[]; readonly counts: 'tests' | 'itself' }
+type Count = { readonly passed: number; readonly failed: number }
+
+const steps: readonly Step[] = [
+  { name: 'types', run: ['tsc'], counts: 'itself' },
+  { name: 'lint', run: ['eslint', '.'], counts: 'itself' },
+  { name: 'format', run: ['prettier', '--check', '--log-level', 'warn', '.'], counts: 'itself' },
+  {
+    name: 'unit',
+    run: ['mocha', '--reporter', 'dot', '{lib,crds,broker,operator,gateway,dns,fleet,cli}/**/*.test.ts', 'test/*.test.ts'],
+    counts: 'tests',
+  },
+]
+
+/** What `npm run verify` runs: the steps that look at the sources and start nothing. */
+const chosen = process.argv.includes('--verify') ? steps.filter((s) => s.counts === 'itself') : steps
+
+let total: Count = { passed: 0, failed: 0 }
+for (const step of chosen) {
+  const from = Date.now()
+  process.stdout.write(`── ${step.name}\n`)
+  const { code, output } = await run(step.run)
+  const count = step.counts === 'tests' ? mochaCount(output, code) : { passed: code === 0 ? 1 : 0, failed: code === 0 ? 0 : 1 }
+  total = { passed: total.passed + count.passed, failed: total.failed + count.failed }
+  process.stdout.write(
+    `── ${step.name}: ${count.failed === 0 ? 'ok' : 'FAILED'} in ${((Date.now() - from) / 1000).toFixed(1)} s\n`,
+  )
+}
+process.stdout.write(`${total.passed} passed, ${total.failed} failed\n`)
+process.exitCode = total.failed === 0 ? 0 : 1
+
+/** Mocha's own summary; a run that ended badly without naming a failure counts as one. */
+function mochaCount(output: string, code: number): Count {
+  const number = (pattern: RegExp) => Number(pattern.exec(output)?.[1] ?? 0)
+  const failed = number(/^\s*(\d+) failing/m)
+  return { passed: number(/^\s*(\d+) passing/m), failed: code !== 0 && failed === 0 ? 1 : failed }
+}
+
+function run([command = '', ...args]: readonly string[]): Promise<{ code: number; output: string }> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+    let output = ''
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      output += text
+      process.stdout.write(text)
+    })
+    child.on('error', reject).on('close', (code) => {
+      resolve({ code: code ?? 1, output })
+    })
+  })
+}

@@ -1,0 +1,11 @@
+// Waiting that an owner can end. The only place that calls setTimeout for a delay.
+import { setTimeout as sleep } from 'node:timers/promises'
+
+/** Resolves after `ms`, or early, without an error, when `signal` is aborted: the caller's loop condition decides what then. */
+export async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  try {
+    await sleep(ms, undefined, { signal })
+  } catch (error) {
+    if (!signal.aborted) throw error
+  }
+}
