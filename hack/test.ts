@@ -7,6 +7,7 @@ type Count = { readonly passed: number; readonly failed: number }
 const steps: readonly Step[] = [
   { name: 'types', run: ['tsc'], counts: 'itself' },
   { name: 'lint', run: ['eslint', '.'], counts: 'itself' },
+  { name: 'generated files', run: ['node', 'hack/codegen.ts', '--check'], counts: 'itself' },
   { name: 'format', run: ['prettier', '--check', '--log-level', 'warn', '.'], counts: 'itself' },
   {
     name: 'unit',

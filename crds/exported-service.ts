@@ -1,0 +1,46 @@
+// What one cluster exports under one name: the constituent of a ServiceImport.
+import { z } from 'zod'
+import type { ObjectOf } from './define.ts'
+import { define } from './define.ts'
+import { clusterIDField, dnsLabelField, ipFamilies, portField, protocols, serviceTypes, tomboloGroup } from './fields.ts'
+
+export const servicePortField = z.object({
+  name: z.string().max(63).optional(),
+  protocol: z.enum(protocols),
+  appProtocol: z.string().max(256).optional(),
+  port: portField,
+})
+export type ServicePort = z.output<typeof servicePortField>
+
+export const exportedService = define({
+  group: tomboloGroup,
+  kind: 'ExportedService',
+  plural: 'exportedservices',
+  scope: 'Namespaced',
+  versions: ['v1alpha1'],
+  about:
+    'A Service exported by one cluster (KEP-1645: a constituent). In `tombolo-m-<id>`, written by that member’s operator; every member computes the merge from all of them.',
+  columns: [
+    { name: 'Cluster', path: '.spec.clusterID' },
+    { name: 'Namespace', path: '.spec.namespace' },
+    { name: 'Service', path: '.spec.name' },
+    { name: 'Type', path: '.spec.type' },
+  ],
+  spec: z.object({
+    clusterID: clusterIDField,
+    namespace: dnsLabelField,
+    name: dnsLabelField,
+    type: z.enum(serviceTypes),
+    ports: z.array(servicePortField).max(100).meta({ 'x-kubernetes-list-type': 'atomic' }),
+    ipFamilies: z.array(z.enum(ipFamilies)).min(1).max(2).meta({ 'x-kubernetes-list-type': 'atomic' }),
+    sessionAffinity: z.enum(['None', 'ClientIP']).optional(),
+    sessionAffinityTimeoutSeconds: z.int().min(1).max(86400).optional(),
+    exportedAt: z
+      .string()
+      .max(40)
+      .meta({ format: 'date-time' })
+      .describe('Creation of the ServiceExport: the oldest wins a conflict.'),
+  }),
+  status: z.object({}),
+})
+export type ExportedService = ObjectOf<typeof exportedService>

@@ -1,0 +1,66 @@
+// Fields that many kinds share. Every string and list is bounded: the apiserver's CEL cost estimator wants it, and so does memory.
+import { contains, parseCIDR } from '#lib/net/cidr.ts'
+import { clusterIDPattern } from '#lib/net/cluster-id.ts'
+import type { ClusterID } from '#lib/net/cluster-id.ts'
+import { parseIP } from '#lib/net/ip.ts'
+import type { CIDR } from '#lib/net/cidr.ts'
+import { z } from 'zod'
+
+export const tomboloGroup = 'tombolo.dev'
+
+export const clusterIDField = z
+  .string()
+  .min(1)
+  .max(53)
+  .regex(clusterIDPattern, 'a DNS label of at most 53 characters')
+  .transform((id) => id as ClusterID)
+  .describe('Name of the cluster in its fleet: one DNS label (KEP-1645).')
+
+/** Canonical CIDR text. The regular expression is for the apiserver; the refinement is the real parser. */
+export const cidrField = z
+  .string()
+  .max(43)
+  .regex(/^[0-9a-fA-F:.]+\/[0-9]{1,3}$/, 'a network such as 10.1.0.0/16')
+  .refine((text) => parseCIDR(text).ok, 'a network address in canonical form, such as 10.1.0.0/16')
+  .transform((text) => text as CIDR)
+
+export const cidrsField = z.array(cidrField).max(16).meta({ 'x-kubernetes-list-type': 'set' })
+
+export const addressField = z
+  .string()
+  .max(39)
+  .refine((text) => parseIP(text).ok, 'an IPv4 or IPv6 address')
+
+/** The name of a namespaced object: a DNS subdomain, or a label for namespaces and Services. */
+export const dnsLabelField = z
+  .string()
+  .min(1)
+  .max(63)
+  .regex(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/, 'a DNS label')
+
+export const portField = z.int().min(1).max(65535)
+export const protocols = ['TCP', 'UDP', 'SCTP'] as const
+export const serviceTypes = ['ClusterSetIP', 'Headless'] as const
+export const ipFamilies = ['IPv4', 'IPv6'] as const
+
+/** metav1.Condition. */
+export const conditionField = z.object({
+  type: z.string().max(316),
+  status: z.enum(['True', 'False', 'Unknown']),
+  observedGeneration: z.int().optional(),
+  lastTransitionTime: z.string().meta({ format: 'date-time' }),
+  reason: z.string().max(1024),
+  message: z.string().max(32768),
+})
+
+export type Condition = z.output<typeof conditionField>
+
+export const conditionsField = z
+  .array(conditionField)
+  .max(32)
+  .optional()
+  .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['type'] })
+  .describe('kstatus conditions: Ready, Progressing, Stalled and the kind’s own.')
+
+/** Whether an address may be announced by a cluster that was admitted with these blocks. */
+export const admits = (blocks: readonly CIDR[], address: string): boolean => blocks.some((block) => contains(block, address))

@@ -1,0 +1,78 @@
+// One gateway node of a cluster: where it is reached, with which keys, and what it is connected to.
+import { z } from 'zod'
+import type { ObjectOf } from './define.ts'
+import { define } from './define.ts'
+import { addressField, clusterIDField, conditionsField, portField, tomboloGroup } from './fields.ts'
+
+export const gatewayRoles = ['Active', 'Standby'] as const
+export const connectionStates = ['Connecting', 'Connected', 'Error'] as const
+export const candidateTypes = ['NodeInternal', 'NodeExternal', 'Configured'] as const
+
+const wireguardKeyField = z
+  .string()
+  .length(44)
+  .regex(/^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$/, 'a Curve25519 public key in base64')
+
+export const gatewayEndpoint = define({
+  group: tomboloGroup,
+  kind: 'GatewayEndpoint',
+  plural: 'gatewayendpoints',
+  shortNames: ['gwep'],
+  scope: 'Namespaced',
+  versions: ['v1alpha1'],
+  about:
+    'A gateway node. Made by the gateway in its own cluster’s `tombolo-system`, published by the operator to `tombolo-m-<id>`, copied from there into every other member. It names no addresses of pods: those come from the Allocation.',
+  columns: [
+    { name: 'Cluster', path: '.spec.clusterID' },
+    { name: 'Node', path: '.spec.node' },
+    { name: 'Role', path: '.status.role' },
+  ],
+  spec: z.object({
+    clusterID: clusterIDField,
+    node: z.string().min(1).max(253),
+    candidates: z
+      .array(z.object({ type: z.enum(candidateTypes), address: addressField, port: portField }))
+      .min(1)
+      .max(8)
+      .describe('Where packets for this gateway may be sent, best first.')
+      .meta({ 'x-kubernetes-list-type': 'atomic' }),
+    wireguard: z.object({ publicKey: wireguardKeyField }),
+  }),
+  status: z.object({
+    observedGeneration: z.int().optional(),
+    role: z.enum(gatewayRoles).optional(),
+    term: z
+      .int()
+      .min(0)
+      .optional()
+      .describe('How often the Lease changed hands: of two gateways that say Active, the higher term is right.'),
+    driver: z
+      .string()
+      .max(64)
+      .optional()
+      .describe('What carries the cables here: `wireguard (kernel)` or `wireguard (wireguard-go)`.'),
+    connections: z
+      .array(
+        z.object({
+          endpoint: z.string().max(253).describe('Name of the far GatewayEndpoint.'),
+          clusterID: clusterIDField,
+          node: z.string().max(253),
+          state: z.enum(connectionStates),
+          message: z.string().max(1024).optional(),
+          address: z.string().max(64).optional().describe('Where its packets come from now, `address:port`.'),
+          rttMicros: z
+            .int()
+            .min(0)
+            .optional()
+            .describe('Round trip through the cable in µs, as last published: only changes of more than a fifth are.'),
+          since: z.string().max(40).optional().describe('When the state last changed, RFC 3339.'),
+        }),
+      )
+      .max(1000)
+      .optional()
+      .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['endpoint'] }),
+    conditions: conditionsField,
+  }),
+})
+export type GatewayEndpoint = ObjectOf<typeof gatewayEndpoint>
+export type Connection = NonNullable<NonNullable<GatewayEndpoint['status']>['connections']>[number]

@@ -1,0 +1,28 @@
+// A cluster of the fleet, as the broker sees it.
+import { z } from 'zod'
+import type { ObjectOf } from './define.ts'
+import { define } from './define.ts'
+import { cidrsField, clusterIDField, conditionsField, tomboloGroup } from './fields.ts'
+
+export const member = define({
+  group: tomboloGroup,
+  kind: 'Member',
+  plural: 'members',
+  scope: 'Namespaced',
+  versions: ['v1alpha1'],
+  about:
+    'A cluster that was admitted, with the addresses it was admitted with. In `tombolo-broker`, named after its cluster id; written by the broker controller and the administrator.',
+  columns: [
+    { name: 'Pods', path: '.spec.podCIDRs' },
+    { name: 'Services', path: '.spec.serviceCIDRs' },
+    { name: 'Ready', path: '.status.conditions[?(@.type=="Ready")].status' },
+  ],
+  spec: z.object({
+    clusterID: clusterIDField,
+    clusterUID: z.string().min(1).max(64),
+    podCIDRs: cidrsField.min(1),
+    serviceCIDRs: cidrsField.min(1),
+  }),
+  status: z.object({ observedGeneration: z.int().optional(), conditions: conditionsField }),
+})
+export type Member = ObjectOf<typeof member>

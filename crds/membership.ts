@@ -1,0 +1,38 @@
+// A cluster's own membership in a fleet: the one object a person or Git writes to join.
+import { z } from 'zod'
+import type { ObjectOf } from './define.ts'
+import { define } from './define.ts'
+import { cidrsField, clusterIDField, conditionsField, portField, tomboloGroup } from './fields.ts'
+
+export const membership = define({
+  group: tomboloGroup,
+  kind: 'Membership',
+  plural: 'memberships',
+  scope: 'Namespaced',
+  versions: ['v1alpha1'],
+  about:
+    'This cluster’s membership in a fleet: `membership` in `tombolo-system`. The spec is a person’s or Git’s, the status is the operator’s. Deleting it withdraws the cluster and takes everything off its nodes.',
+  columns: [
+    { name: 'Cluster', path: '.spec.clusterID' },
+    { name: 'Ready', path: '.status.conditions[?(@.type=="Ready")].status' },
+    { name: 'Reason', path: '.status.conditions[?(@.type=="Ready")].reason' },
+  ],
+  spec: z.object({
+    clusterID: clusterIDField,
+    clusterset: z.string().min(1).max(128),
+    podCIDRs: cidrsField.min(1),
+    serviceCIDRs: cidrsField.min(1),
+    image: z.string().min(1).max(512).describe('Image of gateway, agent and dns.'),
+    wireguardPort: portField.default(51820).describe('UDP port of the cables on gateway nodes.'),
+  }),
+  status: z.object({
+    observedGeneration: z.int().optional(),
+    peers: z
+      .array(z.object({ clusterID: clusterIDField, podCIDRs: cidrsField }))
+      .max(500)
+      .optional()
+      .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['clusterID'] }),
+    conditions: conditionsField,
+  }),
+})
+export type Membership = ObjectOf<typeof membership>

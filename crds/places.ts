@@ -1,0 +1,48 @@
+// Where things live and how they are marked: namespaces, labels and names that several rooms must agree on.
+import { createHash } from 'node:crypto'
+
+export const brokerNamespace = 'tombolo-broker'
+export const joinNamespace = 'tombolo-join'
+export const memberNamespace = (clusterID: string): string => `tombolo-m-${clusterID}`
+/** Everything of ours in a member cluster. */
+export const systemNamespace = 'tombolo-system'
+
+export const managedByLabel = 'app.kubernetes.io/managed-by'
+export const managedBy = { [managedByLabel]: 'tombolo' } as const
+export const componentLabel = 'app.kubernetes.io/component'
+export const clusterIDLabel = 'tombolo.dev/cluster-id'
+export const gatewayNodeLabel = 'tombolo.dev/gateway'
+/** On the namespace of a member: the admission policies bind to it. */
+export const memberLabel = 'tombolo.dev/member'
+
+export const mcsServiceNameLabel = 'multicluster.kubernetes.io/service-name'
+export const mcsSourceClusterLabel = 'multicluster.kubernetes.io/source-cluster'
+export const derivedServiceAnnotation = 'multicluster.kubernetes.io/derived-service'
+export const sliceManagedByLabel = 'endpointslice.kubernetes.io/managed-by'
+/** Value of the label above: "not the endpoint slice controller's". */
+export const sliceManager = 'tombolo.dev'
+
+export const clustersetZone = 'clusterset.local'
+export const membershipName = 'membership'
+export const brokerSecretName = 'tombolo-broker'
+export const allocationName = 'allocation'
+export const fleetName = 'fleet'
+
+/** An object name from an identity of several parts: lengths are part of the hash, so ("a", "bc") and ("ab", "c") differ. */
+export function hashedName(...identity: readonly string[]): string {
+  const hash = createHash('sha256')
+  for (const part of identity) hash.update(`${Buffer.byteLength(part)}:${part}`)
+  return hash.digest('hex').slice(0, 32)
+}
+
+/** The Service behind a ClusterSetIP import, named as the mcs-api reference controllers name it: others look for it by this name. */
+export function derivedServiceName(namespace: string, name: string): string {
+  const alphabet = '0123456789abcdefghijklmnopqrstuv'
+  const digest = createHash('sha256').update(`${namespace}/${name}`).digest()
+  const bits = digest.readBigUInt64BE()
+  return `derived-${Array.from({ length: 10 }, (_, i) => alphabet[Number((bits >> BigInt(59 - 5 * i)) & 31n)]).join('')}`
+}
+
+/** One object per gateway node of a cluster. */
+export const gatewayEndpointName = (clusterID: string, node: string): string =>
+  `${clusterID}-${createHash('sha256').update(node).digest('hex').slice(0, 8)}`
