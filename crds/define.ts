@@ -37,7 +37,7 @@ export type CustomResourceDefinition = KubeObject & {
   readonly spec: {
     readonly group: string
     readonly scope: Scope
-    readonly names: { readonly plural: string }
+    readonly names: Readonly<Record<string, unknown>> & { readonly plural: string }
     readonly versions: readonly {
       readonly name: string
       readonly schema: { readonly openAPIV3Schema: Readonly<Record<string, unknown>> }
