@@ -1,0 +1,87 @@
+// WireGuard keys (Curve25519). A public key names a gateway and gives it its address inside the tunnels, so nothing has to hand
+// addresses out; a private key never leaves the node that made it and cannot be printed by accident.
+import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync } from 'node:crypto'
+import { inspect } from 'node:util'
+import type { Brand } from '#lib/std/brand.ts'
+import type { Result } from '#lib/std/result.ts'
+import { invalid, ok } from '#lib/std/result.ts'
+import type { CIDR } from './cidr.ts'
+import { formatIP } from './ip.ts'
+
+/** 32 bytes in base64, the spelling of `wg`. */
+export type PublicKey = Brand<string, 'PublicKey'>
+
+/** The network all tunnel addresses lie in: a unique local prefix (RFC 4193) that spells "tom". */
+export const tunnelNetwork = 'fd74:6f6d::/32' as CIDR
+
+export function parsePublicKey(text: string): Result<PublicKey> {
+  const bytes = Buffer.from(text, 'base64')
+  return bytes.length === 32 && bytes.toString('base64') === text
+    ? ok(text as PublicKey)
+    : invalid('publicKey', text, '32 bytes in base64, as printed by "wg pubkey"')
+}
+
+/** The address of a gateway inside the cables: `fd74:6f6d` and 12 bytes of the SHA-256 of its key. A peer can claim no other. */
+export function tunnelAddress(key: PublicKey): string {
+  const digest = createHash('sha256').update(Buffer.from(key, 'base64')).digest('hex')
+  return formatIP({ family: 'IPv6', bits: BigInt(`0xfd746f6d${digest.slice(0, 24)}`) })
+}
+
+/** Lower-case hex, the spelling of WireGuard's UAPI. */
+export const keyToHex = (key: PublicKey): string => Buffer.from(key, 'base64').toString('hex')
+
+/** Only for what a WireGuard implementation printed: 64 hex digits. */
+export const keyFromHex = (hex: string): PublicKey => Buffer.from(hex, 'hex').toString('base64') as PublicKey
+
+/** PKCS #8 around 32 raw bytes of an X25519 private key (RFC 8410 §7). */
+const pkcs8Prefix = Buffer.from('302e020100300506032b656e04220420', 'hex')
+
+/** A private key. Its text is only got by asking for it. */
+export class PrivateKey {
+  readonly publicKey: PublicKey
+  readonly #raw: Buffer
+
+  private constructor(raw: Buffer) {
+    this.#raw = raw
+    const key = createPrivateKey({ key: Buffer.concat([pkcs8Prefix, raw]), format: 'der', type: 'pkcs8' })
+    const spki = createPublicKey(key).export({ format: 'der', type: 'spki' })
+    this.publicKey = spki.subarray(-32).toString('base64') as PublicKey
+  }
+
+  static generate(): PrivateKey {
+    const { privateKey } = generateKeyPairSync('x25519')
+    const raw = Buffer.from(privateKey.export({ format: 'der', type: 'pkcs8' }).subarray(-32))
+    // Clamped as `wg genkey` does it, so that every program prints this key the same way.
+    raw[0] = (raw[0] ?? 0) & 248
+    raw[31] = ((raw[31] ?? 0) & 127) | 64
+    return new PrivateKey(raw)
+  }
+
+  /** From base64, with or without a newline behind it. The error does not repeat the value. */
+  static parse(text: string): Result<PrivateKey> {
+    const raw = Buffer.from(text.trim(), 'base64')
+    return raw.length === 32 && raw.toString('base64') === text.trim()
+      ? ok(new PrivateKey(raw))
+      : invalid('privateKey', '[secret]', '32 bytes in base64')
+  }
+
+  base64(): string {
+    return this.#raw.toString('base64')
+  }
+
+  hex(): string {
+    return this.#raw.toString('hex')
+  }
+
+  toString(): string {
+    return '[secret]'
+  }
+
+  toJSON(): string {
+    return '[secret]'
+  }
+
+  [inspect.custom](): string {
+    return '[secret]'
+  }
+}
