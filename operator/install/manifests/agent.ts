@@ -1,0 +1,52 @@
+// The agent: one pod on every node, and its one-shot twin that takes everything of ours off the nodes when the cluster leaves.
+import { containerOf, everywhere, labelsOf, metadataOf, nodeEnv, privileged, selectorOf } from './pod.ts'
+import type { Component, Env } from './pod.ts'
+
+export const agentMetricsPort = 9471
+export const cleanupMetricsPort = 9472
+
+type Want = { readonly image: string; readonly clusterID: string }
+
+export const agentDaemonSet = (want: Want) => onEveryNode('agent', agentMetricsPort, want, {})
+
+/** Ready on a node when nothing of ours is left there. */
+export const cleanupDaemonSet = (want: Want) => onEveryNode('cleanup', cleanupMetricsPort, want, { CLEANUP: 'true' })
+
+function onEveryNode(component: Component, port: number, want: Want, env: Env) {
+  return {
+    apiVersion: 'apps/v1',
+    kind: 'DaemonSet',
+    metadata: metadataOf(component),
+    spec: {
+      selector: { matchLabels: selectorOf(component) },
+      // Routes stay in place while an agent restarts, so all may restart at once.
+      updateStrategy: { type: 'RollingUpdate', rollingUpdate: { maxUnavailable: '100%' } },
+      template: {
+        metadata: { labels: labelsOf(component) },
+        spec: {
+          serviceAccountName: 'tombolo-agent',
+          hostNetwork: true,
+          dnsPolicy: 'Default',
+          priorityClassName: 'system-node-critical',
+          tolerations: everywhere,
+          terminationGracePeriodSeconds: 2,
+          containers: [
+            {
+              ...containerOf({
+                component,
+                image: want.image,
+                program: 'agent',
+                port,
+                env: { ...nodeEnv, CLUSTER_ID: want.clusterID, STATE_DIR: '/var/lib/tombolo', ...env },
+                memory: { request: '48Mi', limit: '192Mi' },
+              }),
+              securityContext: privileged,
+              volumeMounts: [{ name: 'state', mountPath: '/var/lib/tombolo' }],
+            },
+          ],
+          volumes: [{ name: 'state', hostPath: { path: '/var/lib/tombolo', type: 'DirectoryOrCreate' } }],
+        },
+      },
+    },
+  }
+}

@@ -1,0 +1,60 @@
+// The DNS server for clusterset.local: a Deployment, and the Service whose address CoreDNS forwards to.
+import { confined, containerOf, labelsOf, metadataOf, selectorOf } from './pod.ts'
+
+export const dnsPort = 5353
+export const dnsMetricsPort = 9473
+
+export const dnsDeployment = (want: { readonly image: string; readonly clusterID: string }) => ({
+  apiVersion: 'apps/v1',
+  kind: 'Deployment',
+  metadata: metadataOf('dns'),
+  spec: {
+    replicas: 2,
+    selector: { matchLabels: selectorOf('dns') },
+    strategy: { type: 'RollingUpdate', rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } },
+    template: {
+      metadata: { labels: labelsOf('dns') },
+      spec: {
+        serviceAccountName: 'tombolo-dns',
+        dnsPolicy: 'Default',
+        priorityClassName: 'system-cluster-critical',
+        affinity: {
+          podAntiAffinity: {
+            preferredDuringSchedulingIgnoredDuringExecution: [
+              {
+                weight: 100,
+                podAffinityTerm: { topologyKey: 'kubernetes.io/hostname', labelSelector: { matchLabels: selectorOf('dns') } },
+              },
+            ],
+          },
+        },
+        containers: [
+          {
+            ...containerOf({
+              component: 'dns',
+              image: want.image,
+              program: 'dns',
+              port: dnsMetricsPort,
+              env: { CLUSTER_ID: want.clusterID, DNS_PORT: String(dnsPort) },
+              memory: { request: '48Mi', limit: '512Mi' },
+            }),
+            securityContext: confined,
+          },
+        ],
+      },
+    },
+  },
+})
+
+export const dnsService = () => ({
+  apiVersion: 'v1',
+  kind: 'Service',
+  metadata: metadataOf('dns'),
+  spec: {
+    selector: selectorOf('dns'),
+    ports: [
+      { name: 'dns', protocol: 'UDP', port: 53, targetPort: dnsPort },
+      { name: 'dns-tcp', protocol: 'TCP', port: 53, targetPort: dnsPort },
+    ],
+  },
+})

@@ -1,0 +1,47 @@
+// The gateway: one pod on each node that carries the gateway label.
+import { gatewayNodeLabel } from '#crds/places.ts'
+import { containerOf, everywhere, labelsOf, metadataOf, nodeEnv, privileged, selectorOf } from './pod.ts'
+
+export const gatewayMetricsPort = 9470
+
+export const gatewayDaemonSet = (want: {
+  readonly image: string
+  readonly clusterID: string
+  readonly wireguardPort: number
+}) => ({
+  apiVersion: 'apps/v1',
+  kind: 'DaemonSet',
+  metadata: metadataOf('gateway'),
+  spec: {
+    selector: { matchLabels: selectorOf('gateway') },
+    updateStrategy: { type: 'RollingUpdate', rollingUpdate: { maxUnavailable: 1 } },
+    template: {
+      metadata: { labels: labelsOf('gateway') },
+      spec: {
+        serviceAccountName: 'tombolo-gateway',
+        hostNetwork: true,
+        dnsPolicy: 'Default',
+        priorityClassName: 'system-node-critical',
+        nodeSelector: { [gatewayNodeLabel]: 'true' },
+        tolerations: everywhere,
+        terminationGracePeriodSeconds: 5,
+        containers: [
+          {
+            ...containerOf({
+              component: 'gateway',
+              image: want.image,
+              program: 'gateway',
+              port: gatewayMetricsPort,
+              env: { ...nodeEnv, CLUSTER_ID: want.clusterID, WG_PORT: String(want.wireguardPort), STATE_DIR: '/var/lib/tombolo' },
+              memory: { request: '64Mi', limit: '512Mi' },
+            }),
+            securityContext: privileged,
+            volumeMounts: [{ name: 'state', mountPath: '/var/lib/tombolo' }],
+          },
+        ],
+        // The node's keys: they outlive the pod, so that a restart is no re-key for every peer.
+        volumes: [{ name: 'state', hostPath: { path: '/var/lib/tombolo', type: 'DirectoryOrCreate' } }],
+      },
+    },
+  },
+})

@@ -1,0 +1,53 @@
+// What `tombolo join` applies in a member cluster: the operator and, because only an administrator may grant rights,
+// the accounts and rights of everything the operator installs later. The operator itself can write no Role.
+import { systemNamespace } from '#crds/places.ts'
+import { rolesOf } from './rbac.ts'
+import { confined, containerOf, labelsOf, metadataOf, selectorOf } from './pod.ts'
+
+export const operatorMetricsPort = 9474
+
+export type OperatorOptions = { readonly image: string }
+
+/** In an order that can be applied from first to last; CRDs go before. */
+export const operatorManifests = (options: OperatorOptions) => [operatorNamespace(), ...rolesOf(), operatorDeployment(options)]
+
+const operatorNamespace = () => ({
+  apiVersion: 'v1',
+  kind: 'Namespace',
+  metadata: {
+    name: systemNamespace,
+    labels: { ...labelsOf('operator'), 'pod-security.kubernetes.io/enforce': 'privileged' },
+  },
+})
+
+const operatorDeployment = ({ image }: OperatorOptions) => ({
+  apiVersion: 'apps/v1',
+  kind: 'Deployment',
+  metadata: metadataOf('operator'),
+  spec: {
+    replicas: 2,
+    selector: { matchLabels: selectorOf('operator') },
+    template: {
+      metadata: { labels: labelsOf('operator') },
+      spec: {
+        serviceAccountName: 'tombolo-operator',
+        dnsPolicy: 'ClusterFirst',
+        priorityClassName: 'system-cluster-critical',
+        terminationGracePeriodSeconds: 10,
+        containers: [
+          {
+            ...containerOf({
+              component: 'operator',
+              image,
+              program: 'operator',
+              port: operatorMetricsPort,
+              env: { POD_NAME: { fieldPath: 'metadata.name' } },
+              memory: { request: '64Mi', limit: '1Gi' },
+            }),
+            securityContext: confined,
+          },
+        ],
+      },
+    },
+  },
+})

@@ -1,0 +1,132 @@
+// Who may do what in a member cluster, one table a component. Nothing here grants reading Secrets but our own one.
+import { brokerSecretName, managedBy, systemNamespace } from '#crds/places.ts'
+import { mcsRules } from '#operator/mcs/rbac.ts'
+
+export type PolicyRule = {
+  readonly apiGroups: readonly string[]
+  readonly resources: readonly string[]
+  readonly verbs: readonly string[]
+  readonly resourceNames?: readonly string[]
+}
+
+type Account = {
+  readonly name: string
+  /** Rights in every namespace. */
+  readonly cluster: readonly PolicyRule[]
+  /** Rights in `tombolo-system`. */
+  readonly system: readonly PolicyRule[]
+  /** Rights in `kube-system`. */
+  readonly kubeSystem: readonly PolicyRule[]
+}
+
+const read = ['get', 'list', 'watch'] as const
+const write = ['get', 'list', 'watch', 'create', 'update', 'patch', 'delete'] as const
+const tombolo = ['tombolo.dev'] as const
+const lease: PolicyRule = {
+  apiGroups: ['coordination.k8s.io'],
+  resources: ['leases'],
+  verbs: ['get', 'list', 'watch', 'create', 'update', 'patch'],
+}
+const events: PolicyRule = { apiGroups: ['events.k8s.io'], resources: ['events'], verbs: ['create', 'patch'] }
+
+const accounts: readonly Account[] = [
+  {
+    name: 'tombolo-operator',
+    cluster: [...mcsRules, { apiGroups: ['about.k8s.io'], resources: ['clusterproperties'], verbs: write }, events],
+    system: [
+      { apiGroups: tombolo, resources: ['memberships'], verbs: ['get', 'list', 'watch', 'update', 'patch'] },
+      { apiGroups: tombolo, resources: ['memberships/status', 'memberships/finalizers'], verbs: ['get', 'update', 'patch'] },
+      { apiGroups: tombolo, resources: ['allocations', 'gatewayendpoints'], verbs: write },
+      { apiGroups: tombolo, resources: ['gatewayendpoints/status', 'allocations/status'], verbs: ['get', 'update', 'patch'] },
+      { apiGroups: ['apps'], resources: ['daemonsets', 'deployments'], verbs: write },
+      { apiGroups: [''], resources: ['services'], verbs: write },
+      // `list` and `watch` with a name are granted by a field selector on that name.
+      {
+        apiGroups: [''],
+        resources: ['secrets'],
+        resourceNames: [brokerSecretName],
+        verbs: ['get', 'list', 'watch', 'update', 'patch'],
+      },
+      lease,
+    ],
+    kubeSystem: [
+      {
+        apiGroups: [''],
+        resources: ['configmaps'],
+        resourceNames: ['coredns'],
+        verbs: ['get', 'list', 'watch', 'update', 'patch'],
+      },
+      { apiGroups: ['apps'], resources: ['deployments'], resourceNames: ['coredns'], verbs: ['get', 'list', 'watch', 'patch'] },
+    ],
+  },
+  {
+    name: 'tombolo-gateway',
+    cluster: [],
+    system: [
+      { apiGroups: tombolo, resources: ['allocations', 'memberships'], verbs: read },
+      { apiGroups: tombolo, resources: ['gatewayendpoints'], verbs: write },
+      { apiGroups: tombolo, resources: ['gatewayendpoints/status'], verbs: ['get', 'update', 'patch'] },
+      lease,
+      events,
+    ],
+    kubeSystem: [],
+  },
+  {
+    name: 'tombolo-agent',
+    cluster: [{ apiGroups: [''], resources: ['nodes'], verbs: read }],
+    system: [{ apiGroups: tombolo, resources: ['allocations', 'gatewayendpoints', 'memberships'], verbs: read }],
+    kubeSystem: [],
+  },
+  {
+    name: 'tombolo-dns',
+    cluster: [
+      { apiGroups: ['multicluster.x-k8s.io'], resources: ['serviceimports'], verbs: read },
+      { apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'], verbs: read },
+      { apiGroups: [''], resources: ['namespaces'], verbs: read },
+    ],
+    system: [],
+    kubeSystem: [],
+  },
+]
+
+/** Accounts, roles and bindings of every component. */
+export const rolesOf = () => accounts.flatMap(objectsOf)
+
+function objectsOf(account: Account) {
+  const { name } = account
+  const subjects = [{ kind: 'ServiceAccount', name, namespace: systemNamespace }]
+  const namespaced = [
+    [systemNamespace, account.system],
+    ['kube-system', account.kubeSystem],
+  ] as const
+  return [
+    { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name, namespace: systemNamespace, labels: managedBy } },
+    ...(account.cluster.length === 0
+      ? []
+      : [
+          { apiVersion: rbac, kind: 'ClusterRole', metadata: { name, labels: managedBy }, rules: account.cluster },
+          {
+            apiVersion: rbac,
+            kind: 'ClusterRoleBinding',
+            metadata: { name, labels: managedBy },
+            roleRef: roleRef('ClusterRole', name),
+            subjects,
+          },
+        ]),
+    ...namespaced
+      .filter(([, rules]) => rules.length > 0)
+      .flatMap(([namespace, rules]) => [
+        { apiVersion: rbac, kind: 'Role', metadata: { name, namespace, labels: managedBy }, rules },
+        {
+          apiVersion: rbac,
+          kind: 'RoleBinding',
+          metadata: { name, namespace, labels: managedBy },
+          roleRef: roleRef('Role', name),
+          subjects,
+        },
+      ]),
+  ]
+}
+
+const rbac = 'rbac.authorization.k8s.io/v1'
+const roleRef = (kind: 'ClusterRole' | 'Role', name: string) => ({ apiGroup: 'rbac.authorization.k8s.io', kind, name })
