@@ -1,0 +1,33 @@
+// How a pod reaches its own apiserver: the address from the environment, the CA and a token from files that the kubelet keeps fresh.
+import { readFile, stat } from 'node:fs/promises'
+import type { Connection } from './connection.ts'
+
+const MOUNT = '/var/run/secrets/kubernetes.io/serviceaccount'
+/** The kubelet renews the token when a fifth of its life is left; looking once a minute is plenty. */
+const LOOK_MS = 60_000
+
+/** `environment` is process.env, which only a main.ts may read. Throws when not in a pod. */
+export async function inCluster(environment: Readonly<Record<string, string | undefined>>, mount = MOUNT): Promise<Connection> {
+  const { KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: port } = environment
+  if (host === undefined || port === undefined) throw new Error('not in a cluster: KUBERNETES_SERVICE_HOST and _PORT are not set')
+  return {
+    server: `https://${host.includes(':') ? `[${host}]` : host}:${port}`,
+    ca: await readFile(`${mount}/ca.crt`, 'utf8'),
+    token: tokenFile(`${mount}/token`),
+  }
+}
+
+/** A token that lives in a file: read again when the file changed, looked at once a minute, and at once when it was refused. */
+export function tokenFile(path: string, now: () => number = () => performance.now()): Connection['token'] {
+  let token: string | undefined
+  let changed = NaN
+  let looked = -Infinity
+  return async (last) => {
+    if (last === 'accepted' && now() - looked < LOOK_MS) return token
+    looked = now()
+    const { mtimeMs } = await stat(path)
+    if (last === 'refused' || mtimeMs !== changed) token = (await readFile(path, 'utf8')).trim()
+    changed = mtimeMs
+    return token
+  }
+}

@@ -1,0 +1,204 @@
+// HTTP to one apiserver over node:https: kept-alive sockets, streaming answers, no retries but the two that only it can judge
+// (a token refused, a kept socket that the server had closed). undici and fetch would cost every daemon 27 MB.
+import * as http from 'node:http'
+import * as https from 'node:https'
+import { deadline, within } from '#lib/std/deadline.ts'
+import type { Connection } from './connection.ts'
+import type { Status } from './errors.ts'
+import { StatusError, UnreachableError } from './errors.ts'
+
+export interface Ask {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
+  /** Path from the server's root, already encoded. */
+  readonly path: string
+  /** Undefined values are left out. */
+  readonly query?: Readonly<Record<string, string | number | boolean | undefined>>
+  /** Sent as JSON. */
+  readonly body?: unknown
+  /** Of the body; `application/json` unless it is a patch. */
+  readonly contentType?: string
+}
+
+export interface Transport extends AsyncDisposable {
+  /** One answer, parsed. Throws StatusError for any status but 2xx, UnreachableError when none came within 30 s. */
+  answer(ask: Ask, signal: AbortSignal): Promise<unknown>
+  /** Newline-delimited JSON as it arrives. Ends when the server ends it; throws UnreachableError on a reset, or when `ms` are over before the end. */
+  stream(ask: Ask, ms: number, signal: AbortSignal): AsyncGenerator<unknown, void>
+}
+
+const ANSWER_MS = 30_000
+// A peer that vanished without a FIN is noticed by the kernel: first probe after 10 s, then one a second, ten times.
+const TCP_KEEPALIVE_MS = 10_000
+// Free sockets are closed before the apiserver (90 s) or a load balancer (often 60 s) does.
+const FREE_SOCKET_MS = 45_000
+
+export function transport(connection: Connection, userAgent: string): Transport {
+  const server = new URL(connection.server)
+  const tls = server.protocol === 'https:'
+  // Streams hold a socket each for their whole life: a pool shared with them would starve the short requests.
+  const short = makeAgent(connection, tls, 16)
+  const long = makeAgent(connection, tls, Infinity)
+
+  async function open(ask: Ask, agent: http.Agent, signal: AbortSignal): Promise<http.IncomingMessage> {
+    const first = await dial(ask, agent, await connection.token('accepted'), signal)
+    if (first.statusCode !== 401) return first
+    const token = await connection.token('refused')
+    if (token === undefined) return first
+    first.resume()
+    return dial(ask, agent, token, signal)
+  }
+
+  async function dial(
+    ask: Ask,
+    agent: http.Agent,
+    token: string | undefined,
+    signal: AbortSignal,
+  ): Promise<http.IncomingMessage> {
+    try {
+      return await once(ask, agent, token, signal)
+    } catch (error) {
+      // The server may close a kept socket in the moment we write on it. Repeating a POST could create twice.
+      if (!(error instanceof StaleSocket) || ask.method === 'POST') throw error
+      return once(ask, agent, token, signal)
+    }
+  }
+
+  function once(ask: Ask, agent: http.Agent, token: string | undefined, signal: AbortSignal): Promise<http.IncomingMessage> {
+    const payload = ask.body === undefined ? undefined : JSON.stringify(ask.body)
+    return new Promise((resolve, reject) => {
+      const request = (tls ? https : http).request(
+        urlOf(server, ask),
+        { method: ask.method, agent, signal, headers: headersOf(ask, payload, token, userAgent) },
+        resolve,
+      )
+      request.on('socket', (socket) => socket.setKeepAlive(true, TCP_KEEPALIVE_MS))
+      request.on('error', (error: NodeJS.ErrnoException) =>
+        reject(
+          request.reusedSocket && error.code === 'ECONNRESET' ? new StaleSocket('kept socket closed', { cause: error }) : error,
+        ),
+      )
+      request.end(payload)
+    })
+  }
+
+  return {
+    answer: (ask, signal) =>
+      reachable(ask, signal, () =>
+        within(ANSWER_MS, signal, async (limited) => {
+          const response = await open(ask, short, limited)
+          return read(ask, response, await textOf(response))
+        }),
+      ),
+    stream: async function* (ask, ms, signal) {
+      using limit = deadline(ms, signal)
+      const response = await reachable(ask, signal, () => open(ask, long, limit.signal))
+      if (response.statusCode !== 200) read(ask, response, await reachable(ask, signal, () => textOf(response)))
+      const lines = jsonLines(response)
+      for (;;) {
+        const line = await reachable(ask, signal, () => lines.next())
+        if (line.done) return
+        yield line.value
+      }
+    },
+    [Symbol.asyncDispose]: () => {
+      short.destroy()
+      long.destroy()
+      return Promise.resolve()
+    },
+  }
+}
+
+class StaleSocket extends Error {}
+
+function makeAgent(connection: Connection, tls: boolean, maxSockets: number): http.Agent {
+  if (connection.agent !== undefined) return connection.agent
+  const keep = { keepAlive: true, maxSockets, timeout: FREE_SOCKET_MS, scheduling: 'lifo' as const }
+  if (!tls) return new http.Agent(keep)
+  return new https.Agent({
+    ...keep,
+    ...(connection.ca === undefined ? {} : { ca: connection.ca }),
+    ...(connection.clientCert === undefined ? {} : { cert: connection.clientCert }),
+    ...(connection.clientKey === undefined ? {} : { key: connection.clientKey }),
+    ...(connection.serverName === undefined ? {} : { servername: connection.serverName }),
+    rejectUnauthorized: connection.verify !== 'never',
+  })
+}
+
+function urlOf(server: URL, ask: Ask): URL {
+  const url = new URL(server)
+  url.pathname = `${server.pathname.replace(/\/$/, '')}${ask.path}`
+  for (const [name, value] of Object.entries(ask.query ?? {})) if (value !== undefined) url.searchParams.set(name, String(value))
+  return url
+}
+
+function headersOf(
+  ask: Ask,
+  payload: string | undefined,
+  token: string | undefined,
+  userAgent: string,
+): http.OutgoingHttpHeaders {
+  return {
+    accept: 'application/json',
+    'user-agent': userAgent,
+    ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+    ...(payload === undefined
+      ? {}
+      : { 'content-type': ask.contentType ?? 'application/json', 'content-length': Buffer.byteLength(payload) }),
+  }
+}
+
+/** Whatever broke on the way becomes UnreachableError, but the owner's own abort stays what it is. */
+async function reachable<T>(ask: Ask, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    if (error instanceof StatusError) throw error
+    signal.throwIfAborted()
+    throw new UnreachableError(`${ask.method} ${ask.path}`, error)
+  }
+}
+
+async function textOf(response: http.IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = []
+  for await (const chunk of response) chunks.push(chunk as Buffer)
+  return Buffer.concat(chunks).toString('utf8')
+}
+
+function read(ask: Ask, response: http.IncomingMessage, text: string): unknown {
+  const code = response.statusCode ?? 0
+  if (code >= 200 && code < 300) return JSON.parse(text)
+  const status = parseStatus(text)
+  throw new StatusError(`${ask.method} ${ask.path}`, code, status, retryAfterMs(response.headers['retry-after'], status))
+}
+
+/** A proxy in between answers in prose: then the prose is the message. */
+function parseStatus(text: string): Status {
+  try {
+    const status: unknown = JSON.parse(text)
+    if (typeof status === 'object' && status !== null) return status
+  } catch {
+    // not JSON
+  }
+  return { message: text.slice(0, 200) }
+}
+
+function retryAfterMs(header: string | undefined, status: Status): number | undefined {
+  const seconds = header === undefined ? status.details?.retryAfterSeconds : Number(header)
+  return seconds === undefined || !Number.isFinite(seconds) || seconds < 0 ? undefined : seconds * 1000
+}
+
+/** Splits at newlines, copying a line only when it came in more than one chunk. */
+async function* jsonLines(response: http.IncomingMessage): AsyncGenerator<unknown, void> {
+  let begun: Buffer[] = []
+  for await (const chunk of response as AsyncIterable<Buffer>) {
+    let from = 0
+    for (let end = chunk.indexOf(10); end >= 0; end = chunk.indexOf(10, from)) {
+      const rest = chunk.subarray(from, end)
+      const line = begun.length === 0 ? rest : Buffer.concat([...begun, rest])
+      begun = []
+      from = end + 1
+      if (line.length > 0) yield JSON.parse(line.toString('utf8'))
+    }
+    if (from < chunk.length) begun.push(chunk.subarray(from))
+  }
+}
