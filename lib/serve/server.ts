@@ -28,7 +28,7 @@ async function answer(options: ServeOptions, request: IncomingMessage, response:
   const send = (code: number, body: string, type = 'text/plain; charset=utf-8') =>
     response.writeHead(code, { 'content-type': type }).end(body)
   try {
-    switch (String(request.url).split('?')[0]) {
+    switch (new URL(request.url ?? '/', 'http://any').pathname) {
       case '/metrics':
         return void send(200, await options.registry.metrics(), options.registry.contentType)
       case '/healthz':
