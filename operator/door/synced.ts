@@ -1,0 +1,89 @@
+// What crosses the door as it is: for each kind, which of our objects are published and which of the others' are brought in.
+// Services are not here: they are merged on the way (operator/mcs).
+import type { Definition } from '#crds/define.ts'
+import type { KubeObject } from '#lib/kube/object.ts'
+import { allocation, type Allocation } from '#crds/allocation.ts'
+import { gatewayEndpoint, type GatewayEndpoint } from '#crds/gateway-endpoint.ts'
+import { clusterIDLabel, managedBy, memberNamespace, systemNamespace } from '#crds/places.ts'
+
+/** An object of a kind that says whose it is. */
+export type Owned = KubeObject & { readonly spec: { readonly clusterID: string }; readonly status?: object }
+
+export interface Synced<T extends Owned> {
+  readonly kind: Definition<T>
+  /** Whether our own ones are published; the broker writes the others itself. */
+  readonly published: boolean
+  /** Name of the copy in a member's `tombolo-system`. */
+  nameOfCopy(remote: T): string
+}
+
+export const syncedAllocation: Synced<Allocation> = {
+  kind: allocation,
+  published: false,
+  nameOfCopy: (remote) => remote.spec.clusterID,
+}
+
+export const syncedGatewayEndpoint: Synced<GatewayEndpoint> = {
+  kind: gatewayEndpoint,
+  published: true,
+  nameOfCopy: (remote) => remote.metadata.name,
+}
+
+/** What one side should hold: objects with their status, to be applied; names to be deleted. */
+export type Sync<T> = { readonly put: readonly T[]; readonly drop: readonly T[]; readonly refused: readonly Refusal[] }
+export type Refusal = { readonly object: string; readonly why: string }
+
+/** What our namespace on the broker should hold: our own objects, and nothing we no longer have. */
+export function publish<T extends Owned>(synced: Synced<T>, self: string, local: readonly T[], atBroker: readonly T[]): Sync<T> {
+  const namespace = memberNamespace(self)
+  const put = local.filter((o) => o.spec.clusterID === self).map((o) => copyOf(synced, o, namespace, o.metadata.name))
+  const names = new Set(put.map((o) => o.metadata.name))
+  return { put, drop: atBroker.filter((o) => o.metadata.namespace === namespace && !names.has(o.metadata.name)), refused: [] }
+}
+
+/**
+ * What `tombolo-system` should hold of the others. An object counts only if it parses and lies in the namespace of the member it
+ * speaks for; the apiserver's admission says the same, and is not believed (design §4).
+ */
+export function bringIn<T extends Owned>(
+  synced: Synced<T>,
+  self: string,
+  atBroker: readonly KubeObject[],
+  local: readonly T[],
+): Sync<T> {
+  const judged = atBroker.map((o) => judge(synced, o))
+  const put = judged
+    .flatMap((j) => (j.verdict === 'admitted' ? [j.object] : []))
+    // Our own published objects are at home already; the broker's word on ourselves, the Allocation, is not.
+    .filter((o) => !synced.published || o.spec.clusterID !== self)
+    .map((o) => copyOf(synced, o, systemNamespace, synced.nameOfCopy(o)))
+  const names = new Set(put.map((o) => o.metadata.name))
+  return {
+    put,
+    drop: local.filter((o) => !names.has(o.metadata.name) && !(synced.published && o.spec.clusterID === self)),
+    refused: judged.flatMap((j) => (j.verdict === 'refused' ? [j.refusal] : [])),
+  }
+}
+
+type Judgement<T> =
+  { readonly verdict: 'admitted'; readonly object: T } | { readonly verdict: 'refused'; readonly refusal: Refusal }
+
+function judge<T extends Owned>(synced: Synced<T>, object: KubeObject): Judgement<T> {
+  const name = `${object.metadata.namespace ?? ''}/${object.metadata.name}`
+  const refuse = (why: string) => ({ verdict: 'refused', refusal: { object: `${synced.kind.kind} ${name}`, why } }) as const
+  const parsed = synced.kind.parse(object)
+  if (!parsed.ok) return refuse(`${parsed.error.field}: want ${parsed.error.want}`)
+  if (object.metadata.namespace !== memberNamespace(parsed.value.spec.clusterID))
+    return refuse(`it speaks for ${parsed.value.spec.clusterID}, whose namespace is another`)
+  return { verdict: 'admitted', object: parsed.value }
+}
+
+function copyOf<T extends Owned>(synced: Synced<T>, o: T, namespace: string, name: string): T {
+  return {
+    apiVersion: synced.kind.apiVersion,
+    kind: synced.kind.kind,
+    metadata: { name, namespace, labels: { ...managedBy, [clusterIDLabel]: o.spec.clusterID } },
+    spec: o.spec,
+    ...(o.status === undefined ? {} : { status: o.status }),
+  } as unknown as T
+}
