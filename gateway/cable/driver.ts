@@ -1,0 +1,47 @@
+// What every kind of cable has in common. A cable is the encrypted link to one gateway of another cluster.
+import type { CIDR } from '#lib/net/cidr.ts'
+import type { PublicKey } from '#lib/net/keys.ts'
+
+export type CableName = 'wireguard'
+
+/** Where a gateway may be reached. */
+export type Candidate = { readonly address: string; readonly port: number }
+
+export type Cable = {
+  /** The far gateway. Its tunnel address follows from the key (lib/net/keys.ts). */
+  readonly publicKey: PublicKey
+  /** Best first. A driver may go on using an address from which authenticated packets came instead. */
+  readonly candidates: readonly [Candidate, ...Candidate[]]
+  /** What may be sent to it and accepted from it, besides its tunnel address. No two cables share an address. */
+  readonly cidrs: readonly CIDR[]
+  /** Whether the far side stands behind a NAT that forgets idle flows. */
+  readonly nat: 'none' | 'behind'
+}
+
+export type CableState = {
+  readonly publicKey: PublicKey
+  /** Where packets go now, `192.0.2.1:51820`. */
+  readonly address?: string
+  /** ms since the epoch; undefined: there was no handshake yet. */
+  readonly handshakeAt?: number
+  readonly rxBytes: number
+  readonly txBytes: number
+}
+
+export interface CableDriver extends AsyncDisposable {
+  /** What carries the cables, for people: `wireguard (kernel)`. Known after the first `set`. */
+  readonly about: string
+  /** The network device that packets for other clusters are routed to. */
+  readonly device: string
+  /** Who this gateway is to others. */
+  readonly publicKey: PublicKey
+
+  /**
+   * Makes the node's cables equal `want`, removing ours that are not in it. Repeatable, also after a crash and after another program
+   * changed the device; a call with what is already there changes nothing. New and changed cables come before old ones go.
+   */
+  set(want: readonly Cable[], signal: AbortSignal): Promise<void>
+
+  /** What the kernel or daemon reports now; never what we remember. Throws while there is no device. */
+  read(signal: AbortSignal): Promise<readonly CableState[]>
+}
