@@ -1,0 +1,35 @@
+// The cluster DNS, as somebody else's property that we borrow one block of: what to patch so that it forwards our zone, and to undo it.
+import { createHash } from 'node:crypto'
+import type { ConfigMap, Deployment } from '#lib/kube/kinds.ts'
+import { unwire, wire } from './corefile.ts'
+
+/** On the pod template of CoreDNS: a change of it rolls the pods, which is quicker and surer than waiting for `reload` behind the kubelet's own delay. */
+export const wiredAnnotation = 'tombolo.dev/clusterset-zone'
+
+export type Seen = { readonly configMap: ConfigMap | undefined; readonly deployment: Deployment | undefined }
+
+/** Merge patches for the two objects; absent where nothing is to be changed. */
+export type Patches = { readonly configMap?: object; readonly deployment?: object }
+
+/** Undefined: this cluster has no CoreDNS where kubeadm puts it, so a person must forward the zone. */
+export function wirePatches(seen: Seen, zone: string, server: string): Patches | undefined {
+  const corefile = seen.configMap?.data?.['Corefile']
+  if (corefile === undefined || seen.deployment === undefined) return undefined
+  const wired = wire(corefile, zone, server)
+  return patches(seen, corefile, wired, createHash('sha256').update(wired).digest('hex').slice(0, 16))
+}
+
+export function unwirePatches(seen: Seen): Patches {
+  const corefile = seen.configMap?.data?.['Corefile']
+  return patches(seen, corefile, corefile === undefined ? undefined : unwire(corefile), undefined)
+}
+
+function patches(seen: Seen, have: string | undefined, want: string | undefined, mark: string | undefined): Patches {
+  const marked = seen.deployment?.spec?.template.metadata?.annotations?.[wiredAnnotation]
+  return {
+    ...(have === want ? {} : { configMap: { data: { Corefile: want } } }),
+    ...(marked === mark
+      ? {}
+      : { deployment: { spec: { template: { metadata: { annotations: { [wiredAnnotation]: mark ?? null } } } } } }),
+  }
+}

@@ -1,0 +1,73 @@
+import assert from 'node:assert/strict'
+import type { GatewayEndpoint } from '#crds/gateway-endpoint.ts'
+import type { Situation } from './status.ts'
+import { conditionsOf } from './status.ts'
+
+const gateway = { spec: { node: 'n1' }, status: { role: 'Active' } } as unknown as GatewayEndpoint
+const well: Situation = {
+  broker: { kind: 'reached' },
+  workloads: [
+    { name: 'gateway', wanted: 1, ready: 1 },
+    { name: 'agent', wanted: 2, ready: 2 },
+  ],
+  gateways: [gateway],
+  dns: 'wired',
+  refused: [],
+}
+const of = (change: Partial<Situation>, type: string) => conditionsOf({ ...well, ...change }).find((c) => c.type === type)
+
+suite('the conditions of a Membership', () => {
+  test('all is well: every one is True', () => assert.ok(conditionsOf(well).every((c) => c.status === 'True')))
+
+  const cases: readonly (readonly [string, Partial<Situation>, string, string, RegExp, 'ready' | 'unready'])[] = [
+    [
+      'the broker is away',
+      { broker: { kind: 'unreachable', why: 'connect ECONNREFUSED' } },
+      'BrokerReachable',
+      'Unreachable',
+      /ECONNREFUSED.*go on/,
+      'ready',
+    ],
+    [
+      'the token was refused',
+      { broker: { kind: 'refused', why: '401' } },
+      'BrokerReachable',
+      'Unauthorized',
+      /tombolo join/,
+      'ready',
+    ],
+    [
+      'no node is labelled',
+      { workloads: [{ name: 'gateway', wanted: 0, ready: 0 }] },
+      'ComponentsReady',
+      'NotReady',
+      /kubectl label node NODE tombolo\.dev\/gateway=true/,
+      'unready',
+    ],
+    [
+      'an agent is not up',
+      { workloads: [{ name: 'agent', wanted: 2, ready: 1 }] },
+      'ComponentsReady',
+      'NotReady',
+      /agent: 1 of 2/,
+      'unready',
+    ],
+    ['no gateway is active', { gateways: [] }, 'GatewayActive', 'NoActiveGateway', /no gateway/, 'unready'],
+    ['the cluster has another DNS', { dns: 'noCoreDNS' }, 'NamesWired', 'ForwardByHand', /forward clusterset\.local/, 'ready'],
+    [
+      'a peer publishes nonsense',
+      { refused: ['GatewayEndpoint tombolo-m-west/x: spec: want an object'] },
+      'PeersValid',
+      'Refused',
+      /tombolo-m-west\/x/,
+      'ready',
+    ],
+  ]
+  for (const [name, change, type, reason, message, ready] of cases) {
+    test(`${name}: ${type} says ${reason}, and the cluster is ${ready}`, () => {
+      assert.equal(of(change, type)?.reason, reason)
+      assert.match(of(change, type)?.message ?? '', message)
+      assert.equal(of(change, 'Ready')?.status, ready === 'ready' ? 'True' : 'False')
+    })
+  }
+})

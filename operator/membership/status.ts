@@ -1,0 +1,125 @@
+// What a Membership says of itself: one condition a question, and Ready as their sum.
+import type { Condition } from '#crds/fields.ts'
+import type { GatewayEndpoint } from '#crds/gateway-endpoint.ts'
+import { gatewayNodeLabel } from '#crds/places.ts'
+
+export type BrokerState =
+  | { readonly kind: 'reached' }
+  | { readonly kind: 'never' }
+  | { readonly kind: 'unreachable'; readonly why: string }
+  | { readonly kind: 'refused'; readonly why: string }
+  | { readonly kind: 'badCredentials'; readonly why: string }
+
+export type Workload = { readonly name: string; readonly wanted: number; readonly ready: number }
+
+export type DnsState = 'wired' | 'noCoreDNS' | 'pending'
+
+export type Situation = {
+  readonly broker: BrokerState
+  readonly workloads: readonly Workload[]
+  readonly gateways: readonly GatewayEndpoint[]
+  readonly dns: DnsState
+  /** Objects of other members that were not believed, as `Kind namespace/name: why`. */
+  readonly refused: readonly string[]
+}
+
+type Verdict = Pick<Condition, 'type' | 'status' | 'reason' | 'message'>
+
+/** Each asks one question of the situation; the order is the order a person would ask them in. */
+const questions: readonly ((now: Situation) => Verdict)[] = [
+  brokerReachable,
+  componentsReady,
+  gatewayActive,
+  namesWired,
+  peersValid,
+]
+
+/** Broken peers and a silent broker do not stop our traffic, so they do not make us unready. */
+const needed = new Set(['ComponentsReady', 'GatewayActive', 'NamesWired'])
+
+export function conditionsOf(now: Situation): readonly Verdict[] {
+  const verdicts = questions.map((ask) => ask(now))
+  const missing = verdicts.filter((v) => needed.has(v.type) && v.status !== 'True')
+  const [first] = missing
+  return [
+    ...verdicts,
+    first === undefined
+      ? { type: 'Ready', status: 'True', reason: 'Ready', message: 'the cluster is connected to its fleet' }
+      : { type: 'Ready', status: 'False', reason: first.reason, message: missing.map((v) => v.message).join('; ') },
+  ]
+}
+
+function brokerReachable({ broker }: Situation): Verdict {
+  const type = 'BrokerReachable'
+  switch (broker.kind) {
+    case 'reached':
+      return { type, status: 'True', reason: 'Reached', message: 'the broker answers' }
+    case 'never':
+      return { type, status: 'Unknown', reason: 'Pending', message: 'the broker was not asked yet' }
+    case 'unreachable':
+      return {
+        type,
+        status: 'False',
+        reason: 'Unreachable',
+        message: `${broker.why}: traffic and names go on from what is known; check the way to the broker’s apiserver`,
+      }
+    case 'refused':
+      return { type, status: 'False', reason: 'Unauthorized', message: `${broker.why}: run tombolo join again` }
+    case 'badCredentials':
+      return { type, status: 'False', reason: 'BadCredentials', message: broker.why }
+  }
+}
+
+function componentsReady({ workloads }: Situation): Verdict {
+  const type = 'ComponentsReady'
+  const late = workloads.filter((w) => w.ready < w.wanted || w.wanted === 0)
+  if (workloads.length === 0) return { type, status: 'False', reason: 'Installing', message: 'nothing is installed yet' }
+  if (late.length === 0)
+    return { type, status: 'True', reason: 'Ready', message: `${workloads.map((w) => w.name).join(', ')} are ready` }
+  const words = late.map((w) =>
+    w.wanted === 0 && w.name === 'gateway'
+      ? `no node carries the label ${gatewayNodeLabel}=true: kubectl label node NODE ${gatewayNodeLabel}=true`
+      : `${w.name}: ${w.ready} of ${w.wanted} ready`,
+  )
+  return { type, status: 'False', reason: 'NotReady', message: words.join('; ') }
+}
+
+function gatewayActive({ gateways }: Situation): Verdict {
+  const type = 'GatewayActive'
+  const active = gateways.filter((g) => g.status?.role === 'Active')
+  return active.length > 0
+    ? { type, status: 'True', reason: 'Active', message: `the active gateway is on ${active.map((g) => g.spec.node).join(', ')}` }
+    : { type, status: 'False', reason: 'NoActiveGateway', message: 'no gateway is active yet' }
+}
+
+function namesWired({ dns }: Situation): Verdict {
+  const type = 'NamesWired'
+  switch (dns) {
+    case 'wired':
+      return { type, status: 'True', reason: 'Wired', message: 'the cluster DNS forwards clusterset.local' }
+    case 'pending':
+      return { type, status: 'False', reason: 'Pending', message: 'the address of the DNS Service is not known yet' }
+    case 'noCoreDNS':
+      // A cluster with another DNS is not broken: its pods reach each other, and a person forwards one zone.
+      return {
+        type,
+        status: 'True',
+        reason: 'ForwardByHand',
+        message:
+          'kube-system has no CoreDNS as kubeadm installs it: forward clusterset.local to the Service tombolo-dns in tombolo-system',
+      }
+  }
+}
+
+function peersValid({ refused }: Situation): Verdict {
+  const type = 'PeersValid'
+  if (refused.length === 0)
+    return { type, status: 'True', reason: 'Valid', message: 'every object of the other members was believed' }
+  const shown = refused.slice(0, 5).join('; ')
+  return {
+    type,
+    status: 'False',
+    reason: 'Refused',
+    message: `${refused.length} objects of other members are ignored: ${shown}${refused.length > 5 ? '; …' : ''}`,
+  }
+}
