@@ -1,0 +1,157 @@
+// The loop that every reconciler hangs in: changes in stores become keys, keys run on a few workers, outcomes decide what comes next.
+// A reconciler gets a key and never an event: it reads what is there now, so a missed, doubled or late event does no harm.
+import type { Logger } from '#lib/std/log.ts'
+import { backoff, type Backoff } from '#lib/std/backoff.ts'
+import { unreachable } from '#lib/std/unreachable.ts'
+import { StatusError } from './errors.ts'
+import type { Key, KubeObject } from './object.ts'
+import { keyText, parseKey } from './object.ts'
+import { queue } from './queue.ts'
+import type { Store } from './store.ts'
+
+export type Next =
+  | { readonly kind: 'settled' }
+  /** Something outside is not ready; look again by ourselves. */
+  | { readonly kind: 'again'; readonly afterMs: number; readonly because: string }
+  /** A person must act, and a change of an object will bring the key back: no retry. */
+  | { readonly kind: 'blocked'; readonly reason: string; readonly message: string }
+
+export const settled: Next = { kind: 'settled' }
+export const again = (afterMs: number, because: string): Next => ({ kind: 'again', afterMs, because })
+export const blocked = (reason: string, message: string): Next => ({ kind: 'blocked', reason, message })
+
+/** Where keys come from. Made by `source`. */
+export interface Source {
+  whenSynced(signal: AbortSignal): Promise<void>
+  /** Tells the keys of all objects there are, then of each change; the result ends that. */
+  follow(add: (key: Key) => void): () => void
+}
+
+/** `keys` says what must be looked at again when `object` came, changed or went. A change counts for the old state and the new. */
+export function source<T extends KubeObject>(store: Store<T>, keys: (object: T) => readonly Key[]): Source {
+  return {
+    whenSynced: (signal) => store.whenSynced(signal),
+    follow: (add) => {
+      const tell = (object: T | undefined) => {
+        for (const key of object === undefined ? [] : keys(object)) add(key)
+      }
+      const stop = store.onChange((object, old) => {
+        tell(old)
+        tell(object)
+      })
+      for (const object of store.list()) tell(object)
+      return stop
+    },
+  }
+}
+
+/** One run of a reconciler, for metrics. */
+export interface Run {
+  readonly controller: string
+  readonly outcome: Next['kind'] | 'failed'
+  readonly seconds: number
+}
+
+export interface ControllerOptions {
+  readonly name: string
+  readonly sources: readonly Source[]
+  /** May throw: the key comes back with exponential backoff. Must stop soon after `signal` aborts. */
+  readonly reconcile: (key: Key, signal: AbortSignal) => Promise<Next>
+  /** How many keys may run at once; default 1. */
+  readonly workers?: number
+  readonly log: Logger
+  readonly onRun?: (run: Run) => void
+}
+
+export interface Controller {
+  /** For what no store shows, such as a change on the machine. */
+  add(key: Key): void
+  /** Works until `signal` aborts and the runs then under way have ended. */
+  run(signal: AbortSignal): Promise<void>
+}
+
+// The first retry is near at once, since most failures are a conflict with another writer. The cap is how stale an object may
+// stay after an outage ended.
+const RETRY = { firstMs: 10, mostMs: 30_000 }
+
+export function controller(options: ControllerOptions): Controller {
+  const { name, reconcile, sources } = options
+  const log = options.log.child({ controller: name })
+  const work = queue()
+  const failing = new Map<string, Backoff>()
+  /** What was last said about a key that is not well, so that it is said once. */
+  const said = new Map<string, string>()
+
+  async function attempt(key: string, signal: AbortSignal): Promise<void> {
+    const began = performance.now()
+    try {
+      const next = await reconcile(parseKey(key), signal)
+      failing.delete(key)
+      follow(key, next)
+      ran(next.kind, began)
+    } catch (error) {
+      if (signal.aborted) return
+      retry(key, error)
+      ran('failed', began)
+    }
+  }
+
+  function follow(key: string, next: Next): void {
+    switch (next.kind) {
+      case 'settled':
+        if (said.delete(key)) log.info({ key }, 'settled')
+        return
+      case 'again':
+        work.addAfter(key, next.afterMs)
+        say(key, next.because, () => log.info({ key, because: next.because }, 'waiting'))
+        return
+      case 'blocked':
+        say(key, `${next.reason}: ${next.message}`, () =>
+          log.warn({ key, reason: next.reason, detail: next.message }, 'blocked until something changes'),
+        )
+        return
+      default:
+        return unreachable(next)
+    }
+  }
+
+  function retry(key: string, error: unknown): void {
+    const wait = failing.get(key) ?? backoff(RETRY.firstMs, RETRY.mostMs)
+    failing.set(key, wait)
+    const asked = error instanceof StatusError ? (error.retryAfterMs ?? 0) : 0
+    work.addAfter(key, Math.max(asked, wait.next()))
+    say(key, String(error), () => log.warn({ err: error, key }, 'reconcile failed; trying again'))
+  }
+
+  function say(key: string, what: string, write: () => void): void {
+    if (said.get(key) === what) return
+    said.set(key, what)
+    write()
+  }
+
+  const ran = (outcome: Run['outcome'], began: number) =>
+    options.onRun?.({ controller: name, outcome, seconds: (performance.now() - began) / 1000 })
+
+  async function labour(signal: AbortSignal): Promise<void> {
+    for (let key = await work.take(signal); key !== undefined; key = await work.take(signal)) {
+      await attempt(key, signal)
+      work.done(key)
+    }
+  }
+
+  const add = (key: Key) => work.add(keyText(key))
+
+  return {
+    add,
+    run: async (signal) => {
+      await Promise.all(sources.map((from) => from.whenSynced(signal)))
+      const stops = sources.map((from) => from.follow(add))
+      try {
+        await Promise.all(Array.from({ length: options.workers ?? 1 }, () => labour(signal)))
+      } finally {
+        for (const stop of stops) stop()
+        work[Symbol.dispose]()
+      }
+    },
+  }
+}
