@@ -8,7 +8,7 @@ export interface Condition {
   readonly reason: string
   /** For people: what is so, and what to do about it. */
   readonly message: string
-  readonly observedGeneration?: number
+  readonly observedGeneration?: number | undefined
   /** When `status` last changed; not when the rest did. */
   readonly lastTransitionTime: string
 }

@@ -13,6 +13,8 @@ export interface Connection {
   readonly serverName?: string
   /** `never` only where a person's kubeconfig says insecure-skip-tls-verify. */
   readonly verify?: 'always' | 'never'
+  /** Sent with every request, for instance to impersonate. */
+  readonly headers?: Readonly<Record<string, string>>
   /** Asked before every request, so cache. `refused`: the last one was answered with 401, look again. */
   token(last: 'accepted' | 'refused'): Promise<string | undefined>
   /** Dials instead of our own agents, for instance through a proxy. */

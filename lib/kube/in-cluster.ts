@@ -6,7 +6,7 @@ const MOUNT = '/var/run/secrets/kubernetes.io/serviceaccount'
 /** The kubelet renews the token when a fifth of its life is left; looking once a minute is plenty. */
 const LOOK_MS = 60_000
 
-/** `environment` is process.env, which only a main.ts may read. Throws when not in a pod. */
+/** `environment` is the process's, which only an entry point may read. Throws when not in a pod. */
 export async function inCluster(environment: Readonly<Record<string, string | undefined>>, mount = MOUNT): Promise<Connection> {
   const { KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: port } = environment
   if (host === undefined || port === undefined) throw new Error('not in a cluster: KUBERNETES_SERVICE_HOST and _PORT are not set')

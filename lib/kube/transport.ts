@@ -68,7 +68,7 @@ export function transport(connection: Connection, userAgent: string): Transport 
     return new Promise((resolve, reject) => {
       const request = (tls ? https : http).request(
         urlOf(server, ask),
-        { method: ask.method, agent, signal, headers: headersOf(ask, payload, token, userAgent) },
+        { method: ask.method, agent, signal, headers: { ...connection.headers, ...headersOf(ask, payload, token, userAgent) } },
         resolve,
       )
       request.on('socket', (socket) => socket.setKeepAlive(true, TCP_KEEPALIVE_MS))

@@ -2,7 +2,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer } from 'node:http'
 import { once } from 'node:events'
-import type { AddressInfo } from 'node:net'
 import type { Registry } from 'prom-client'
 
 export interface ServeOptions {
@@ -21,7 +20,7 @@ export async function serve(options: ServeOptions, signal: AbortSignal): Promise
   server.listen({ port: options.port, signal, ...(options.host === undefined ? {} : { host: options.host }) })
   await once(server, 'listening')
   signal.addEventListener('abort', () => server.closeAllConnections(), { once: true })
-  return { port: (server.address() as AddressInfo).port }
+  return { port: (server.address() as { port: number }).port }
 }
 
 async function answer(options: ServeOptions, request: IncomingMessage, response: ServerResponse): Promise<void> {
