@@ -1,0 +1,128 @@
+// Who may do what on the broker. Members get two fixed ClusterRoles, bound to each account by the controller: one bound in the
+// member's own namespace only (the writes), one bound everywhere (the reads). The controller itself holds none of those rights:
+// it may `bind` exactly these roles, so it can neither write what members write nor make an account's token.
+import { brokerNamespace, joinNamespace, managedBy } from '#crds/places.ts'
+
+export const memberReadRole = 'tombolo-member-read'
+export const memberWriteRole = 'tombolo-member-write'
+export const memberFleetRole = 'tombolo-member-fleet'
+export const controllerName = 'tombolo-broker-controller'
+/** The ServiceAccount of a member, in its namespace. */
+export const memberAccount = 'member'
+
+type Rule = {
+  readonly apiGroups: readonly string[]
+  readonly resources: readonly string[]
+  readonly verbs: readonly string[]
+  readonly resourceNames?: readonly string[]
+}
+
+const read = ['get', 'list', 'watch'] as const
+const write = [...read, 'create', 'update', 'patch', 'delete'] as const
+const status = ['get', 'update', 'patch'] as const
+const tombolo = ['tombolo.dev'] as const
+const rbac = ['rbac.authorization.k8s.io'] as const
+const core = [''] as const
+
+const ownKinds = ['gatewayendpoints', 'exportedservices', 'exportedendpoints'] as const
+
+/** Every member reads these of every other. No Secret is among them, and never will be one. */
+const memberReads: readonly Rule[] = [{ apiGroups: tombolo, resources: ['allocations', ...ownKinds], verbs: read }]
+
+/** In its own namespace alone; the admission policies bind the content. */
+const memberWrites: readonly Rule[] = [
+  { apiGroups: tombolo, resources: ownKinds, verbs: write },
+  { apiGroups: tombolo, resources: ownKinds.map((kind) => `${kind}/status`), verbs: status },
+  { apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: write },
+  { apiGroups: core, resources: ['serviceaccounts/token'], resourceNames: [memberAccount], verbs: ['create'] },
+]
+
+const memberFleetReads: readonly Rule[] = [{ apiGroups: tombolo, resources: ['fleets'], verbs: read }]
+
+const controllerEverywhere: readonly Rule[] = [
+  { apiGroups: core, resources: ['namespaces', 'serviceaccounts'], verbs: write },
+  { apiGroups: tombolo, resources: ['allocations'], verbs: write },
+  { apiGroups: rbac, resources: ['rolebindings', 'clusterrolebindings'], verbs: write },
+  { apiGroups: rbac, resources: ['clusterroles'], resourceNames: [memberReadRole, memberWriteRole], verbs: ['bind'] },
+  { apiGroups: ['events.k8s.io'], resources: ['events'], verbs: ['create', 'patch'] },
+]
+
+const controllerInBroker: readonly Rule[] = [
+  { apiGroups: tombolo, resources: ['members'], verbs: write },
+  { apiGroups: tombolo, resources: ['members/status', 'members/finalizers'], verbs: status },
+  { apiGroups: tombolo, resources: ['fleets'], verbs: read },
+  { apiGroups: rbac, resources: ['roles'], resourceNames: [memberFleetRole], verbs: ['bind'] },
+  { apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: write },
+]
+
+const controllerInJoin: readonly Rule[] = [
+  { apiGroups: tombolo, resources: ['joinrequests'], verbs: [...read, 'delete'] },
+  { apiGroups: tombolo, resources: ['joinrequests/status'], verbs: status },
+]
+
+const rbacVersion = 'rbac.authorization.k8s.io/v1'
+const roleGroup = 'rbac.authorization.k8s.io'
+
+/** In an order that can be applied from first to last. */
+export const brokerRoles = () => {
+  const controller = [{ kind: 'ServiceAccount', name: controllerName, namespace: brokerNamespace }]
+  return [
+    clusterRole(memberReadRole, memberReads),
+    clusterRole(memberWriteRole, memberWrites),
+    role(brokerNamespace, memberFleetRole, memberFleetReads),
+    {
+      apiVersion: 'v1',
+      kind: 'ServiceAccount',
+      metadata: { name: controllerName, namespace: brokerNamespace, labels: managedBy },
+    },
+    clusterRole(controllerName, controllerEverywhere),
+    clusterRoleBinding(controllerName, controllerName, controller),
+    role(brokerNamespace, controllerName, controllerInBroker),
+    roleBinding(brokerNamespace, controllerName, { kind: 'Role', name: controllerName }, controller),
+    role(joinNamespace, controllerName, controllerInJoin),
+    roleBinding(joinNamespace, controllerName, { kind: 'Role', name: controllerName }, controller),
+  ]
+}
+
+export type Subject = { readonly kind: string; readonly name: string; readonly namespace: string }
+
+export const roleBinding = (
+  namespace: string,
+  name: string,
+  to: { readonly kind: 'Role' | 'ClusterRole'; readonly name: string },
+  subjects: Subject[],
+  labels: Record<string, string> = managedBy,
+) => ({
+  apiVersion: rbacVersion,
+  kind: 'RoleBinding',
+  metadata: { name, namespace, labels },
+  roleRef: { apiGroup: roleGroup, ...to },
+  subjects,
+})
+
+export const clusterRoleBinding = (
+  name: string,
+  to: string,
+  subjects: Subject[],
+  labels: Record<string, string> = managedBy,
+) => ({
+  apiVersion: rbacVersion,
+  kind: 'ClusterRoleBinding',
+  metadata: { name, labels },
+  roleRef: { apiGroup: roleGroup, kind: 'ClusterRole', name: to },
+  subjects,
+})
+
+const clusterRole = (name: string, rules: readonly Rule[]) => ({
+  apiVersion: rbacVersion,
+  kind: 'ClusterRole',
+  metadata: { name, labels: managedBy },
+  rules,
+})
+
+const role = (namespace: string, name: string, rules: readonly Rule[]) => ({
+  apiVersion: rbacVersion,
+  kind: 'Role',
+  metadata: { name, namespace, labels: managedBy },
+  rules,
+})

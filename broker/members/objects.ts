@@ -1,0 +1,50 @@
+// What a Member consists of on the broker: its namespace, its account with its rights, and the addresses it was admitted with.
+import type { Allocation } from '#crds/allocation.ts'
+import type { Member } from '#crds/member.ts'
+import { allocationName, brokerNamespace, clusterIDLabel, managedBy, memberLabel, memberNamespace } from '#crds/places.ts'
+import {
+  clusterRoleBinding,
+  memberAccount,
+  memberFleetRole,
+  memberReadRole,
+  memberWriteRole,
+  roleBinding,
+} from '#broker/install/rbac.ts'
+import type { ClusterRoleBinding, Namespace, RoleBinding, ServiceAccount } from '#lib/kube/kinds.ts'
+import type { Wanted } from '#lib/kube/object.ts'
+
+export type MemberObjects = {
+  readonly namespace: Wanted<Namespace>
+  readonly allocation: Wanted<Allocation>
+  readonly account: Wanted<ServiceAccount>
+  /** In its own namespace: what it may write. */
+  readonly writes: Wanted<RoleBinding>
+  /** Everywhere: what it may read of the others. */
+  readonly reads: Wanted<ClusterRoleBinding>
+  /** In the broker's namespace: the Fleet. */
+  readonly fleet: Wanted<RoleBinding>
+}
+
+export function memberObjects({ spec }: Pick<Member, 'spec'>): MemberObjects {
+  const { clusterID } = spec
+  const namespace = memberNamespace(clusterID)
+  const labels = { ...managedBy, [clusterIDLabel]: clusterID }
+  const subjects = [{ kind: 'ServiceAccount', name: memberAccount, namespace }]
+  return {
+    namespace: {
+      apiVersion: 'v1',
+      kind: 'Namespace',
+      metadata: { name: namespace, labels: { ...labels, [memberLabel]: 'true' } },
+    },
+    allocation: {
+      apiVersion: 'tombolo.dev/v1alpha1',
+      kind: 'Allocation',
+      metadata: { name: allocationName, namespace, labels },
+      spec: { clusterID, podCIDRs: spec.podCIDRs, serviceCIDRs: spec.serviceCIDRs },
+    },
+    account: { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: memberAccount, namespace, labels } },
+    writes: roleBinding(namespace, memberWriteRole, { kind: 'ClusterRole', name: memberWriteRole }, subjects, labels),
+    reads: clusterRoleBinding(namespace, memberReadRole, subjects, labels),
+    fleet: roleBinding(brokerNamespace, namespace, { kind: 'Role', name: memberFleetRole }, subjects, labels),
+  }
+}
