@@ -29,15 +29,17 @@ export const syncedGatewayEndpoint: Synced<GatewayEndpoint> = {
   nameOfCopy: (remote) => remote.metadata.name,
 }
 
-/** What one side should hold: objects with their status, to be applied; names to be deleted. */
-export type Sync<T> = { readonly put: readonly T[]; readonly drop: readonly T[]; readonly refused: readonly Refusal[] }
+/** What one side should hold, what it should no longer hold, and what was not believed. */
+export type Sync<T> = { readonly put: readonly Copy[]; readonly drop: readonly T[]; readonly refused: readonly Refusal[] }
+/** An object for the other side; its status is a write of its own. */
+export type Copy = { readonly object: KubeObject; readonly status?: object }
 export type Refusal = { readonly object: string; readonly why: string }
 
 /** What our namespace on the broker should hold: our own objects, and nothing we no longer have. */
 export function publish<T extends Owned>(synced: Synced<T>, self: string, local: readonly T[], atBroker: readonly T[]): Sync<T> {
   const namespace = memberNamespace(self)
   const put = local.filter((o) => o.spec.clusterID === self).map((o) => copyOf(synced, o, namespace, o.metadata.name))
-  const names = new Set(put.map((o) => o.metadata.name))
+  const names = new Set(put.map((copy) => copy.object.metadata.name))
   return { put, drop: atBroker.filter((o) => o.metadata.namespace === namespace && !names.has(o.metadata.name)), refused: [] }
 }
 
@@ -57,7 +59,7 @@ export function bringIn<T extends Owned>(
     // Our own published objects are at home already; the broker's word on ourselves, the Allocation, is not.
     .filter((o) => !synced.published || o.spec.clusterID !== self)
     .map((o) => copyOf(synced, o, systemNamespace, synced.nameOfCopy(o)))
-  const names = new Set(put.map((o) => o.metadata.name))
+  const names = new Set(put.map((copy) => copy.object.metadata.name))
   return {
     put,
     drop: local.filter((o) => !names.has(o.metadata.name) && !(synced.published && o.spec.clusterID === self)),
@@ -78,12 +80,8 @@ function judge<T extends Owned>(synced: Synced<T>, object: KubeObject): Judgemen
   return { verdict: 'admitted', object: parsed.value }
 }
 
-function copyOf<T extends Owned>(synced: Synced<T>, o: T, namespace: string, name: string): T {
-  return {
-    apiVersion: synced.kind.apiVersion,
-    kind: synced.kind.kind,
-    metadata: { name, namespace, labels: { ...managedBy, [clusterIDLabel]: o.spec.clusterID } },
-    spec: o.spec,
-    ...(o.status === undefined ? {} : { status: o.status }),
-  } as unknown as T
+function copyOf<T extends Owned>({ kind }: Synced<T>, o: T, namespace: string, name: string): Copy {
+  const labels = { ...managedBy, [clusterIDLabel]: o.spec.clusterID }
+  const object = { apiVersion: kind.apiVersion, kind: kind.kind, metadata: { name, namespace, labels }, spec: o.spec }
+  return o.status === undefined ? { object } : { object, status: o.status }
 }

@@ -1,4 +1,5 @@
 // The agent: one pod on every node, and its one-shot twin that takes everything of ours off the nodes when the cluster leaves.
+import type { DaemonSet } from '#lib/kube/kinds.ts'
 import { containerOf, everywhere, labelsOf, metadataOf, nodeEnv, privileged, selectorOf } from './pod.ts'
 import type { Component, Env } from './pod.ts'
 
@@ -12,7 +13,7 @@ export const agentDaemonSet = (want: Want) => onEveryNode('agent', agentMetricsP
 /** Ready on a node when nothing of ours is left there. */
 export const cleanupDaemonSet = (want: Want) => onEveryNode('cleanup', cleanupMetricsPort, want, { CLEANUP: 'true' })
 
-function onEveryNode(component: Component, port: number, want: Want, env: Env) {
+function onEveryNode(component: Component, port: number, want: Want, env: Env): DaemonSet {
   return {
     apiVersion: 'apps/v1',
     kind: 'DaemonSet',

@@ -1,10 +1,11 @@
 // The DNS server for clusterset.local: a Deployment, and the Service whose address CoreDNS forwards to.
+import type { Deployment, Service } from '#lib/kube/kinds.ts'
 import { confined, containerOf, labelsOf, metadataOf, selectorOf } from './pod.ts'
 
 export const dnsPort = 5353
 export const dnsMetricsPort = 9473
 
-export const dnsDeployment = (want: { readonly image: string; readonly clusterID: string }) => ({
+export const dnsDeployment = (want: { readonly image: string; readonly clusterID: string }): Deployment => ({
   apiVersion: 'apps/v1',
   kind: 'Deployment',
   metadata: metadataOf('dns'),
@@ -46,7 +47,7 @@ export const dnsDeployment = (want: { readonly image: string; readonly clusterID
   },
 })
 
-export const dnsService = () => ({
+export const dnsService = (): Service => ({
   apiVersion: 'v1',
   kind: 'Service',
   metadata: metadataOf('dns'),

@@ -1,5 +1,6 @@
 // The gateway: one pod on each node that carries the gateway label.
 import { gatewayNodeLabel } from '#crds/places.ts'
+import type { DaemonSet } from '#lib/kube/kinds.ts'
 import { containerOf, everywhere, labelsOf, metadataOf, nodeEnv, privileged, selectorOf } from './pod.ts'
 
 export const gatewayMetricsPort = 9470
@@ -8,7 +9,7 @@ export const gatewayDaemonSet = (want: {
   readonly image: string
   readonly clusterID: string
   readonly wireguardPort: number
-}) => ({
+}): DaemonSet => ({
   apiVersion: 'apps/v1',
   kind: 'DaemonSet',
   metadata: metadataOf('gateway'),

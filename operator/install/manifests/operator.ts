@@ -1,6 +1,8 @@
 // What `tombolo join` applies in a member cluster: the operator and, because only an administrator may grant rights,
 // the accounts and rights of everything the operator installs later. The operator itself can write no Role.
 import { systemNamespace } from '#crds/places.ts'
+import type { Deployment, Namespace } from '#lib/kube/kinds.ts'
+import type { KubeObject } from '#lib/kube/object.ts'
 import { rolesOf } from './rbac.ts'
 import { confined, containerOf, labelsOf, metadataOf, selectorOf } from './pod.ts'
 
@@ -9,9 +11,13 @@ export const operatorMetricsPort = 9474
 export type OperatorOptions = { readonly image: string }
 
 /** In an order that can be applied from first to last; CRDs go before. */
-export const operatorManifests = (options: OperatorOptions) => [operatorNamespace(), ...rolesOf(), operatorDeployment(options)]
+export const operatorManifests = (options: OperatorOptions): readonly KubeObject[] => [
+  operatorNamespace(),
+  ...rolesOf(),
+  operatorDeployment(options),
+]
 
-const operatorNamespace = () => ({
+const operatorNamespace = (): Namespace => ({
   apiVersion: 'v1',
   kind: 'Namespace',
   metadata: {
@@ -20,7 +26,7 @@ const operatorNamespace = () => ({
   },
 })
 
-const operatorDeployment = ({ image }: OperatorOptions) => ({
+const operatorDeployment = ({ image }: OperatorOptions): Deployment => ({
   apiVersion: 'apps/v1',
   kind: 'Deployment',
   metadata: metadataOf('operator'),

@@ -64,10 +64,10 @@ export const confined = {
   runAsUser: 65532,
   capabilities: { drop: ['ALL'] },
   seccompProfile: { type: 'RuntimeDefault' },
-} as const
+}
 
 /** For programs that make devices, routes and nftables rules in the node's network namespace: /dev/net/tun and /proc/sys need more than capabilities. */
 export const privileged = { privileged: true } as const
 
 /** A node agent runs wherever packets may start, whatever the taints. */
-export const everywhere = [{ operator: 'Exists' }] as const
+export const everywhere = [{ operator: 'Exists' }]

@@ -1,4 +1,5 @@
 // Who may do what in a member cluster, one table a component. Nothing here grants reading Secrets but our own one.
+import type { KubeObject } from '#lib/kube/object.ts'
 import { brokerSecretName, managedBy, systemNamespace } from '#crds/places.ts'
 import { mcsRules } from '#operator/mcs/rbac.ts'
 
@@ -90,9 +91,9 @@ const accounts: readonly Account[] = [
 ]
 
 /** Accounts, roles and bindings of every component. */
-export const rolesOf = () => accounts.flatMap(objectsOf)
+export const rolesOf = (): readonly KubeObject[] => accounts.flatMap(objectsOf)
 
-function objectsOf(account: Account) {
+function objectsOf(account: Account): readonly KubeObject[] {
   const { name } = account
   const subjects = [{ kind: 'ServiceAccount', name, namespace: systemNamespace }]
   const namespaced = [
@@ -100,15 +101,15 @@ function objectsOf(account: Account) {
     ['kube-system', account.kubeSystem],
   ] as const
   return [
-    { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name, namespace: systemNamespace, labels: managedBy } },
+    { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name, namespace: systemNamespace, labels: { ...managedBy } } },
     ...(account.cluster.length === 0
       ? []
       : [
-          { apiVersion: rbac, kind: 'ClusterRole', metadata: { name, labels: managedBy }, rules: account.cluster },
+          { apiVersion: rbac, kind: 'ClusterRole', metadata: { name, labels: { ...managedBy } }, rules: account.cluster },
           {
             apiVersion: rbac,
             kind: 'ClusterRoleBinding',
-            metadata: { name, labels: managedBy },
+            metadata: { name, labels: { ...managedBy } },
             roleRef: roleRef('ClusterRole', name),
             subjects,
           },
@@ -116,11 +117,11 @@ function objectsOf(account: Account) {
     ...namespaced
       .filter(([, rules]) => rules.length > 0)
       .flatMap(([namespace, rules]) => [
-        { apiVersion: rbac, kind: 'Role', metadata: { name, namespace, labels: managedBy }, rules },
+        { apiVersion: rbac, kind: 'Role', metadata: { name, namespace, labels: { ...managedBy } }, rules },
         {
           apiVersion: rbac,
           kind: 'RoleBinding',
-          metadata: { name, namespace, labels: managedBy },
+          metadata: { name, namespace, labels: { ...managedBy } },
           roleRef: roleRef('Role', name),
           subjects,
         },

@@ -1,0 +1,125 @@
+import assert from 'node:assert/strict'
+import type { Allocation } from '#crds/allocation.ts'
+import type { GatewayEndpoint } from '#crds/gateway-endpoint.ts'
+import type { KubeObject } from '#lib/kube/object.ts'
+import { bringIn, publish, syncedAllocation, syncedGatewayEndpoint } from './synced.ts'
+
+const key = 'xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg='
+const endpoint = (clusterID: string, node: string, namespace: string): GatewayEndpoint =>
+  ({
+    apiVersion: 'tombolo.dev/v1alpha1',
+    kind: 'GatewayEndpoint',
+    metadata: { name: `${clusterID}-${node}`, namespace, uid: `uid-${node}`, resourceVersion: '7' },
+    spec: {
+      clusterID,
+      node,
+      candidates: [{ type: 'NodeInternal', address: '172.29.1.1', port: 51820 }],
+      wireguard: { publicKey: key },
+    },
+    status: { role: 'Active', term: 3 },
+  }) as unknown as GatewayEndpoint
+const allocation = (clusterID: string, namespace = `tombolo-m-${clusterID}`): Allocation =>
+  ({
+    apiVersion: 'tombolo.dev/v1alpha1',
+    kind: 'Allocation',
+    metadata: { name: 'allocation', namespace },
+    spec: { clusterID, podCIDRs: ['10.241.0.0/16'], serviceCIDRs: ['10.91.0.0/16'] },
+  }) as unknown as Allocation
+
+suite('the door, outward', () => {
+  test('publishes our own objects with their status, into our namespace, and nothing the apiserver added', () => {
+    const { put, drop } = publish(
+      syncedGatewayEndpoint,
+      'east',
+      [endpoint('east', 'n1', 'tombolo-system'), endpoint('west', 'n1', 'tombolo-system')],
+      [],
+    )
+    assert.deepEqual(
+      put.map((c) => [c.object.metadata.namespace, c.object.metadata.name, c.object.metadata.uid, c.status]),
+      [['tombolo-m-east', 'east-n1', undefined, { role: 'Active', term: 3 }]],
+    )
+    assert.deepEqual(drop, [])
+  })
+
+  test('takes back what we no longer have, and only from our own namespace', () => {
+    const { drop } = publish(
+      syncedGatewayEndpoint,
+      'east',
+      [],
+      [endpoint('east', 'n2', 'tombolo-m-east'), endpoint('west', 'n1', 'tombolo-m-west')],
+    )
+    assert.deepEqual(
+      drop.map((o) => o.metadata.name),
+      ['east-n2'],
+    )
+  })
+})
+
+suite('the door, inward', () => {
+  test('copies the others’ gateways and leaves our own where they are', () => {
+    const own = endpoint('east', 'n1', 'tombolo-system')
+    const { put, drop } = bringIn(
+      syncedGatewayEndpoint,
+      'east',
+      [endpoint('west', 'n1', 'tombolo-m-west'), endpoint('east', 'n1', 'tombolo-m-east')],
+      [own],
+    )
+    assert.deepEqual(
+      put.map((c) => [c.object.metadata.namespace, c.object.metadata.name]),
+      [['tombolo-system', 'west-n1']],
+    )
+    assert.deepEqual(drop, [])
+  })
+
+  test('copies every Allocation, our own too: routes are built from admitted addresses only', () => {
+    const { put } = bringIn(syncedAllocation, 'east', [allocation('east'), allocation('west')], [])
+    assert.deepEqual(
+      put.map((c) => c.object.metadata.name),
+      ['east', 'west'],
+    )
+  })
+
+  test('a member that left takes its copies with it', () => {
+    const { drop } = bringIn(syncedGatewayEndpoint, 'east', [], [endpoint('west', 'n1', 'tombolo-system')])
+    assert.deepEqual(
+      drop.map((o) => o.metadata.name),
+      ['west-n1'],
+    )
+  })
+
+  const hostile: readonly (readonly [string, KubeObject, RegExp])[] = [
+    ['one that speaks for another cluster', endpoint('north', 'n1', 'tombolo-m-west'), /speaks for north/],
+    [
+      'one without a spec',
+      { apiVersion: 'tombolo.dev/v1alpha1', kind: 'GatewayEndpoint', metadata: { name: 'x', namespace: 'tombolo-m-west' } },
+      /spec/,
+    ],
+    [
+      'one with a port of 0',
+      withSpec({ candidates: [{ type: 'NodeInternal', address: '172.29.1.1', port: 0 }] }),
+      /candidates\.0\.port/,
+    ],
+    [
+      'one with a zero-padded address',
+      withSpec({ candidates: [{ type: 'NodeInternal', address: '010.1.1.1', port: 1 }] }),
+      /address/,
+    ],
+    ['one with a key that is no key', withSpec({ wireguard: { publicKey: 'x'.repeat(44) } }), /publicKey/],
+  ]
+  for (const [name, object, why] of hostile) {
+    test(`${name} is refused, named, and stops nobody else`, () => {
+      const { put, refused } = bringIn(syncedGatewayEndpoint, 'east', [object, endpoint('south', 'n1', 'tombolo-m-south')], [])
+      assert.deepEqual(
+        put.map((c) => c.object.metadata.name),
+        ['south-n1'],
+      )
+      assert.equal(refused.length, 1)
+      assert.match(`${refused[0]?.object} ${refused[0]?.why}`, why)
+    })
+  }
+})
+
+function withSpec(change: object): KubeObject {
+  const object = endpoint('west', 'n1', 'tombolo-m-west')
+  return { ...object, spec: { ...object.spec, ...change } }
+}

@@ -1,0 +1,93 @@
+// How Tombolo goes away from a member cluster: in the order that keeps each step's means alive until it is done, every step
+// repeatable, so that an operator that dies half way goes on where it was. The operator itself and its rights are the CLI's to remove.
+import { allocation } from '#crds/allocation.ts'
+import { clusterIDProperty, clusterProperty, clustersetProperty } from '#crds/cluster-property.ts'
+import { gatewayEndpoint } from '#crds/gateway-endpoint.ts'
+import { membership, type Membership } from '#crds/membership.ts'
+import { managedByLabel, membershipName, sliceManagedByLabel, sliceManager, systemNamespace } from '#crds/places.ts'
+import { serviceImport } from '#crds/service-import.ts'
+import type { Kube } from '#lib/kube/client.ts'
+import { daemonSets, deployments, endpointSlices, services } from '#lib/kube/kinds.ts'
+import type { Kind, Where } from '#lib/kube/object.ts'
+import { keyOf } from '#lib/kube/object.ts'
+import { pause } from '#lib/std/pause.ts'
+import type { Logger } from '#lib/std/log.ts'
+import { fieldManager, unwireNames } from './install.ts'
+import { cleanupDaemonSet } from './manifests/agent.ts'
+import { nameOf } from './manifests/pod.ts'
+
+export const finalizer = 'tombolo.dev/cleanup'
+
+type Step = { readonly name: string; readonly run: (signal: AbortSignal) => Promise<void> }
+
+/** Says what is being done as the reason of the condition `Leaving`. */
+export async function leave(
+  kube: Kube,
+  member: Membership,
+  say: (reason: string) => Promise<void>,
+  log: Logger,
+  signal: AbortSignal,
+): Promise<void> {
+  const inSystem = { namespace: systemNamespace }
+  const steps: readonly Step[] = [
+    // Names first: nobody should be sent to an address that is about to stop answering.
+    { name: 'RestoringNames', run: (stop) => unwireNames(kube, stop) },
+    {
+      name: 'RemovingImports',
+      run: async (stop) => {
+        await deleteAll(kube, endpointSlices, { labels: `${sliceManagedByLabel}=${sliceManager}` }, stop)
+        await deleteAll(kube, services, { labels: `${managedByLabel}=tombolo` }, stop)
+        await deleteAll(kube, serviceImport, { labels: `${managedByLabel}=tombolo` }, stop)
+      },
+    },
+    {
+      name: 'StoppingGateways',
+      run: async (stop) => {
+        for (const name of [nameOf('gateway'), nameOf('agent')])
+          await kube.delete(daemonSets, { ...inSystem, name }, { propagation: 'Foreground' }, stop)
+        await kube.delete(deployments, { ...inSystem, name: nameOf('dns') }, {}, stop)
+        for (const name of [nameOf('gateway'), nameOf('agent')]) await untilGone(kube, daemonSets, name, stop)
+      },
+    },
+    { name: 'CleaningNodes', run: (stop) => cleanNodes(kube, member, stop) },
+    {
+      name: 'RemovingCopies',
+      run: async (stop) => {
+        await deleteAll(kube, gatewayEndpoint, inSystem, stop)
+        await deleteAll(kube, allocation, inSystem, stop)
+        for (const name of [clusterIDProperty, clustersetProperty]) await kube.delete(clusterProperty, { name }, {}, stop)
+      },
+    },
+  ]
+  for (const step of steps) {
+    log.info({ step: step.name }, 'leaving')
+    await say(step.name)
+    await step.run(signal)
+  }
+  const finalizers = (member.metadata.finalizers ?? []).filter((f) => f !== finalizer)
+  await kube.patch(membership, { ...inSystem, name: membershipName }, { metadata: { finalizers } }, { fieldManager }, signal)
+}
+
+/** A pod on every node takes what is ours off it and becomes ready when nothing is left. */
+async function cleanNodes(kube: Kube, { spec }: Membership, signal: AbortSignal): Promise<void> {
+  const wanted = cleanupDaemonSet(spec)
+  await kube.apply(daemonSets, wanted, { fieldManager }, signal)
+  while (!signal.aborted) {
+    const now = await kube.get(daemonSets, keyOf(wanted), signal)
+    const { observedGeneration = 0, desiredNumberScheduled = 0, numberReady = 0 } = now?.status ?? {}
+    if (observedGeneration === now?.metadata.generation && numberReady >= desiredNumberScheduled) break
+    await pause(500, signal)
+  }
+  await kube.delete(daemonSets, keyOf(wanted), { propagation: 'Foreground' }, signal)
+  await untilGone(kube, daemonSets, nameOf('cleanup'), signal)
+}
+
+async function deleteAll(kube: Kube, kind: Kind, where: Where, signal: AbortSignal): Promise<void> {
+  const { items } = await kube.list(kind, where, signal)
+  for (const item of items) await kube.delete(kind, keyOf(item), {}, signal)
+}
+
+async function untilGone(kube: Kube, kind: Kind, name: string, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted && (await kube.get(kind, { namespace: systemNamespace, name }, signal)) !== undefined)
+    await pause(300, signal)
+}

@@ -1,0 +1,83 @@
+// Writes the Membership's status whenever what it says would change.
+import type { GatewayEndpoint } from '#crds/gateway-endpoint.ts'
+import type { Membership } from '#crds/membership.ts'
+import { membership as kind } from '#crds/membership.ts'
+import { membershipName, systemNamespace } from '#crds/places.ts'
+import type { Kube } from '#lib/kube/client.ts'
+import type { NewCondition } from '#lib/kube/conditions.ts'
+import { setConditions } from '#lib/kube/conditions.ts'
+import { controller, settled, source } from '#lib/kube/controller.ts'
+import { applyPlan } from '#lib/kube/plan.ts'
+import type { Store } from '#lib/kube/store.ts'
+import type { Cell } from '#lib/std/cell.ts'
+import type { Logger } from '#lib/std/log.ts'
+import type { Installed } from '../install/install.ts'
+import { fieldManager } from '../install/install.ts'
+import type { BrokerState, DnsState } from './status.ts'
+import { conditionsOf } from './status.ts'
+import { workloadsOf } from './workloads.ts'
+
+export const membershipKey = { namespace: systemNamespace, name: membershipName }
+
+/** By who refused: the objects of other members that were not believed. */
+export type Refusals = ReadonlyMap<string, readonly string[]>
+
+/** Where the answers to the conditions' questions are found. */
+export type Reported = {
+  readonly installed: Installed
+  readonly endpoints: Store<GatewayEndpoint>
+  readonly clusterID: string
+  readonly dns: Cell<DnsState>
+  readonly broker: Cell<BrokerState>
+  readonly refusals: Cell<Refusals>
+}
+
+/** Runs until `signal` aborts. */
+export async function report(
+  kube: Kube,
+  memberships: Store<Membership>,
+  seen: Reported,
+  log: Logger,
+  signal: AbortSignal,
+): Promise<void> {
+  const status = controller({
+    name: 'membership-status',
+    log,
+    sources: [
+      source(memberships, () => [membershipKey]),
+      source(seen.installed.daemonSets, () => [membershipKey]),
+      source(seen.installed.deployments, () => [membershipKey]),
+      source(seen.endpoints, () => [membershipKey]),
+    ],
+    reconcile: async (_, stop) => {
+      const member = memberships.get(membershipKey)
+      if (member === undefined) return settled
+      const conditions = conditionsOf({
+        broker: seen.broker.value,
+        workloads: workloadsOf(seen.installed.daemonSets.list(), seen.installed.deployments.list()),
+        gateways: seen.endpoints.list().filter((e) => e.spec.clusterID === seen.clusterID),
+        dns: seen.dns.value,
+        refused: [...seen.refusals.value.values()].flat(),
+      })
+      return applyPlan(kube, { steps: [statusStep(member, conditions)], next: settled }, fieldManager, stop)
+    },
+  })
+  const look = () => status.add(membershipKey)
+  const stops = [seen.dns.onChange(look), seen.broker.onChange(look), seen.refusals.onChange(look)]
+  try {
+    await status.run(signal)
+  } finally {
+    for (const stop of stops) stop()
+  }
+}
+
+/** The status with these conditions in it; those it does not name stay as they are. */
+export function statusStep(member: Membership, conditions: readonly Omit<NewCondition, 'observedGeneration'>[]) {
+  const observedGeneration = member.metadata.generation ?? 0
+  const next = setConditions(
+    member.status?.conditions,
+    conditions.map((c) => ({ ...c, observedGeneration })),
+    new Date(),
+  )
+  return { do: 'status', kind, key: membershipKey, status: { observedGeneration, conditions: next }, have: member } as const
+}
