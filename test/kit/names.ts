@@ -1,0 +1,50 @@
+// A small clusterset as the DNS server sees it: builders that make an import or a slice one line of a test.
+import type { Service, Slice } from '#dns/records.ts'
+import { serviceTree } from '#dns/records.ts'
+import { nameOf } from '#dns/wire/name.ts'
+import type { GrowingZone } from '#dns/zone.ts'
+import { growingZone } from '#dns/zone.ts'
+
+type Ports = readonly { readonly name?: string; readonly protocol?: string; readonly port: number }[]
+
+export const virtual = (name: string, ips: readonly string[], ports: Ports = []): Service => ({
+  metadata: { name, namespace: 'shop' },
+  spec: { type: 'ClusterSetIP', ips, ports },
+})
+
+export const headless = (name: string): Service => ({
+  metadata: { name, namespace: 'shop' },
+  spec: { type: 'Headless', ports: [] },
+})
+
+/** An endpoint from text: `10.1.2.3`, `db-0 10.1.2.3`, or with ` unready` behind it. */
+export function slice(cluster: string, endpoints: readonly string[], ports: Ports = []): Slice {
+  return {
+    metadata: { labels: { 'multicluster.kubernetes.io/source-cluster': cluster } },
+    addressType: endpoints.some((text) => text.includes(':')) ? 'IPv6' : 'IPv4',
+    ports,
+    endpoints: endpoints.map((text) => {
+      const words = text.split(' ').filter((word) => word !== 'unready')
+      const [address = '', hostname] = words.reverse()
+      return {
+        addresses: [address],
+        ...(hostname === undefined ? {} : { hostname }),
+        ...(text.endsWith(' unready') ? { conditions: { ready: false } } : {}),
+      }
+    }),
+  }
+}
+
+export const zoneName = nameOf('clusterset.local')
+
+/** A synced zone with the namespace `shop` and these services in it. */
+export function zoneOf(services: readonly (readonly [Service, ...slices: readonly Slice[]])[]): GrowingZone {
+  const zone = emptyZone()
+  zone.setNamespace('shop', 'present')
+  for (const [service, ...slices] of services)
+    zone.setService('shop', service.metadata.name, serviceTree(service, slices, { zone: zoneName, ttl: 5 }))
+  zone.markSynced()
+  return zone
+}
+
+export const emptyZone = (): GrowingZone => growingZone({ zone: zoneName, ttl: 5, addresses: ['10.96.0.53'], serial: 1 })
