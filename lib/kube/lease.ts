@@ -1,0 +1,218 @@
+// Leader election over a coordination.k8s.io Lease: of several candidates at most one believes that it leads.
+//
+//   leader    ──renew──renew──✗──✗──────┤ steps down: leaseSeconds after the last renewal *began*, by its own clock
+//   follower  ··sees··sees··················├─ takes over: leaseSeconds after it last *saw* a renewal, by its own clock
+//
+// A renewal is seen after it began, so the leader is always out before a follower is in, without the clocks agreeing on
+// the time of day; they must only run at the same pace. The times written in the Lease are for people.
+import { within } from '#lib/std/deadline.ts'
+import { pause } from '#lib/std/pause.ts'
+import type { Kube } from './client.ts'
+import { isAlreadyExists, isConflict } from './errors.ts'
+import type { Lease } from './kinds.ts'
+import { leases } from './kinds.ts'
+import { microTime } from './time.ts'
+
+export interface Leadership {
+  readonly role: 'leader' | 'follower'
+  /** Who leads, as far as known; undefined when nobody does. */
+  readonly holder: string | undefined
+  /** How often the lead changed hands (leaseTransitions): grows with every new leader. */
+  readonly term: number
+}
+
+export interface ElectionOptions {
+  readonly kube: Pick<Kube, 'get' | 'create' | 'replace' | 'log'>
+  readonly namespace: string
+  readonly name: string
+  /** Unique among the candidates, and new with each start of a process: one that comes back must not inherit. */
+  readonly identity: string
+  /** How long a silent leader keeps the lead. */
+  readonly leaseSeconds: number
+  /** How often the leader writes and the followers look; a third of leaseSeconds or less. */
+  readonly renewSeconds: number
+  /** Called when role, holder or term changes, the first time when the first of them is known. Must not throw. */
+  readonly onChange: (now: Leadership) => void
+}
+
+/** Takes part until `signal` aborts, then gives the lead back, so that another may have it at once. */
+export async function elect(options: ElectionOptions, signal: AbortSignal): Promise<void> {
+  const candidate = makeCandidate(options)
+  while (!signal.aborted) {
+    await candidate.step(signal)
+    await pause(candidate.waitMs(), signal)
+  }
+  await candidate.resign()
+}
+
+/** Runs `lead` whenever we lead, with a signal that aborts when the lead is lost; ends with `signal`, or throws what `lead` threw. */
+export async function whileLeading(
+  options: Omit<ElectionOptions, 'onChange'> & { readonly onChange?: (now: Leadership) => void },
+  lead: (signal: AbortSignal, term: number) => Promise<void>,
+  signal: AbortSignal,
+): Promise<void> {
+  const everything = new AbortController()
+  const stopAll = () => everything.abort()
+  if (signal.aborted) stopAll()
+  signal.addEventListener('abort', stopAll, { once: true })
+  let reign: AbortController | undefined
+  let ended = Promise.resolve()
+  let failure: { readonly error: unknown } | undefined
+
+  const onChange = (now: Leadership) => {
+    options.onChange?.(now)
+    if (now.role === 'leader' && reign === undefined) {
+      const own = new AbortController()
+      reign = own
+      ended = ended
+        .then(() => lead(own.signal, now.term))
+        .catch((error: unknown) => {
+          failure ??= { error }
+          stopAll()
+        })
+    }
+    if (now.role === 'follower') {
+      reign?.abort()
+      reign = undefined
+    }
+  }
+
+  try {
+    await elect({ ...options, onChange }, everything.signal)
+    await ended
+  } finally {
+    signal.removeEventListener('abort', stopAll)
+  }
+  if (failure !== undefined) throw failure.error
+}
+
+/** Before looking again after a lost race. */
+const SOON_MS = 50
+
+interface Candidate {
+  /** Looks at the lease and renews or takes it if that is ours to do. Never throws. */
+  step(signal: AbortSignal): Promise<void>
+  waitMs(): number
+  resign(): Promise<void>
+}
+
+function makeCandidate(options: ElectionOptions): Candidate {
+  const { kube, namespace, name, identity, leaseSeconds, renewSeconds } = options
+  const log = kube.log.child({ lease: `${namespace}/${name}`, identity })
+  const leaseMs = leaseSeconds * 1000
+  const renewMs = renewSeconds * 1000
+  let known: Leadership | undefined
+  /** Our own lead ends here unless renewed. */
+  let leadsUntil = -Infinity
+  /** The lease as last seen, and until when it stands if it does not change. */
+  let seen: { readonly lease: Lease; readonly until: number } | undefined
+  let stepDown: NodeJS.Timeout | undefined
+
+  function become(now: Leadership): void {
+    if (known !== undefined && known.role === now.role && known.holder === now.holder && known.term === now.term) return
+    if (known?.role !== now.role) log.info({ role: now.role, holder: now.holder, term: now.term }, 'leadership')
+    known = now
+    options.onChange(now)
+  }
+
+  function lead(lease: Lease, began: number): void {
+    leadsUntil = began + leaseMs
+    seen = { lease, until: leadsUntil }
+    clearTimeout(stepDown)
+    // A timer of its own: a renewal that hangs must not keep us in the lead.
+    stepDown = setTimeout(lose, leadsUntil - performance.now())
+    become({ role: 'leader', holder: identity, term: termOf(lease) })
+  }
+
+  function lose(): void {
+    clearTimeout(stepDown)
+    leadsUntil = -Infinity
+    if (known?.role === 'leader') become({ role: 'follower', holder: undefined, term: known.term })
+  }
+
+  /** Takes note of what the lease says. True when it is free to take. */
+  function vacant(lease: Lease): boolean {
+    const changed = seen?.lease.metadata.resourceVersion !== lease.metadata.resourceVersion
+    if (changed || seen === undefined) seen = { lease, until: performance.now() + lengthOf(lease, leaseMs) }
+    // Ours by name but not by our own clock: we lost it in between, yet nobody else took it.
+    const holder = holderOf(lease)
+    return holder === undefined || holder === identity || performance.now() >= seen.until
+  }
+
+  async function look(signal: AbortSignal): Promise<void> {
+    const began = performance.now()
+    const lease = await kube.get(leases, { namespace, name }, signal)
+    if (lease === undefined) lead(await kube.create(leases, taken(undefined), {}, signal), began)
+    else if (vacant(lease)) lead(await kube.replace(leases, taken(lease), {}, signal), began)
+    else {
+      lose()
+      become({ role: 'follower', holder: holderOf(lease), term: termOf(lease) })
+    }
+  }
+
+  async function renew(lease: Lease, signal: AbortSignal): Promise<void> {
+    const began = performance.now()
+    lead(await kube.replace(leases, taken(lease), {}, signal), began)
+  }
+
+  /** The lease with us as its holder, over the version in `before`: a race is lost as a Conflict. */
+  function taken(before: Lease | undefined): Lease {
+    const now = microTime(new Date())
+    const ours = before !== undefined && holderOf(before) === identity
+    const term = before === undefined ? 0 : termOf(before) + (ours ? 0 : 1)
+    return {
+      apiVersion: leases.apiVersion,
+      kind: leases.kind,
+      metadata: before?.metadata ?? { name, namespace },
+      spec: {
+        holderIdentity: identity,
+        leaseDurationSeconds: Math.ceil(leaseSeconds),
+        acquireTime: ours ? (before.spec?.acquireTime ?? now) : now,
+        renewTime: now,
+        leaseTransitions: term,
+      },
+    }
+  }
+
+  return {
+    step: async (signal) => {
+      const leading = performance.now() < leadsUntil
+      const lease = leading ? seen?.lease : undefined
+      try {
+        await within(Math.max(renewMs, 1000), signal, (limited) => (lease === undefined ? look(limited) : renew(lease, limited)))
+      } catch (error) {
+        if (signal.aborted) return
+        if (isConflict(error) || isAlreadyExists(error)) {
+          // Somebody was faster, or an answer of ours was lost: the next look tells which.
+          seen = undefined
+          return
+        }
+        log.warn({ err: error, leading }, 'could not look at the lease')
+      }
+    },
+    waitMs: () => {
+      if (seen === undefined) return SOON_MS
+      const expiry = known?.role === 'leader' ? Infinity : seen.until - performance.now()
+      return Math.max(SOON_MS, Math.min(renewMs, expiry))
+    },
+    resign: async () => {
+      const held = known?.role === 'leader' ? seen?.lease : undefined
+      lose()
+      if (held === undefined) return
+      const spec = { ...held.spec, holderIdentity: '', renewTime: microTime(new Date()) }
+      try {
+        await within(2000, new AbortController().signal, (signal) => kube.replace(leases, { ...held, spec }, {}, signal))
+      } catch (error) {
+        log.warn({ err: error }, 'could not give the lease back; it will run out')
+      }
+    },
+  }
+}
+
+const holderOf = (lease: Lease): string | undefined => (lease.spec?.holderIdentity ?? '') || undefined
+const termOf = (lease: Lease): number => lease.spec?.leaseTransitions ?? 0
+/** The holder said how long it may be silent; ours only when it did not. */
+const lengthOf = (lease: Lease, otherwise: number): number => {
+  const seconds = lease.spec?.leaseDurationSeconds
+  return seconds === undefined ? otherwise : seconds * 1000
+}

@@ -1,0 +1,108 @@
+// Machines made of namespaces, for tests of the data plane without Kubernetes: a network and a mount namespace each, a Host to enter it.
+// Names carry the process id, so that runs side by side do not meet; disposing takes everything down.
+import { execFile, execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { homedir, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import type { Host } from '#lib/host/host.ts'
+import { linuxHost } from '#lib/host/linux.ts'
+
+export interface Machine {
+  readonly name: string
+  /** Name of its network namespace, as `ip netns` knows it. */
+  readonly netns: string
+  readonly host: Host
+  /** A directory of its own, for state. */
+  readonly dir: string
+  /** Runs a shell script in it and returns what it printed; throws if it fails. */
+  sh(script: string): Promise<string>
+}
+
+export interface Machines extends AsyncDisposable {
+  add(name: string): Promise<Machine>
+  /** A virtual cable between two of them. */
+  join(a: Machine, devA: string, b: Machine, devB: string): Promise<void>
+}
+
+/** Where set-up has put wireguard-go, or what TOMBOLO_WIREGUARD_GO names; undefined if nowhere. */
+export function findWireguardGo(): string | undefined {
+  const cache = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'tombolo')
+  const under = (dir: string) => (existsSync(dir) ? readdirSync(dir).map((entry) => join(dir, entry)) : [])
+  const places = [
+    process.env.TOMBOLO_WIREGUARD_GO ?? '',
+    join(process.env.TOMBOLO_ASSETS ?? '', 'bin/wireguard'),
+    ...[...under(join(cache, 'assets')), ...under(cache)].map((dir) => join(dir, 'bin/wireguard')),
+  ]
+  return places.find((path) => path !== '' && existsSync(path))
+}
+
+/** Why such machines cannot be made here; undefined if they can. */
+export function noMachines(): string | undefined {
+  if (process.getuid?.() !== 0) return 'needs root'
+  if (findWireguardGo() === undefined) return 'needs wireguard-go'
+  return existsSync('/dev/net/tun') ? undefined : 'needs /dev/net/tun'
+}
+
+const exec = promisify(execFile)
+
+export function machines(label: string): Machines {
+  const run = `tmb-${label}-${process.pid}`
+  const dir = mkdtempSync(join(tmpdir(), `${run}-`))
+  const holders: { readonly kill: () => void; readonly ended: Promise<unknown> }[] = []
+  const names: string[] = []
+  const wireguardGo = findWireguardGo() ?? '/bin/false'
+
+  return {
+    add: async (name) => {
+      const netns = `${run}-${name}`
+      await exec('ip', ['netns', 'add', netns])
+      names.push(netns)
+      // A process that holds the mount namespace: sockets of wireguard-go are files, so each machine needs its own place for them.
+      const holder = spawn(
+        'nsenter',
+        [`--net=/run/netns/${netns}`, 'unshare', '-m', 'sh', '-c', `${mounts(wireguardGo)} && echo up && exec sleep infinity`],
+        { stdio: ['ignore', 'pipe', 'inherit'] },
+      )
+      const ended = once(holder, 'exit')
+      holders.push({ kill: () => holder.kill('SIGKILL'), ended })
+      await Promise.race([once(holder.stdout, 'data'), ended.then(() => Promise.reject(new Error(`no namespace for ${name}`)))])
+      const enter = ['nsenter', `--net=/run/netns/${netns}`, `--mount=/proc/${holder.pid ?? 0}/ns/mnt`]
+      const host = linuxHost({ enter, root: `/proc/${holder.pid ?? 0}/root` })
+      const sh = (script: string) => host.run('sh', ['-ec', script], {}, AbortSignal.timeout(30_000))
+      await sh('ip link set lo up')
+      return { name, netns, host, sh, dir: join(dir, name) }
+    },
+    join: async (a, devA, b, devB) => {
+      await exec('ip', ['-n', a.netns, 'link', 'add', devA, 'type', 'veth', 'peer', 'name', devB, 'netns', b.netns])
+      await exec('ip', ['-n', a.netns, 'link', 'set', devA, 'up'])
+      await exec('ip', ['-n', b.netns, 'link', 'set', devB, 'up'])
+    },
+    [Symbol.asyncDispose]: async () => {
+      for (const netns of names) for (const pid of pidsIn(netns)) kill(pid)
+      for (const { kill } of holders) kill()
+      await Promise.all(holders.map(({ ended }) => ended))
+      for (const netns of names) execFileSync('ip', ['netns', 'del', netns])
+      rmSync(dir, { recursive: true, force: true })
+    },
+  }
+}
+
+const mounts = (wireguardGo: string): string =>
+  [
+    'mount --make-rprivate /',
+    'mkdir -p /run/wireguard && mount -t tmpfs tmpfs /run/wireguard',
+    `mount -t tmpfs tmpfs /usr/local/sbin && ln -s '${wireguardGo}' /usr/local/sbin/wireguard-go`,
+  ].join(' && ')
+
+const pidsIn = (netns: string): readonly number[] =>
+  execFileSync('ip', ['netns', 'pids', netns], { encoding: 'utf8' }).trim().split('\n').filter(Boolean).map(Number)
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch {
+    // It ended by itself in the meantime.
+  }
+}
