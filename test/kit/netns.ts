@@ -2,7 +2,7 @@
 // Names carry the process id, so that runs side by side do not meet; disposing takes everything down.
 import { execFile, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { homedir, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -88,6 +88,10 @@ export function machines(label: string): Machines {
     },
   }
 }
+
+/** The processes of a machine, without those of other machines. */
+export const processesIn = ({ netns }: Machine): readonly { readonly pid: number; readonly command: string }[] =>
+  pidsIn(netns).map((pid) => ({ pid, command: readFileSync(`/proc/${pid}/comm`, 'utf8').trim() }))
 
 const mounts = (wireguardGo: string): string =>
   [

@@ -1,0 +1,24 @@
+// The two places where the agent touches its node: bringing it to what is wanted, and leaving it as it was found.
+import type { Host } from '#lib/host/host.ts'
+import type { Network, NetworkChange } from '#lib/host/network.ts'
+import { applyNetwork, nothing, planNetwork, readNetwork } from '#lib/host/network.ts'
+import { agentOwns, everythingOfOurs } from './ownership.ts'
+
+/** Returns what it had to change; empty when the node was as it should be. */
+export async function applyAgent(host: Host, want: Network, signal: AbortSignal): Promise<readonly NetworkChange[]> {
+  const keys = want.sysctls.map((s) => s.key)
+  const changes = planNetwork(await readNetwork(host, agentOwns, keys, signal), want)
+  await applyNetwork(host, changes, signal)
+  return changes
+}
+
+/**
+ * Takes everything of ours off the node, keys included. Kernel settings stay as they are: forwarding and a loose reverse path filter
+ * are what most nodes had before, and whether this one did is not known.
+ */
+export async function cleanUp(host: Host, stateDir: string, signal: AbortSignal): Promise<readonly NetworkChange[]> {
+  const changes = planNetwork(await readNetwork(host, everythingOfOurs, [], signal), nothing)
+  await applyNetwork(host, changes, signal)
+  await host.remove(stateDir, signal)
+  return changes
+}

@@ -1,0 +1,17 @@
+// Facts about the node that only the node knows: which device carries its address, and which addresses it has.
+import type { Host } from '#lib/host/host.ts'
+import { parseAddresses, parseLinks } from '#lib/host/ip.ts'
+import type { Machine } from './plan.ts'
+
+/** Throws if no device of the node holds `nodeAddress`: then it is not this node's. */
+export async function readMachine(host: Pick<Host, 'run'>, nodeAddress: string, signal: AbortSignal): Promise<Machine> {
+  const addresses = parseAddresses(await host.run('ip', ['-j', 'addr', 'show'], {}, signal))
+  const dev = addresses.find((a) => a.address.split('/')[0] === nodeAddress)?.dev
+  if (dev === undefined)
+    throw new Error(`no device of this node has the address ${nodeAddress}; is the pod in the host's network?`)
+  const [link] = parseLinks(await host.run('ip', ['-j', '-d', 'link', 'show', 'dev', dev], {}, signal))
+  return {
+    underlay: { dev, mtu: link?.mtu ?? 1500 },
+    addresses: [...new Set(addresses.map((a) => a.address.split('/')[0] ?? ''))],
+  }
+}

@@ -1,0 +1,20 @@
+// What of a node's network is the agent's: everything on the overlay, the rules, and the routes that lead nowhere.
+import type { Ownership } from '#lib/host/network.ts'
+import { agentTable, cableDevice, gatewayTable, overlayDevice, remoteTable, returnTable } from '../data-plane.ts'
+
+const ourTables: readonly number[] = [remoteTable, returnTable]
+
+export const agentOwns: Ownership = {
+  links: [overlayDevice],
+  tables: [agentTable],
+  route: ({ table, target }) => ourTables.includes(table) && (target.kind === 'unreachable' || target.dev === overlayDevice),
+  rule: () => true,
+}
+
+/** For cleaning up: the gateway's things too, for it is not there any more. */
+export const everythingOfOurs: Ownership = {
+  links: [overlayDevice, cableDevice],
+  tables: [agentTable, gatewayTable],
+  route: () => true,
+  rule: () => true,
+}

@@ -1,0 +1,97 @@
+// The agent's nft table: what packets between clusters need on every node besides a route.
+import type { NftTable } from '#lib/host/nft.ts'
+import { chain, set } from '#lib/host/nft.ts'
+import type { CIDR } from '#lib/net/cidr.ts'
+import { agentTable, ourDevices, overlayDevice, overlayPort } from '../data-plane.ts'
+import { notToNode, onlyThroughCables, onlyTo, perFamily, quoted } from '../guard.ts'
+
+export type RuleFacts = {
+  readonly own: readonly CIDR[]
+  readonly remote: readonly CIDR[]
+  /** Nodes from which packets of the overlay may come; one family. */
+  readonly overlayPeers: readonly string[]
+  /** Addresses of this node in its own pod range, at most one a family: what its own processes are seen as in other clusters. */
+  readonly nodeSources: readonly string[]
+  /** Of the narrowest piece on the way between two pods. */
+  readonly mtu: number
+}
+
+export const agentRules = (facts: RuleFacts): NftTable => ({
+  name: agentTable,
+  chains: [
+    onlyThroughCables(facts.remote),
+    onlyTo(overlayDevice, [...facts.own, ...facts.remote]),
+    notToNode(overlayDevice),
+    overlayOnlyFrom(facts.overlayPeers),
+    keepSource(facts),
+    ...clamp(facts.mtu),
+  ].join('\n'),
+})
+
+/** VXLAN has no authentication: at least the sender must be a node that has reason to send. */
+function overlayOnlyFrom(nodes: readonly string[]): string {
+  const from = (ip: string, members: readonly string[]) =>
+    members.length === 0 ? [] : [`${ip} saddr ${set(members)} udp dport ${overlayPort} accept`]
+  return chain('overlay-only-from-nodes', 'filter', 'input', 'filter - 10', [
+    ...from(
+      'ip',
+      nodes.filter((n) => !n.includes(':')),
+    ),
+    ...from(
+      'ip6',
+      nodes.filter((n) => n.includes(':')),
+    ),
+    `udp dport ${overlayPort} drop`,
+  ])
+}
+
+/**
+ * A pod is seen in the other cluster under its own address. Many CNIs masquerade what leaves their own range; a connection is
+ * translated once, so one that has been "translated" to its own address before they look at it is left alone, whatever program
+ * made the masquerade rule. A node's own packets carry an address that no other cluster routes to; they get the node's pod address.
+ */
+function keepSource({ own, remote, nodeSources }: RuleFacts): string {
+  return chain('keep-source', 'nat', 'postrouting', 'srcnat - 10', [
+    ...between(own, remote),
+    ...between(remote, own),
+    ...nodeRules(remote, nodeSources),
+  ])
+}
+
+function between(from: readonly CIDR[], to: readonly CIDR[]): readonly string[] {
+  return perFamily(from).flatMap(({ ip, blocks }) => {
+    const there = perFamily(to).find((t) => t.ip === ip)
+    if (there === undefined) return []
+    const same = set(blocks.map((block) => `${block} : ${block}`))
+    return [`${ip} saddr ${set(blocks)} ${ip} daddr ${set(there.blocks)} snat ${ip} prefix to ${ip} saddr map ${same}`]
+  })
+}
+
+function nodeRules(remote: readonly CIDR[], sources: readonly string[]): readonly string[] {
+  return perFamily(remote).flatMap(({ ip, blocks }) =>
+    sources
+      .filter((address) => address.includes(':') === (ip === 'ip6'))
+      .map((address) => `fib saddr type local ${ip} daddr ${set(blocks)} snat ${ip} to ${address}`),
+  )
+}
+
+/**
+ * TCP connections between clusters agree on segments that fit the cable, also where ICMP is filtered and path MTU discovery fails.
+ * Both directions at each side, so that one side suffices. 40 and 60 bytes are the headers of IP and TCP.
+ */
+function clamp(mtu: number): readonly string[] {
+  const rules = (match: string) =>
+    (
+      [
+        ['ipv4', mtu - 40],
+        ['ipv6', mtu - 60],
+      ] as const
+    ).map(
+      ([family, size]) =>
+        `${match} meta nfproto ${family} tcp flags syn / syn,rst tcp option maxseg size > ${size} tcp option maxseg size set ${size}`,
+    )
+  return [
+    chain('clamp-in', 'filter', 'forward', 'mangle', rules(`iifname ${quoted(ourDevices)}`)),
+    chain('clamp-out', 'filter', 'postrouting', 'mangle', rules(`oifname ${quoted(ourDevices)}`)),
+  ]
+}

@@ -1,0 +1,30 @@
+// Names and numbers of the data plane. Gateway and agent of a node, and gateways of different clusters, must agree on them.
+
+/** The device of the cables; made by the gateway. */
+export const cableDevice = 'tmb-wg'
+/** The overlay between the nodes of a cluster, over which packets get to the gateway and back; made by the agent. */
+export const overlayDevice = 'vx-tombolo'
+export const ourDevices = [cableDevice, overlayDevice] as const
+
+/** WireGuard over IPv6 takes 80 bytes of a 1500 byte packet. */
+export const cableMtu = 1420
+export const cableOverhead = 80
+/** VXLAN over IPv4 takes 50 bytes, over IPv6 70. */
+export const overlayMtu = 1450
+export const overlayOverhead = { IPv4: 50, IPv6: 70 } as const
+export const overlayID = 7300
+export const overlayPort = 4800
+
+/** Where packets for other clusters go. Looked up before the main table, which has local addresses and the CNI's routes. */
+export const remoteTable = 7300
+/** Where packets go that came out of a cable: back over the overlay, the way the other direction takes. */
+export const returnTable = 7301
+/** The rule for what comes out of a cable must come first. */
+export const rulePriority = { [returnTable]: 7299, [remoteTable]: 7300 } as const
+
+/** Of several routes to a block the lowest metric wins: a cable on this node, then the gateway's node, then nowhere. */
+export const metric = { cable: 10, overlay: 20, nowhere: 9000 } as const
+
+export const pulsePort = 4790
+export const agentTable = 'tombolo-agent'
+export const gatewayTable = 'tombolo-gateway'

@@ -1,0 +1,128 @@
+// What a gateway makes of all that it knows: which cables to keep, what each may carry, what to route and what to refuse. Pure.
+import type { Route } from '#lib/host/ip.ts'
+import type { Network } from '#lib/host/network.ts'
+import { nothing } from '#lib/host/network.ts'
+import type { CIDR } from '#lib/net/cidr.ts'
+import { contains } from '#lib/net/cidr.ts'
+import type { PublicKey } from '#lib/net/keys.ts'
+import type { Announced, Refusal } from './admission.ts'
+import { admit } from './admission.ts'
+import type { Cable, Candidate } from './cable/driver.ts'
+import { cableDevice, gatewayTable, metric, remoteTable } from './data-plane.ts'
+import { notToNode, onlyThroughCables, onlyTo } from './guard.ts'
+
+export type Role = 'Active' | 'Standby'
+/** What a gateway says of itself; of two that say Active the higher term is right. */
+export type Claim = { readonly role: Role; readonly term: number }
+
+/** A gateway of another cluster, as its GatewayEndpoint describes it. It says nothing about pods: those come from `Announced`. */
+export type RemoteGateway = {
+  readonly name: string
+  readonly clusterID: string
+  readonly node: string
+  readonly publicKey: PublicKey
+  readonly candidates: readonly [Candidate, ...Candidate[]]
+  readonly behindNat: boolean
+  readonly claim: Claim
+}
+
+export type GatewayFacts = {
+  readonly role: Role
+  readonly publicKey: PublicKey
+  readonly own: { readonly podCIDRs: readonly CIDR[]; readonly serviceCIDRs: readonly CIDR[] }
+  readonly nodeAddress: string
+  readonly announced: readonly Announced[]
+  readonly gateways: readonly RemoteGateway[]
+  /** What peers said of themselves in the pulse, by key; newer than their GatewayEndpoint if the term is higher. */
+  readonly heard: ReadonlyMap<PublicKey, Claim>
+}
+
+/** A peer is a gateway to which there is a cable. `carries`: its cluster's traffic goes over this cable. */
+export type Peer = RemoteGateway & { readonly carries: boolean }
+
+export type GatewayPlan = {
+  readonly cables: readonly Cable[]
+  readonly peers: readonly Peer[]
+  readonly network: Network
+  readonly refused: readonly Refusal[]
+}
+
+export function planGateway(facts: GatewayFacts): GatewayPlan {
+  const { own, nodeAddress } = facts
+  const nodeBlock = `${nodeAddress}/${nodeAddress.includes(':') ? 128 : 32}` as CIDR
+  const { remotes, refused } = admit([...own.podCIDRs, ...own.serviceCIDRs, nodeBlock], facts.announced)
+  const blocks = new Map(remotes.map((r) => [r.clusterID, r.podCIDRs]))
+  const remote = remotes.flatMap((r) => r.podCIDRs)
+
+  const { usable, refused: unusable } = usableGateways(facts, [...own.podCIDRs, ...own.serviceCIDRs, ...remote])
+  const leaders = new Set(leadersOf(usable, facts.heard).values())
+  const peers = usable.map((gateway) => ({ ...gateway, carries: leaders.has(gateway) }))
+  return {
+    cables: peers.map((peer) => ({
+      publicKey: peer.publicKey,
+      candidates: peer.candidates,
+      cidrs: peer.carries ? (blocks.get(peer.clusterID) ?? []) : [],
+      nat: peer.behindNat ? 'behind' : 'none',
+    })),
+    peers,
+    network: {
+      ...nothing,
+      routes: facts.role === 'Active' ? remote.map(cableRoute) : [],
+      // Loose: what comes out of a cable of a standby leaves, as answer, over the active one.
+      sysctls: [{ key: `net/ipv4/conf/${cableDevice}/rp_filter`, value: '2' }],
+      nft: [
+        {
+          name: gatewayTable,
+          chains: [onlyThroughCables(remote), onlyTo(cableDevice, own.podCIDRs), notToNode(cableDevice)].join('\n'),
+        },
+      ],
+    },
+    refused: [...refused, ...unusable],
+  }
+}
+
+/** For each cluster the gateway that carries its traffic: the Active one of the highest term, and before there is one, none. */
+function leadersOf(gateways: readonly RemoteGateway[], heard: ReadonlyMap<PublicKey, Claim>): ReadonlyMap<string, RemoteGateway> {
+  const leaders = new Map<string, { readonly gateway: RemoteGateway; readonly term: number }>()
+  for (const gateway of gateways) {
+    const claim = newest(gateway.claim, heard.get(gateway.publicKey))
+    const best = leaders.get(gateway.clusterID)
+    if (claim.role === 'Active' && (best === undefined || claim.term > best.term))
+      leaders.set(gateway.clusterID, { gateway, term: claim.term })
+  }
+  return new Map([...leaders].map(([clusterID, { gateway }]) => [clusterID, gateway]))
+}
+
+const newest = (published: Claim, pulse: Claim | undefined): Claim =>
+  pulse !== undefined && pulse.term >= published.term ? pulse : published
+
+/**
+ * A gateway is left out if its key is taken, by us or by another one, and a candidate if packets to it would themselves be routed into
+ * a cable. Sorted by name, so that every gateway of this cluster decides alike.
+ */
+function usableGateways(
+  { gateways, publicKey }: GatewayFacts,
+  routed: readonly CIDR[],
+): { readonly usable: readonly RemoteGateway[]; readonly refused: readonly Refusal[] } {
+  const usable: RemoteGateway[] = []
+  const refused: Refusal[] = []
+  const keys = new Set<PublicKey>([publicKey])
+  for (const gateway of gateways.toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
+    const [first, ...rest] = gateway.candidates.filter(({ address }) => !routed.some((block) => contains(block, address)))
+    if (keys.has(gateway.publicKey)) refused.push({ about: gateway.name, says: 'its WireGuard key is already another gateway’s' })
+    else if (first === undefined)
+      refused.push({ about: gateway.name, says: 'every address it names lies among pods or services' })
+    else {
+      keys.add(gateway.publicKey)
+      usable.push({ ...gateway, candidates: [first, ...rest] })
+    }
+  }
+  return { usable, refused }
+}
+
+const cableRoute = (to: CIDR): Route => ({
+  to,
+  table: remoteTable,
+  metric: metric.cable,
+  target: { kind: 'device', dev: cableDevice },
+})
