@@ -44,7 +44,6 @@ const controllerEverywhere: readonly Rule[] = [
   { apiGroups: tombolo, resources: ['allocations'], verbs: write },
   { apiGroups: rbac, resources: ['rolebindings', 'clusterrolebindings'], verbs: write },
   { apiGroups: rbac, resources: ['clusterroles'], resourceNames: [memberReadRole, memberWriteRole], verbs: ['bind'] },
-  { apiGroups: ['events.k8s.io'], resources: ['events'], verbs: ['create', 'patch'] },
 ]
 
 const controllerInBroker: readonly Rule[] = [

@@ -1,0 +1,64 @@
+// The broker controller's entry: reads its configuration, serves its state, and works while it holds the Lease.
+import { randomUUID } from 'node:crypto'
+import { collectDefaultMetrics, Histogram, Registry } from 'prom-client'
+import { z } from 'zod'
+import type { Kube } from '#lib/kube/client.ts'
+import { kube } from '#lib/kube/client.ts'
+import type { Run } from '#lib/kube/controller.ts'
+import { source } from '#lib/kube/controller.ts'
+import { inCluster } from '#lib/kube/in-cluster.ts'
+import { whileLeading } from '#lib/kube/lease.ts'
+import { serve } from '#lib/serve/server.ts'
+import { logger } from '#lib/std/log.ts'
+import type { BrokerConfig } from './config.ts'
+import { brokerConfig } from './config.ts'
+import { allJoins, joinsController } from './joins/reconcile.ts'
+import { membersController } from './members/reconcile.ts'
+import { brokerStores } from './stores.ts'
+
+const config = brokerConfig.safeParse(process.env)
+if (config.success) {
+  const stop = new AbortController()
+  for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => stop.abort())
+  await run(config.data, stop.signal)
+} else {
+  process.stderr.write(`broker: the environment is not right\n${z.prettifyError(config.error)}\n`)
+  process.exitCode = 2
+}
+
+async function run(config: BrokerConfig, signal: AbortSignal): Promise<void> {
+  const log = logger('broker', config.LOG_LEVEL)
+  const registry = new Registry()
+  collectDefaultMetrics({ register: registry })
+  const reconciles = new Histogram({
+    name: 'tombolo_reconcile_seconds',
+    help: 'Time of one run of a reconciler',
+    labelNames: ['controller', 'outcome'],
+    registers: [registry],
+  })
+  await using api = kube(await inCluster(process.env), log, 'tombolo-broker')
+  let heard = false
+  await serve({ port: config.METRICS_PORT, registry, ready: () => (heard ? [] : ['the apiserver has not answered yet']) }, signal)
+  await whileLeading(
+    {
+      kube: api,
+      namespace: config.NAMESPACE,
+      name: 'tombolo-broker-controller',
+      // New with each start: a process that comes back must win the lead like any other.
+      identity: `${config.POD_NAME}-${randomUUID().slice(0, 8)}`,
+      leaseSeconds: 10,
+      renewSeconds: 3,
+      onChange: () => {
+        heard = true
+      },
+    },
+    (leading) => work(api, ({ controller, outcome, seconds }) => reconciles.observe({ controller, outcome }, seconds), leading),
+    signal,
+  )
+}
+
+async function work(api: Kube, onRun: (run: Run) => void, signal: AbortSignal): Promise<void> {
+  const stores = brokerStores(api, signal)
+  const joins = joinsController(api, [source(stores.requests, () => allJoins), source(stores.members, () => allJoins)], onRun)
+  await Promise.all([joins.run(signal), membersController(api, stores, onRun).run(signal)])
+}

@@ -1,0 +1,62 @@
+// The members controller: one key a Member, reading from stores; writes only what differs.
+import { member as memberKind } from '#crds/member.ts'
+import { brokerNamespace, clusterIDLabel, joinNamespace } from '#crds/places.ts'
+import type { Kube } from '#lib/kube/client.ts'
+import type { Controller, Run } from '#lib/kube/controller.ts'
+import { controller, source } from '#lib/kube/controller.ts'
+import { addFinalizer, lifeOf, removeFinalizer } from '#lib/kube/finalizer.ts'
+import type { Key, KubeObject } from '#lib/kube/object.ts'
+import { keyOf } from '#lib/kube/object.ts'
+import { applyPlan } from '#lib/kube/plan.ts'
+import type { Stores } from '#broker/stores.ts'
+import type { ClusterID } from '#lib/net/cluster-id.ts'
+import { memberObjects } from './objects.ts'
+import type { MemberSeen } from './plan.ts'
+import { planMember } from './plan.ts'
+
+const finalizer = 'tombolo.dev/member'
+
+export function membersController(kube: Kube, stores: Stores, onRun: (run: Run) => void): Controller {
+  const byLabel = (object: KubeObject): readonly Key[] => {
+    const id = object.metadata.labels?.[clusterIDLabel]
+    return id === undefined ? [] : [{ namespace: brokerNamespace, name: id }]
+  }
+  return controller({
+    name: 'members',
+    sources: [
+      source(stores.members, (member) => [keyOf(member)]),
+      ...[stores.namespaces, stores.accounts, stores.allocations, stores.roleBindings, stores.clusterRoleBindings].map((store) =>
+        source<KubeObject>(store, byLabel),
+      ),
+    ],
+    workers: 2,
+    log: kube.log,
+    onRun,
+    reconcile: async (key, signal) => {
+      const seen = observe(key, stores)
+      const plan = planMember(seen)
+      const { member } = seen
+      const life = member === undefined ? 'released' : lifeOf(member, finalizer)
+      if (member !== undefined && life === 'free') await addFinalizer(kube, memberKind, member, finalizer, signal)
+      const next = await applyPlan(kube, plan, 'tombolo-broker', signal)
+      if (member !== undefined && life === 'dying' && plan.finalizer === 'release')
+        await removeFinalizer(kube, memberKind, member, finalizer, signal)
+      return next
+    },
+  })
+}
+
+function observe(key: Key, stores: Stores): MemberSeen {
+  const names = memberObjects({ spec: { clusterID: key.name as ClusterID, clusterUID: '', podCIDRs: [], serviceCIDRs: [] } })
+  return {
+    member: stores.members.get(key),
+    request: stores.requests.get({ namespace: joinNamespace, name: key.name }),
+    namespace: stores.namespaces.get(keyOf(names.namespace)),
+    account: stores.accounts.get(keyOf(names.account)),
+    allocation: stores.allocations.get(keyOf(names.allocation)),
+    writes: stores.roleBindings.get(keyOf(names.writes)),
+    reads: stores.clusterRoleBindings.get(keyOf(names.reads)),
+    fleet: stores.roleBindings.get(keyOf(names.fleet)),
+    now: new Date(),
+  }
+}

@@ -1,0 +1,26 @@
+// What the controller watches: requests, Members, and every object that Members consist of, found again by their label.
+import { allocation } from '#crds/allocation.ts'
+import { joinRequest } from '#crds/join-request.ts'
+import { member } from '#crds/member.ts'
+import { brokerNamespace, clusterIDLabel, joinNamespace } from '#crds/places.ts'
+import type { Kube } from '#lib/kube/client.ts'
+import { clusterRoleBindings, namespaces, roleBindings, serviceAccounts } from '#lib/kube/kinds.ts'
+import type { Kind, KubeObject, Where } from '#lib/kube/object.ts'
+import { reflect } from '#lib/kube/reflector.ts'
+
+export type Stores = ReturnType<typeof brokerStores>
+
+/** Starts the watches; they end with `signal`. */
+export function brokerStores(kube: Kube, signal: AbortSignal) {
+  const all = <T extends KubeObject>(kind: Kind<T>, where: Where) => reflect(kube, kind, where, signal).store
+  const ofMembers = { labels: clusterIDLabel }
+  return {
+    requests: all(joinRequest, { namespace: joinNamespace }),
+    members: all(member, { namespace: brokerNamespace }),
+    namespaces: all(namespaces, ofMembers),
+    accounts: all(serviceAccounts, ofMembers),
+    allocations: all(allocation, ofMembers),
+    roleBindings: all(roleBindings, ofMembers),
+    clusterRoleBindings: all(clusterRoleBindings, ofMembers),
+  }
+}

@@ -1,0 +1,49 @@
+// The only place that prints. Results go to stdout, everything about the way there to stderr: `tombolo … -o json | jq` always works.
+import type { KubeObject } from '#lib/kube/object.ts'
+import { stringify } from 'yaml'
+import type { Progress } from './progress.ts'
+import { progress } from './progress.ts'
+import type { Table } from './table.ts'
+import { renderTable } from './table.ts'
+
+export const formats = ['table', 'wide', 'json', 'yaml'] as const
+export type Format = (typeof formats)[number]
+
+export type Streams = { readonly out: NodeJS.WriteStream; readonly err: NodeJS.WriteStream }
+
+export interface Output {
+  /** A line of the result. */
+  line(text: string): void
+  /** A line beside the result. */
+  note(text: string): void
+  warn(text: string): void
+  /** Titled tables, or the same facts as one JSON or YAML document: a map from title to rows. */
+  tables(tables: readonly Table[], format: Format): void
+  /** A value as a JSON or YAML document. */
+  value(value: unknown, format: 'json' | 'yaml'): void
+  /** What --dry-run shows: documents that kubectl accepts. */
+  manifests(objects: readonly KubeObject[]): void
+  readonly progress: Progress
+}
+
+export function output({ out, err }: Streams): Output {
+  const line = (text: string) => void out.write(`${text}\n`)
+  const note = (text: string) => void err.write(`${text}\n`)
+  const value: Output['value'] = (data, format) =>
+    void out.write(format === 'json' ? `${JSON.stringify(data, null, 2)}\n` : yaml(data))
+  return {
+    line,
+    note,
+    value,
+    warn: (text) => note(`warning: ${text}`),
+    tables: (tables, format) => {
+      if (format === 'json' || format === 'yaml') value(Object.fromEntries(tables.map((t) => [t.title, t.rows])), format)
+      else for (const [i, table] of tables.entries()) line(`${i > 0 ? '\n' : ''}${renderTable(table, format, tables.length > 1)}`)
+    },
+    manifests: (objects) => void out.write(objects.map(yaml).join('---\n')),
+    progress: progress(err),
+  }
+}
+
+// Version 1.1 quotes `yes`, `on` and `1:30`, which kubectl's parser would take for something else. Aliases are valid and unreadable.
+const yaml = (data: unknown): string => stringify(data, { version: '1.1', aliasDuplicateObjects: false })

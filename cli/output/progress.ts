@@ -1,0 +1,70 @@
+// Steps of long work, each with the time it took. On a terminal the running step shows what it waits for; elsewhere
+// (CI, a pipe) each step is one plain line when it is done, and one every few seconds while it waits.
+import type { ListrDefaultRendererLogLevels } from 'listr2'
+import { Listr, ListrLogger, ProcessOutput } from 'listr2'
+import type { Say } from '../cluster/until.ts'
+
+export interface Progress {
+  /** Runs `work` as a step called `title`; `say` replaces what is shown as its present doing. Throws what `work` throws. */
+  step<T>(title: string, work: (say: Say) => Promise<T>): Promise<T>
+}
+
+export const progress = (stream: NodeJS.WriteStream): Progress =>
+  stream.isTTY && stream.columns > 0 ? live(stream) : plain(stream)
+
+const remindMs = 10_000
+
+function plain(stream: NodeJS.WriteStream): Progress {
+  return {
+    step: async (title, work) => {
+      const began = performance.now()
+      const took = () => `${((performance.now() - began) / 1000).toFixed(1)} s`
+      let reminded = began
+      const say: Say = (detail) => {
+        if (performance.now() - reminded < remindMs) return
+        reminded = performance.now()
+        stream.write(`… ${title}: ${detail} (${took()})\n`)
+      }
+      try {
+        const result = await work(say)
+        stream.write(`✓ ${title} (${took()})\n`)
+        return result
+      } catch (error) {
+        stream.write(`✗ ${title} (${took()})\n`)
+        throw error
+      }
+    },
+  }
+}
+
+function live(stream: NodeJS.WriteStream): Progress {
+  return {
+    step: async <T>(title: string, work: (say: Say) => Promise<T>) => {
+      const began = performance.now()
+      const result: { value?: T } = {}
+      const tasks = new Listr(
+        [
+          {
+            title,
+            task: async (_, task) => {
+              result.value = await work((detail) => {
+                task.output = detail
+              })
+              task.title = `${title} (${((performance.now() - began) / 1000).toFixed(1)} s)`
+            },
+          },
+        ],
+        {
+          renderer: 'default',
+          rendererOptions: {
+            logger: new ListrLogger<ListrDefaultRendererLogLevels>({ processOutput: new ProcessOutput(stream, stream) }),
+            showErrorMessage: false,
+            collapseErrors: false,
+          },
+        },
+      )
+      await tasks.run()
+      return result.value as T
+    },
+  }
+}
