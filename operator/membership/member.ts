@@ -1,0 +1,97 @@
+// A cluster that is a member: everything that runs while it is one.
+import { allocation } from '#crds/allocation.ts'
+import { gatewayEndpoint } from '#crds/gateway-endpoint.ts'
+import type { Membership } from '#crds/membership.ts'
+import { membership as membershipKind } from '#crds/membership.ts'
+import { brokerSecretName, systemNamespace } from '#crds/places.ts'
+import type { Kube } from '#lib/kube/client.ts'
+import { kube as connect } from '#lib/kube/client.ts'
+import type { Secret } from '#lib/kube/kinds.ts'
+import { reflect } from '#lib/kube/reflector.ts'
+import type { Store } from '#lib/kube/store.ts'
+import { aborted } from '#lib/std/pause.ts'
+import { cell } from '#lib/std/cell.ts'
+import type { Logger } from '#lib/std/log.ts'
+import { keepInSync } from '../door/door.ts'
+import { syncedAllocation, syncedGatewayEndpoint } from '../door/synced.ts'
+import { fieldManager, keepInstalled, watchInstalled } from '../install/install.ts'
+import { finalizer } from '../install/leave.ts'
+import { runMcs } from '../mcs/mcs.ts'
+import { connectionOf, heartbeat, renewToken } from './broker.ts'
+import type { Credentials } from './credentials.ts'
+import { readCredentials } from './credentials.ts'
+import type { Refusals } from './report.ts'
+import { membershipKey, report } from './report.ts'
+import type { BrokerState, DnsState } from './status.ts'
+
+export type Known = { readonly memberships: Store<Membership>; readonly brokerSecrets: Store<Secret> }
+
+/** Runs until `signal` aborts, which is when the phase ends (operate.ts). */
+export async function beMember(
+  kube: Kube,
+  member: Membership,
+  known: Known,
+  identity: string,
+  log: Logger,
+  signal: AbortSignal,
+): Promise<void> {
+  if (!(member.metadata.finalizers ?? []).includes(finalizer)) {
+    // A merge patch replaces the list, so it carries what others put there and the version it was read at.
+    const { resourceVersion, finalizers = [] } = member.metadata
+    await kube.patch(
+      membershipKind,
+      membershipKey,
+      { metadata: { resourceVersion, finalizers: [...finalizers, finalizer] } },
+      { fieldManager },
+      signal,
+    )
+  }
+  const installed = watchInstalled(kube, signal)
+  const endpoints = reflect(kube, gatewayEndpoint, { namespace: systemNamespace }, signal).store
+  const allocations = reflect(kube, allocation, { namespace: systemNamespace }, signal).store
+  const dns = cell<DnsState>('pending')
+  const broker = cell<BrokerState>({ kind: 'never' }, (a, b) => JSON.stringify(a) === JSON.stringify(b))
+  const refusals = cell<Refusals>(new Map(), (a, b) => JSON.stringify([...a]) === JSON.stringify([...b]))
+  const refuse = (from: string) => (objects: readonly string[]) => refusals.set(new Map(refusals.value).set(from, objects))
+  const secret = () => known.brokerSecrets.get({ namespace: systemNamespace, name: brokerSecretName })
+  const { clusterID } = member.spec
+
+  async function connected(credentials: Credentials): Promise<void> {
+    await using remote = connect(connectionOf(credentials, secret), log.child({ of: 'broker' }))
+    const remoteEndpoints = reflect(remote, gatewayEndpoint, {}, signal).store
+    const remoteAllocations = reflect(remote, allocation, {}, signal).store
+    await Promise.all([
+      heartbeat(remote, clusterID, identity, broker, signal),
+      renewToken(kube, remote, clusterID, secret, log, signal),
+      keepInSync(
+        syncedGatewayEndpoint,
+        clusterID,
+        { local: kube, broker: remote, here: endpoints, atBroker: remoteEndpoints },
+        refuse('endpoints'),
+        log,
+        signal,
+      ),
+      keepInSync(
+        syncedAllocation,
+        clusterID,
+        { local: kube, broker: remote, here: allocations, atBroker: remoteAllocations },
+        refuse('allocations'),
+        log,
+        signal,
+      ),
+      runMcs({ local: kube, broker: remote, clusterID, allocations, log, rejected: refuse('services') }, signal),
+    ])
+  }
+
+  const read = readCredentials(secret() ?? {})
+  if (!read.ok)
+    broker.set({
+      kind: 'badCredentials',
+      why: `Secret ${brokerSecretName}: ${read.error.field} is not valid, want ${read.error.want}`,
+    })
+  await Promise.all([
+    keepInstalled(kube, member, installed, dns, log, signal),
+    report(kube, known.memberships, { installed, endpoints, clusterID, dns, broker, refusals }, log, signal),
+    read.ok ? connected(read.value) : aborted(signal),
+  ])
+}
