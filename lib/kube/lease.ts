@@ -107,6 +107,8 @@ function makeCandidate(options: ElectionOptions): Candidate {
   /** The lease as last seen, and until when it stands if it does not change. */
   let seen: { readonly lease: Lease; readonly until: number } | undefined
   let stepDown: NodeJS.Timeout | undefined
+  let lostRace = false
+  let trouble = ''
 
   function become(now: Leadership): void {
     if (known !== undefined && known.role === now.role && known.holder === now.holder && known.term === now.term) return
@@ -180,19 +182,24 @@ function makeCandidate(options: ElectionOptions): Candidate {
       const lease = leading ? seen?.lease : undefined
       try {
         await within(Math.max(renewMs, 1000), signal, (limited) => (lease === undefined ? look(limited) : renew(lease, limited)))
+        lostRace = false
+        trouble = ''
       } catch (error) {
         if (signal.aborted) return
         if (isConflict(error) || isAlreadyExists(error)) {
           // Somebody was faster, or an answer of ours was lost: the next look tells which.
           seen = undefined
+          lostRace = true
           return
         }
-        log.warn({ err: error, leading }, 'could not look at the lease')
+        lostRace = false
+        if (trouble !== String(error)) log.warn({ err: error, leading }, 'the lease is out of reach')
+        trouble = String(error)
       }
     },
     waitMs: () => {
-      if (seen === undefined) return SOON_MS
-      const expiry = known?.role === 'leader' ? Infinity : seen.until - performance.now()
+      if (lostRace) return SOON_MS
+      const expiry = known?.role === 'leader' || seen === undefined ? Infinity : seen.until - performance.now()
       return Math.max(SOON_MS, Math.min(renewMs, expiry))
     },
     resign: async () => {

@@ -52,7 +52,7 @@ export interface LiveWatch {
   silence(): void
   bookmark(): void
   /** Any bytes, for what a server should never send. */
-  send(text: string): void
+  send(text: string | Uint8Array): void
 }
 
 export interface ApiServer extends AsyncDisposable {
@@ -207,7 +207,7 @@ export async function apiserver(): Promise<ApiServer> {
     response.writeHead(200, { 'content-type': 'application/json' })
     response.flushHeaders()
     let silent = false
-    const send = (text: string) => {
+    const send = (text: string | Uint8Array) => {
       if (!silent && !response.writableEnded) response.write(text)
     }
     const bookmark = () => {

@@ -1,0 +1,122 @@
+import assert from 'node:assert/strict'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { eventually } from '#test/kit/eventually.ts'
+import { logger } from '#lib/std/log.ts'
+import type { Next, Run } from './controller.ts'
+import { again, blocked, controller, settled, source } from './controller.ts'
+import type { ConfigMap } from './kinds.ts'
+import { configMaps } from './kinds.ts'
+import { keyOf, keyText } from './object.ts'
+import { store } from './store.ts'
+
+const quiet = logger('test', 'silent')
+const map = (name: string, version = '1', owner = name): ConfigMap => ({
+  apiVersion: 'v1',
+  kind: 'ConfigMap',
+  metadata: { name, uid: name, resourceVersion: version },
+  data: { owner },
+})
+
+/** A controller over one store, with a scripted reconciler. */
+function world(reconcile: (key: string, signal: AbortSignal) => Promise<Next>, workers = 1) {
+  const { store: maps, writer } = store(configMaps, quiet)
+  const stop = new AbortController()
+  const runs: Run[] = []
+  const made = controller({
+    name: 'test',
+    sources: [source(maps, (object) => [keyOf(object), { name: object.data?.owner ?? '' }])],
+    reconcile: (key, signal) => reconcile(keyText(key), signal),
+    workers,
+    log: quiet,
+    onRun: (run) => runs.push(run),
+  })
+  const sync = (...objects: ConfigMap[]) => {
+    writer.take({ type: 'reset' })
+    for (const object of objects) writer.take({ type: 'put', object })
+    writer.take({ type: 'synced' })
+  }
+  return { made, writer, stop, runs, sync, running: made.run(stop.signal) }
+}
+
+suite('controller', () => {
+  test('runs nothing before its stores are synced, then every object once', async () => {
+    const seen: string[] = []
+    const { sync, stop, running } = world((key) => Promise.resolve(settled).finally(() => seen.push(key)))
+    await sleep(5)
+    assert.deepEqual(seen, [])
+    sync(map('a'), map('b'))
+    await eventually(() => assert.deepEqual(seen, ['a', 'b']))
+    stop.abort()
+    await running
+  })
+
+  test('a change wakes the keys of the old state and of the new', async () => {
+    const seen: string[] = []
+    const { sync, writer, stop, running } = world((key) => Promise.resolve(settled).finally(() => seen.push(key)))
+    sync(map('a', '1', 'old'))
+    await eventually(() => assert.equal(seen.length, 2))
+    seen.length = 0
+    writer.take({ type: 'put', object: map('a', '2', 'new') })
+    await eventually(() => assert.deepEqual(seen.sort(), ['a', 'new', 'old']))
+    stop.abort()
+    await running
+  })
+
+  test('a key never runs twice at once, other keys do', async () => {
+    let [now, most] = [0, 0]
+    const perKey = new Map<string, number>()
+    const { made, sync, stop, running, runs } = world(async (key) => {
+      now++
+      most = Math.max(most, now)
+      perKey.set(key, (perKey.get(key) ?? 0) + 1)
+      assert.equal(perKey.get(key), 1)
+      await sleep(2)
+      perKey.set(key, 0)
+      now--
+      return settled
+    }, 3)
+    sync()
+    for (let i = 0; i < 60; i++) {
+      made.add({ name: `key-${i % 5}` })
+      await sleep(1)
+    }
+    stop.abort()
+    await running
+    assert.equal(most, 3)
+    assert.ok(runs.every((run) => run.outcome === 'settled'))
+  })
+
+  test('what throws comes back, later each time; what is blocked does not; what says again does when it said', async () => {
+    const times: Record<string, number[]> = { fails: [], blocked: [], again: [] }
+    const { made, sync, stop, running } = world((key) => {
+      times[key]?.push(performance.now())
+      if (key === 'fails') return Promise.reject(new Error('broken'))
+      return Promise.resolve(key === 'blocked' ? blocked('NoGateway', 'label a node') : again(30, 'waiting for the gateway'))
+    })
+    sync()
+    for (const name of Object.keys(times)) made.add({ name })
+    await eventually(() => assert.ok((times.fails?.length ?? 0) >= 4 && (times.again?.length ?? 0) >= 3))
+    stop.abort()
+    await running
+    const gaps = (times.fails ?? []).slice(1).map((at, i) => at - (times.fails?.[i] ?? 0))
+    assert.ok((gaps[2] ?? 0) > (gaps[0] ?? Infinity), gaps.join())
+    assert.equal(times.blocked?.length, 1)
+    assert.ok((times.again?.[1] ?? 0) - (times.again?.[0] ?? 0) >= 29)
+  })
+
+  test('stops when told: a run under way hears it and is waited for', async () => {
+    let ended = false
+    const { made, sync, stop, running } = world(async (_, signal) => {
+      await sleep(60_000, undefined, { signal }).catch(() => undefined)
+      await sleep(5)
+      ended = true
+      return settled
+    })
+    sync()
+    made.add({ name: 'a' })
+    await sleep(5)
+    stop.abort()
+    await running
+    assert.ok(ended)
+  })
+})

@@ -1,0 +1,47 @@
+import assert from 'node:assert/strict'
+import { mkdtemp, rm, utimes, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { inCluster, tokenFile } from './in-cluster.ts'
+
+suite('in cluster', () => {
+  let mount: string
+  setup(async () => {
+    mount = await mkdtemp(join(tmpdir(), 'tombolo-mount-'))
+    await writeFile(join(mount, 'ca.crt'), 'CA')
+    await writeFile(join(mount, 'token'), 'first\n')
+  })
+  teardown(() => rm(mount, { recursive: true }))
+
+  const rotate = async (token: string, at: number) => {
+    await writeFile(join(mount, 'token'), token)
+    await utimes(join(mount, 'token'), at, at)
+  }
+
+  test('reads the address from the environment, IPv6 in brackets, and the CA from its file', async () => {
+    const at = (host: string) => inCluster({ KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: '443' }, mount)
+    assert.equal((await at('10.96.0.1')).server, 'https://10.96.0.1:443')
+    const connection = await at('fd00::1')
+    assert.deepEqual(
+      [connection.server, connection.ca, await connection.token('accepted')],
+      ['https://[fd00::1]:443', 'CA', 'first'],
+    )
+  })
+
+  test('outside a pod it says so', async () => {
+    await assert.rejects(inCluster({}, mount), /not in a cluster/)
+  })
+
+  test('looks at the token file once a minute, and at once when the token was refused', async () => {
+    let now = 0
+    const token = tokenFile(join(mount, 'token'), () => now)
+    assert.equal(await token('accepted'), 'first')
+    await rotate('second', 1000)
+    now = 59_000
+    assert.equal(await token('accepted'), 'first')
+    now = 61_000
+    assert.equal(await token('accepted'), 'second')
+    await rotate('third', 1000)
+    assert.equal(await token('refused'), 'third')
+  })
+})

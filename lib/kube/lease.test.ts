@@ -1,0 +1,121 @@
+import assert from 'node:assert/strict'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { ApiServer } from '#test/kit/apiserver.ts'
+import { apiserver } from '#test/kit/apiserver.ts'
+import { eventually } from '#test/kit/eventually.ts'
+import { logger } from '#lib/std/log.ts'
+import type { Kube } from './client.ts'
+import { kube } from './client.ts'
+import { leases } from './kinds.ts'
+import type { Leadership } from './lease.ts'
+import { elect, whileLeading } from './lease.ts'
+
+const quiet = logger('test', 'silent')
+
+suite('lease', () => {
+  let server: ApiServer
+  let client: Kube
+  let stop: AbortController
+  setup(async () => {
+    server = await apiserver()
+    client = kube(server.connection, quiet)
+    stop = new AbortController()
+  })
+  teardown(async () => {
+    stop.abort()
+    await client[Symbol.asyncDispose]()
+    await server[Symbol.asyncDispose]()
+  })
+
+  const options = (identity: string, said: string[], over: Kube = client) => ({
+    kube: over,
+    namespace: 'n',
+    name: 'lead',
+    identity,
+    leaseSeconds: 1,
+    renewSeconds: 0.1,
+    onChange: ({ role, holder, term }: Leadership) => said.push(`${role} of ${holder ?? 'nobody'} in term ${term}`),
+  })
+
+  test('writes both times with six digits', async () => {
+    const running = elect(options('a', []), stop.signal)
+    await eventually(() => {
+      const spec = server.read(leases, { namespace: 'n', name: 'lead' })?.spec
+      assert.match(`${spec?.acquireTime ?? ''} ${spec?.renewTime ?? ''}`, /^\S+\.\d{6}Z \S+\.\d{6}Z$/)
+    })
+    stop.abort()
+    await running
+  })
+
+  test('a leader that cannot renew steps down by its own clock, also while the request hangs; then leads again', async () => {
+    for (const fault of [{ do: 'silence' }, { do: 'reset' }, { do: 'status', code: 500 }] as const) {
+      const said: string[] = []
+      const own = new AbortController()
+      const running = elect(options('a', said), own.signal)
+      await eventually(() => assert.equal(said.length, 1))
+      const heal = server.fault(({ plural }) => plural === 'leases', fault, Infinity)
+      const cut = performance.now()
+      await eventually(() => assert.match(said[1] ?? '', /^follower of nobody/))
+      assert.ok(performance.now() - cut <= 1150, 'the lead must end within leaseSeconds')
+      heal()
+      await eventually(() => assert.match(said[2] ?? '', /^leader of a/))
+      own.abort()
+      await running
+    }
+  })
+
+  test('never two leaders, and a dead one is followed within lease and renewal time', async () => {
+    const [first, second]: [string[], string[]] = [[], []]
+    await using cutOff = kube(server.connection, quiet)
+    const leader = elect(options('a', first, cutOff), stop.signal)
+    await eventually(() => assert.equal(first.length, 1))
+    const follower = elect(options('b', second), stop.signal)
+    await eventually(() => assert.deepEqual(second, ['follower of a in term 0']))
+    // Only the requests of a are lost: those that would write a's name, and its reads after that.
+    server.fault(({ verb }) => verb === 'update', { do: 'silence' }, 1)
+    const began = performance.now()
+    await cutOff[Symbol.asyncDispose]()
+    await eventually(() => assert.deepEqual(first[1], 'follower of nobody in term 0'))
+    stop.abort()
+    await Promise.all([leader, follower])
+    assert.ok(performance.now() - began < 2500)
+  })
+
+  test('an answer that got lost does not cost the lead', async () => {
+    const said: string[] = []
+    const running = elect(options('a', said), stop.signal)
+    await eventually(() => assert.equal(said.length, 1))
+    server.fault(({ verb }) => verb === 'update', { do: 'lose-answer' }, 3)
+    await sleep(1500)
+    assert.deepEqual(said, ['leader of a in term 0'])
+    stop.abort()
+    await running
+  })
+
+  test('work that needs the lead starts with it, is told when it is lost, and ends with the signal', async () => {
+    const said: string[] = []
+    const running = whileLeading(
+      options('a', []),
+      async (signal, term) => {
+        said.push(`start ${term}`)
+        await sleep(60_000, undefined, { signal }).catch(() => undefined)
+        said.push('end')
+      },
+      stop.signal,
+    )
+    await eventually(() => assert.deepEqual(said, ['start 0']))
+    const heal = server.fault(({ plural }) => plural === 'leases', { do: 'reset' }, Infinity)
+    await eventually(() => assert.deepEqual(said, ['start 0', 'end']))
+    heal()
+    await eventually(() => assert.equal(said.length, 3))
+    stop.abort()
+    await running
+    assert.equal(said.at(-1), 'end')
+  })
+
+  test('work that fails ends the candidacy with its error, and the lead is given back', async () => {
+    const running = whileLeading(options('a', []), () => Promise.reject(new Error('broken')), stop.signal)
+    await assert.rejects(running, /broken/)
+    assert.equal(server.read(leases, { namespace: 'n', name: 'lead' })?.spec?.holderIdentity, '')
+  })
+})

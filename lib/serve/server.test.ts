@@ -1,0 +1,42 @@
+import assert from 'node:assert/strict'
+import { get } from 'node:http'
+import { Counter, Registry } from 'prom-client'
+import { serve } from './server.ts'
+
+const ask = (port: number, path: string) =>
+  new Promise<{ code: number; body: string; type: string }>((resolve, reject) => {
+    get({ port, path, agent: false }, (response) => {
+      let body = ''
+      response.on('data', (chunk: Buffer) => (body += chunk.toString()))
+      response.on('end', () => resolve({ code: response.statusCode ?? 0, body, type: response.headers['content-type'] ?? '' }))
+    }).on('error', reject)
+  })
+
+suite('health server', () => {
+  test('tells metrics, health, and why we are not ready; ends with the signal', async () => {
+    const stop = new AbortController()
+    const registry = new Registry()
+    new Counter({ name: 'cables_total', help: 'Cables.', registers: [registry] }).inc()
+    let reasons = ['store of nodes is not synced', 'no gateway']
+    const { port } = await serve({ port: 0, host: '127.0.0.1', ready: () => reasons, registry }, stop.signal)
+
+    const metrics = await ask(port, '/metrics')
+    assert.match(metrics.body, /^cables_total 1$/m)
+    assert.match(metrics.type, /^text\/plain; version=/)
+    assert.equal((await ask(port, '/healthz')).code, 200)
+    assert.deepEqual(await ask(port, '/readyz?verbose').then(({ code, body }) => [code, body]), [503, `${reasons.join('\n')}\n`])
+    reasons = []
+    assert.equal((await ask(port, '/readyz')).code, 200)
+    assert.equal((await ask(port, '/else')).code, 404)
+    stop.abort()
+    await assert.rejects(ask(port, '/healthz'))
+  })
+
+  test('a port that is taken is an error', async () => {
+    const stop = new AbortController()
+    const options = { host: '127.0.0.1', ready: () => [], registry: new Registry() }
+    const { port } = await serve({ ...options, port: 0 }, stop.signal)
+    await assert.rejects(serve({ ...options, port }, stop.signal), /EADDRINUSE/)
+    stop.abort()
+  })
+})

@@ -1,0 +1,45 @@
+// The CLI as a user runs it: a process of its own, from source, with what it printed and its exit code.
+import { spawn } from 'node:child_process'
+import { join } from 'node:path'
+
+export type Ran = { readonly code: number; readonly out: string; readonly err: string }
+
+const main = join(import.meta.dirname, '..', '..', 'cli', 'main.ts')
+
+export type CliOptions = {
+  readonly signal: AbortSignal
+  readonly env?: Readonly<Record<string, string>>
+  readonly stdin?: string
+  /** Shows what it prints while it runs. */
+  readonly show?: (text: string) => void
+}
+
+/** Runs `tombolo ARGS…`; never throws for what the program said, only if it could not be started. */
+export function tombolo(args: readonly string[], { signal, env, stdin, show }: CliOptions): Promise<Ran> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [main, ...args], { signal, env: { ...process.env, ...env } })
+    let out = ''
+    let err = ''
+    const take = (add: (text: string) => void) => (text: string) => {
+      add(text)
+      show?.(text)
+    }
+    child.stdout.setEncoding('utf8').on(
+      'data',
+      take((text) => (out += text)),
+    )
+    child.stderr.setEncoding('utf8').on(
+      'data',
+      take((text) => (err += text)),
+    )
+    child.on('error', reject).on('close', (code) => resolve({ code: code ?? 1, out, err }))
+    child.stdin.end(stdin ?? '')
+  })
+}
+
+/** The same, for a step that must succeed. */
+export async function mustTombolo(args: readonly string[], options: CliOptions): Promise<Ran> {
+  const ran = await tombolo(args, options)
+  if (ran.code !== 0) throw new Error(`tombolo ${args.join(' ')}: exit ${ran.code}\n${ran.out}${ran.err}`)
+  return ran
+}
