@@ -6,7 +6,7 @@ import type { Say } from '../cluster/until.ts'
 
 export interface Progress {
   /** Runs `work` as a step called `title`; `say` replaces what is shown as its present doing. Throws what `work` throws. */
-  step<T>(title: string, work: (say: Say) => Promise<T>): Promise<T>
+  readonly step: <T>(title: string, work: (say: Say) => Promise<T>) => Promise<T>
 }
 
 export const progress = (stream: NodeJS.WriteStream): Progress =>

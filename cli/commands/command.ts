@@ -1,0 +1,58 @@
+// What every command is made of: how it enters the program, what it is given, and the options they share.
+import type { Command } from 'commander'
+import { InvalidArgumentError, Option } from 'commander'
+import type { CIDR } from '#lib/net/cidr.ts'
+import { parseCIDR } from '#lib/net/cidr.ts'
+import type { Result } from '#lib/std/result.ts'
+import { explain } from '#lib/std/result.ts'
+import type { Output } from '../output/output.ts'
+import { formats } from '../output/output.ts'
+
+/** What a command works with besides its arguments. */
+export type Session = {
+  readonly output: Output
+  /** Aborts at SIGINT and SIGTERM. */
+  readonly signal: AbortSignal
+  readonly version: string
+  /** The image of this version, for clusters that are given no other. */
+  readonly image: string
+  /** Asks a person; undefined where there is none to ask. */
+  readonly confirm: ((question: string) => Promise<boolean>) | undefined
+}
+
+/** Adds a command to the program. */
+export type AddCommand = (program: Command, session: Session) => void
+
+export type ClusterOptions = { readonly context?: string; readonly kubeconfig?: string }
+export type DryRun = { readonly dryRun?: true }
+
+export const clusterOptions = (command: Command, of = 'the cluster'): Command =>
+  command
+    .option('--context <name>', `kubeconfig context of ${of} (default: the current one)`)
+    .option('--kubeconfig <file>', 'kubeconfig file (default: $KUBECONFIG, then ~/.kube/config)')
+
+export const dryRunOption = (command: Command): Command =>
+  command.option('--dry-run', 'print every manifest as YAML and change nothing')
+
+export const formatOption = (): Option => new Option('-o, --output <format>', 'how to print').choices(formats).default('table')
+
+export const timeoutOption = (seconds: number): Option =>
+  new Option('--timeout <seconds>', 'how long to wait for the cluster').argParser(positive).default(seconds)
+
+/** For options that hold several CIDRs: `--pod-cidr 10.1.0.0/16,fd00:1::/48`, or the option given again. */
+export const cidrList = (text: string, before: readonly CIDR[] | undefined): readonly CIDR[] => [
+  ...(before ?? []),
+  ...text.split(',').map((cidr) => checked(parseCIDR(cidr.trim()))),
+]
+
+/** The value, or the usage error that commander prints beside the argument's name. */
+export function checked<T>(result: Result<T>): T {
+  if (result.ok) return result.value
+  throw new InvalidArgumentError(explain(result.error))
+}
+
+function positive(text: string): number {
+  const seconds = Number(text)
+  if (!(seconds > 0)) throw new InvalidArgumentError('It must be a number of seconds greater than 0.')
+  return seconds
+}

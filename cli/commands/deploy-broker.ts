@@ -1,0 +1,72 @@
+// `tombolo deploy-broker`: makes a cluster the meeting place of a fleet.
+import { brokerCRDs, brokerManifests } from '#broker/install/manifests.ts'
+import { controllerName } from '#broker/install/rbac.ts'
+import type { Fleet } from '#crds/fleet.ts'
+import { fleet } from '#crds/fleet.ts'
+import { member } from '#crds/member.ts'
+import { brokerNamespace, fleetName } from '#crds/places.ts'
+import { applyAll, applyCRDs, deploymentAvailable } from '../cluster/apply.ts'
+import type { Cluster } from '../cluster/cluster.ts'
+import { openCluster } from '../cluster/cluster.ts'
+import { refused } from '../problem.ts'
+import type { AddCommand, ClusterOptions, DryRun, Session } from './command.ts'
+import { clusterOptions, dryRunOption, timeoutOption } from './command.ts'
+
+type Options = ClusterOptions & DryRun & { readonly image?: string; readonly clusterset?: string; readonly timeout: number }
+
+const defaultClusterset = 'default'
+
+export const addDeployBroker: AddCommand = (program, session) => {
+  const command = program
+    .command('deploy-broker')
+    .summary('make a cluster the broker of a fleet')
+    .description(
+      'Installs the broker in a cluster: CRDs, namespaces, rights, admission policies and the broker controller.\nThe broker carries no traffic; it may be one of the members. Running it again brings everything up to date.',
+    )
+    .option('--clusterset <name>', `id of the clusterset (default: what it has, or "${defaultClusterset}")`)
+    .option('--image <image>', `image of the controller (default: ${session.image})`)
+    .addOption(timeoutOption(120))
+    .addHelpText(
+      'after',
+      `
+Examples:
+  tombolo deploy-broker --context hub
+  tombolo deploy-broker --context hub --clusterset prod --dry-run`,
+    )
+    .action((options: Options) => run(options, session))
+  clusterOptions(dryRunOption(command), 'the broker cluster')
+}
+
+async function run(options: Options, session: Session): Promise<void> {
+  const { output, signal } = session
+  const image = options.image ?? session.image
+  if (options.dryRun === true) {
+    output.manifests([...brokerCRDs(), ...brokerManifests({ image, clusterset: options.clusterset ?? defaultClusterset })])
+    return
+  }
+  await using cluster = await openCluster(options)
+  const { step } = output.progress
+  await step(`CRDs in ${cluster.context}`, (say) => applyCRDs(cluster.kube, brokerCRDs(), say, signal))
+  const clusterset = await clustersetOf(cluster, options.clusterset, signal)
+  await step('Namespaces, rights, policies, controller', (say) =>
+    applyAll(cluster.kube, brokerManifests({ image, clusterset }), say, signal),
+  )
+  await step('The broker controller is up', (say) =>
+    deploymentAvailable(cluster.kube, { namespace: brokerNamespace, name: controllerName }, options.timeout * 1000, say, signal),
+  )
+  output.line(`The broker of clusterset "${clusterset}" is ready in context "${cluster.context}".`)
+  output.note(`Next, for each cluster: tombolo join CLUSTER_ID --context CLUSTER --broker-context ${cluster.context}`)
+}
+
+/** The id is in every member's ClusterProperty: changing it under members would take their identity away. */
+async function clustersetOf({ kube, context }: Cluster, wanted: string | undefined, signal: AbortSignal): Promise<string> {
+  const have: Fleet | undefined = await kube.get(fleet, { namespace: brokerNamespace, name: fleetName }, signal)
+  const current = have?.spec.clusterset
+  if (current === undefined || wanted === undefined || wanted === current) return wanted ?? current ?? defaultClusterset
+  const members = await kube.list(member, { namespace: brokerNamespace }, signal)
+  if (members.items.length === 0) return wanted
+  throw refused(
+    `The broker in context "${context}" is of clusterset "${current}" and has ${members.items.length} members; it cannot become "${wanted}".`,
+    `Leave --clusterset out, or let the members leave first: ${members.items.map((m) => m.metadata.name).join(', ')}.`,
+  )
+}

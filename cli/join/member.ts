@@ -1,0 +1,108 @@
+// What must be true of a cluster before it may join, read from it and judged here: nothing is written before all of it holds.
+import type { Membership } from '#crds/membership.ts'
+import { membership } from '#crds/membership.ts'
+import { brokerSecretName, gatewayNodeLabel, membershipName, systemNamespace } from '#crds/places.ts'
+import type { Node, Secret } from '#lib/kube/kinds.ts'
+import { namespaces, nodes, secrets } from '#lib/kube/kinds.ts'
+import type { CIDR } from '#lib/net/cidr.ts'
+import type { Cluster } from '../cluster/cluster.ts'
+import type { Evidence } from '../detect/cidrs.ts'
+import { podCIDRsOf, serviceCIDRsOf } from '../detect/cidrs.ts'
+import { gatherEvidence } from '../detect/gather.ts'
+import { failed, refused } from '../problem.ts'
+
+export type MemberFacts = {
+  /** UID of the namespace kube-system: the identity of a cluster as far as Kubernetes has one. */
+  readonly uid: string
+  readonly nodes: readonly Node[]
+  readonly membership: Membership | undefined
+  readonly brokerSecret: Secret | undefined
+  readonly evidence: Evidence
+}
+
+export type Addresses = {
+  readonly podCIDRs: readonly CIDR[]
+  readonly serviceCIDRs: readonly CIDR[]
+  /** Where each was found, and what to be careful about. */
+  readonly notes: readonly string[]
+  readonly cautions: readonly string[]
+}
+
+export async function readMember({ kube, context }: Cluster, signal: AbortSignal): Promise<MemberFacts> {
+  const inSystem = (name: string) => ({ namespace: systemNamespace, name })
+  const uid = await clusterUID({ kube, context }, signal)
+  const [nodeList, own, secret] = await Promise.all([
+    kube.list(nodes, {}, signal),
+    kube.get(membership, inSystem(membershipName), signal),
+    kube.get(secrets, inSystem(brokerSecretName), signal),
+  ])
+  const evidence = await gatherEvidence(kube, nodeList.items, signal)
+  return { uid, nodes: nodeList.items, membership: own, brokerSecret: secret, evidence }
+}
+
+export async function clusterUID({ kube, context }: Pick<Cluster, 'kube' | 'context'>, signal: AbortSignal): Promise<string> {
+  const uid = (await kube.get(namespaces, { name: 'kube-system' }, signal))?.metadata.uid
+  if (uid === undefined)
+    throw failed(
+      `The cluster of context "${context}" has no namespace kube-system.`,
+      'Tombolo tells clusters apart by it; choose a context of a whole cluster.',
+    )
+  return uid
+}
+
+/** Annotation on the Secret: which broker the credentials are for, whatever address it was reached by. */
+export const brokerUIDAnnotation = 'tombolo.dev/broker-uid'
+
+/** Throws when the cluster is a member already, under another id or of another broker. Joining again as what it is goes on. */
+export function checkNotElsewhere(facts: MemberFacts, wanted: { id: string; context: string; brokerUID: string }): void {
+  const current = facts.membership?.spec.clusterID
+  const remedy = `Check --context; to move the cluster, let it leave first: tombolo uninstall --context ${wanted.context}.`
+  if (current !== undefined && current !== wanted.id)
+    throw refused(`The cluster of context "${wanted.context}" is a member already, under the id "${current}".`, remedy)
+  const broker = facts.brokerSecret?.metadata.annotations?.[brokerUIDAnnotation]
+  if (broker !== undefined && broker !== wanted.brokerUID)
+    throw refused(`The cluster of context "${wanted.context}" is a member of another broker already.`, remedy)
+}
+
+/** The node to label first, or undefined when there is a gateway node already. Throws when there is none and none was named. */
+export function gatewayNodeToLabel(facts: MemberFacts, named: string | undefined, context: string): string | undefined {
+  const gateways = facts.nodes.filter((n) => n.metadata.labels?.[gatewayNodeLabel] === 'true')
+  if (named === undefined) {
+    if (gateways.length > 0) return undefined
+    const [first] = facts.nodes
+    throw refused(
+      `No node of context "${context}" is labelled as a gateway (${gatewayNodeLabel}=true).`,
+      `Name one that other clusters can reach by UDP: --gateway-node ${first?.metadata.name ?? 'NODE'}.`,
+    )
+  }
+  if (!facts.nodes.some((n) => n.metadata.name === named))
+    throw refused(
+      `Context "${context}" has no node "${named}".`,
+      `Its nodes are ${facts.nodes.map((n) => n.metadata.name).join(', ')}.`,
+    )
+  return gateways.some((n) => n.metadata.name === named) ? undefined : named
+}
+
+/** What was given wins over what is found. Throws when neither is there. */
+export function addressesOf(
+  { evidence }: Pick<MemberFacts, 'evidence'>,
+  given: { readonly podCidr?: readonly CIDR[]; readonly serviceCidr?: readonly CIDR[] },
+): Addresses {
+  const asked = (cidrs: readonly CIDR[] | undefined, option: string) =>
+    cidrs === undefined ? undefined : { cidrs, from: option, caution: undefined }
+  const podsFound = asked(given.podCidr, '--pod-cidr') ?? podCIDRsOf(evidence)
+  const servicesFound = asked(given.serviceCidr, '--service-cidr') ?? serviceCIDRsOf(evidence)
+  if (podsFound === undefined)
+    throw refused('The pod CIDR of the cluster cannot be told from what is in it.', 'Give it: --pod-cidr 10.1.0.0/16.')
+  if (servicesFound === undefined)
+    throw refused('The service CIDR of the cluster cannot be told from what is in it.', 'Give it: --service-cidr 10.96.0.0/16.')
+  return {
+    podCIDRs: podsFound.cidrs,
+    serviceCIDRs: servicesFound.cidrs,
+    notes: [
+      `pod CIDR ${podsFound.cidrs.join(', ')} (from ${podsFound.from})`,
+      `service CIDR ${servicesFound.cidrs.join(', ')} (from ${servicesFound.from})`,
+    ],
+    cautions: [podsFound.caution, servicesFound.caution].filter((text) => text !== undefined),
+  }
+}
