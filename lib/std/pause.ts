@@ -17,3 +17,12 @@ export function aborted(signal: AbortSignal): Promise<void> {
     else signal.addEventListener('abort', () => resolve(), { once: true })
   })
 }
+
+/** Runs `work` every `ms`, the first time after `ms`, until `signal` aborts. */
+export async function every(ms: number, work: () => void, signal: AbortSignal): Promise<void> {
+  for (;;) {
+    await pause(ms, signal)
+    if (signal.aborted) return
+    work()
+  }
+}

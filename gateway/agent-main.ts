@@ -1,0 +1,108 @@
+// The agent as a program: configuration from the environment, facts from the local apiserver, routes on the node. What it made stays
+// when it ends, so that a restart disturbs no packet; with CLEANUP it takes everything of ours off the node instead.
+import { Gauge, Registry } from 'prom-client'
+import { z } from 'zod'
+import { allocation } from '#crds/allocation.ts'
+import { gatewayEndpoint } from '#crds/gateway-endpoint.ts'
+import { describeChange } from '#lib/host/network.ts'
+import { linuxHost } from '#lib/host/linux.ts'
+import { kube } from '#lib/kube/client.ts'
+import { controller, source } from '#lib/kube/controller.ts'
+import { inCluster } from '#lib/kube/in-cluster.ts'
+import { nodes } from '#lib/kube/kinds.ts'
+import { reflect } from '#lib/kube/reflector.ts'
+import { serve } from '#lib/serve/server.ts'
+import type { Logger } from '#lib/std/log.ts'
+import { logger } from '#lib/std/log.ts'
+import { every, pause } from '#lib/std/pause.ts'
+import { Agent } from './agent/agent.ts'
+import { cleanUp } from './agent/apply.ts'
+import type { AgentConfig } from './agent/config.ts'
+import { agentConfig } from './agent/config.ts'
+
+/** Routes and rules that others removed come back within this time: a full look at the node costs some 40 ms of CPU, a listener more code. */
+const fullPassMs = 30_000
+const cleanRetryMs = 2_000
+const everything = { name: 'node' }
+
+const config = agentConfig.safeParse(process.env)
+if (config.success) {
+  const stop = new AbortController()
+  for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => stop.abort())
+  const log = logger('agent', config.data.LOG_LEVEL).child({ node: config.data.NODE_NAME })
+  await (config.data.CLEANUP === 'true' ? clean : run)(config.data, log, stop.signal)
+} else {
+  process.stderr.write(`agent: the environment is not right\n${z.prettifyError(config.error)}\n`)
+  process.exitCode = 2
+}
+
+async function run(config: AgentConfig, log: Logger, signal: AbortSignal): Promise<void> {
+  const namespace = config.NAMESPACE
+  await using api = kube(await inCluster(process.env), log, 'tombolo-agent')
+  const kept = {
+    nodes: reflect(api, nodes, {}, signal),
+    allocations: reflect(api, allocation, { namespace }, signal),
+    endpoints: reflect(api, gatewayEndpoint, { namespace }, signal),
+  }
+  const agent = new Agent({
+    node: config.NODE_NAME,
+    nodeAddress: config.NODE_IP,
+    clusterID: config.CLUSTER_ID,
+    host: linuxHost(),
+    nodes: kept.nodes.store,
+    allocations: kept.allocations.store,
+    endpoints: kept.endpoints.store,
+    log,
+  })
+  const work = controller({
+    name: 'agent',
+    sources: [
+      source(kept.nodes.store, () => [everything]),
+      source(kept.allocations.store, () => [everything]),
+      source(kept.endpoints.store, () => [everything]),
+    ],
+    reconcile: (_, during) => agent.reconcile(during),
+    log,
+  })
+  const registry = new Registry()
+  gauge(registry, 'routes', 'Routes to pods of other clusters on this node, and back.', () => agent.read()?.routes ?? 0)
+  gauge(registry, 'refused', 'Objects of other clusters that were not taken.', () => agent.read()?.refused ?? 0)
+  const ready = () => (agent.read() === undefined ? ['the node was not set up yet'] : [])
+  await serve({ port: config.METRICS_PORT, registry, ready }, signal)
+  log.info({}, 'started')
+  await Promise.all([
+    work.run(signal),
+    every(fullPassMs, () => work.add(everything), signal),
+    ...Object.values(kept).map((reflection) => reflection.done),
+  ])
+  log.info({}, 'stopped; routes stay')
+}
+
+async function clean(config: AgentConfig, log: Logger, signal: AbortSignal): Promise<void> {
+  let left = ['the node was not cleaned yet']
+  await serve({ port: config.METRICS_PORT, registry: new Registry(), ready: () => left }, signal)
+  const host = linuxHost()
+  while (!signal.aborted) {
+    try {
+      const changes = await cleanUp(host, config.STATE_DIR, signal)
+      if (left.length > 0) log.info({ changes: changes.map(describeChange) }, 'nothing of ours is left on the node')
+      left = []
+      await pause(fullPassMs, signal)
+    } catch (error) {
+      left = [`not everything could be removed: ${String(error)}`]
+      log.warn({ err: error }, 'cleaning up failed; trying again')
+      await pause(cleanRetryMs, signal)
+    }
+  }
+}
+
+function gauge(registry: Registry, name: string, help: string, read: () => number): void {
+  new Gauge({
+    name: `tombolo_agent_${name}`,
+    help,
+    registers: [registry],
+    collect() {
+      this.set(read())
+    },
+  })
+}

@@ -1,0 +1,68 @@
+// The agent at work: facts from the stores into the planner, its plan onto the node. It writes nothing to the apiserver.
+import type { Host } from '#lib/host/host.ts'
+import { describeChange } from '#lib/host/network.ts'
+import type { Next } from '#lib/kube/controller.ts'
+import { again, blocked, settled } from '#lib/kube/controller.ts'
+import type { Node } from '#lib/kube/kinds.ts'
+import type { Store } from '#lib/kube/store.ts'
+import type { Logger } from '#lib/std/log.ts'
+import { activeOf, fleetOf } from '../observe.ts'
+import { applyAgent } from './apply.ts'
+import { readMachine } from './machine.ts'
+import { nodesOf } from './observe.ts'
+import { planAgent } from './plan.ts'
+
+export type AgentParts = {
+  readonly node: string
+  readonly nodeAddress: string
+  readonly clusterID: string
+  readonly host: Host
+  readonly nodes: Store<Node>
+  readonly allocations: Store
+  readonly endpoints: Store
+  readonly log: Logger
+}
+
+export type AgentReading = { readonly routes: number; readonly refused: number }
+
+export class Agent {
+  readonly #parts: AgentParts
+  #reading: AgentReading | undefined
+  #said = '[]'
+
+  constructor(parts: AgentParts) {
+    this.#parts = parts
+  }
+
+  /** undefined until the node was set up once. */
+  read(): AgentReading | undefined {
+    return this.#reading
+  }
+
+  async reconcile(signal: AbortSignal): Promise<Next> {
+    const { node, nodeAddress, clusterID, host, log } = this.#parts
+    const fleet = fleetOf(clusterID, this.#parts.allocations.list(), this.#parts.endpoints.list())
+    if (fleet.own === undefined)
+      return blocked('NoAllocation', `the operator has not brought the Allocation of ${clusterID} from the broker yet`)
+    const nodes = nodesOf(this.#parts.nodes.list(), nodeAddress)
+    if (!nodes.some((n) => n.name === node))
+      return again(5_000, `the Node ${node} has no address of the family of ${nodeAddress} yet`)
+    const { network, refused } = planAgent({
+      self: node,
+      nodes,
+      gateways: fleet.ownEndpoints.map((e) => e.spec.node),
+      active: activeOf(fleet.ownEndpoints)?.spec.node,
+      own: fleet.own,
+      announced: fleet.announced,
+      machine: await readMachine(host, nodeAddress, signal),
+    })
+    const all = [...fleet.refused, ...refused]
+    const said = JSON.stringify(all)
+    if (said !== this.#said) log.warn({ refused: all }, 'the list of peers that are not taken has changed')
+    this.#said = said
+    const changes = await applyAgent(host, network, signal)
+    if (changes.length > 0) log.info({ changes: changes.map(describeChange) }, 'changed the node’s network')
+    this.#reading = { routes: network.routes.filter((r) => r.target.kind === 'device').length, refused: all.length }
+    return settled
+  }
+}

@@ -1,0 +1,14 @@
+// From Node objects to the plain facts of the agent's planner.
+import type { Node } from '#lib/kube/kinds.ts'
+import { parseCIDR } from '#lib/net/cidr.ts'
+import type { NodeFacts } from './plan.ts'
+
+/** A node that has no internal address yet, or another family's than ours, cannot be talked to over the overlay. */
+export function nodesOf(nodes: readonly Node[], ownAddress: string): readonly NodeFacts[] {
+  const v6 = ownAddress.includes(':')
+  return nodes.flatMap(({ metadata, spec, status }) => {
+    const address = status?.addresses?.find((a) => a.type === 'InternalIP' && a.address.includes(':') === v6)?.address
+    const podCIDRs = (spec?.podCIDRs ?? []).map(parseCIDR).flatMap((c) => (c.ok ? [c.value] : []))
+    return address === undefined ? [] : [{ name: metadata.name, address, podCIDRs }]
+  })
+}

@@ -1,0 +1,23 @@
+// What the gateway is told by its DaemonSet. The operator writes the environment from the same names.
+import { isIP } from 'node:net'
+import { z } from 'zod'
+import { systemNamespace } from '#crds/places.ts'
+import { parseClusterID } from '#lib/net/cluster-id.ts'
+import { cableMtu } from './data-plane.ts'
+
+export const addressSetting = z.string().refine((text) => isIP(text) !== 0, 'an IPv4 or IPv6 address')
+export const clusterIDSetting = z.string().refine((text) => parseClusterID(text).ok, 'a DNS label of at most 53 characters')
+
+export const gatewayConfig = z.object({
+  NODE_NAME: z.string().min(1).max(253).describe('Name of the Node this runs on.'),
+  NODE_IP: addressSetting.describe('The node’s internal address: where other gateways send to, if nothing else is known.'),
+  CLUSTER_ID: clusterIDSetting,
+  NAMESPACE: z.string().default(systemNamespace).describe('Where Tombolo lives in this cluster.'),
+  STATE_DIR: z.string().default('/var/lib/tombolo').describe('Where the node’s keys are kept; outlives the pod.'),
+  WG_PORT: z.coerce.number().int().min(1).max(65_535).default(51_820).describe('UDP port of the cables.'),
+  WG_MTU: z.coerce.number().int().min(1280).max(9000).default(cableMtu).describe('Largest packet that goes into a cable whole.'),
+  LEASE_SECONDS: z.coerce.number().min(1).max(60).default(6).describe('How long a silent active gateway stays the active one.'),
+  METRICS_PORT: z.coerce.number().int().min(0).max(65_535).default(9470),
+  LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
+})
+export type GatewayConfig = z.output<typeof gatewayConfig>

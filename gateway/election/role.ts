@@ -1,0 +1,16 @@
+// Which role a gateway plays, from what the Lease says. Two rules beyond "the leader is Active":
+//   - a gateway that was Active and sees nobody else in the lead goes on: when the apiserver is away, traffic is not;
+//   - the lead of an earlier process on this node counts as ours, so that a restart does not withdraw routes for the rest of its term.
+import type { Leadership } from '#lib/kube/lease.ts'
+import type { Claim } from '../engine.ts'
+
+export const leaseName = 'tombolo-gateway'
+
+/** A Lease's identity: the node, then what makes this process different from the last one. */
+export const identityOf = (node: string, bootID: string): string => `${node}/${bootID}`
+
+export function claimAfter(before: Claim, node: string, now: Leadership): Claim {
+  const ours =
+    now.role === 'leader' || now.holder?.startsWith(`${node}/`) === true || (now.holder === undefined && before.role === 'Active')
+  return { role: ours ? 'Active' : 'Standby', term: now.term }
+}

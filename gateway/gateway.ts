@@ -1,0 +1,165 @@
+// The gateway at work: facts from the stores, the pulse and the election into the planner, its plan onto the node, and word of it to
+// the apiserver. Everything that may be away for a while (apiserver, peers, wireguard-go) is met by doing the whole again.
+import type { GatewayEndpoint } from '#crds/gateway-endpoint.ts'
+import { gatewayEndpoint } from '#crds/gateway-endpoint.ts'
+import type { Host } from '#lib/host/host.ts'
+import { applyNetwork, describeChange, planNetwork, readNetwork } from '#lib/host/network.ts'
+import type { Kube } from '#lib/kube/client.ts'
+import type { Next } from '#lib/kube/controller.ts'
+import { blocked, settled } from '#lib/kube/controller.ts'
+import type { Leadership } from '#lib/kube/lease.ts'
+import { keyOf } from '#lib/kube/object.ts'
+import type { Step } from '#lib/kube/plan.ts'
+import { applyPlan } from '#lib/kube/plan.ts'
+import type { Store } from '#lib/kube/store.ts'
+import type { PublicKey } from '#lib/net/keys.ts'
+import type { Logger } from '#lib/std/log.ts'
+import type { CableDriver, CableState } from './cable/driver.ts'
+import { claimAfter } from './election/role.ts'
+import type { Claim, GatewayPlan } from './engine.ts'
+import { planGateway } from './engine.ts'
+import type { GatewayReading } from './metrics.ts'
+import { fleetOf } from './observe.ts'
+import { gatewayOwns } from './ownership.ts'
+import type { Identity } from './publish.ts'
+import { endpointOf, statusOf } from './publish.ts'
+import type { Pulse } from './pulse/pulse.ts'
+
+export const fieldManager = 'tombolo-gateway'
+/** Round trips are published at most this often: the path is measured four times a second, the apiserver need not know. */
+const rttEveryMs = 60_000
+
+export type GatewayParts = {
+  readonly self: Identity
+  readonly kube: Pick<Kube, 'apply' | 'delete' | 'log'>
+  readonly host: Host
+  readonly driver: CableDriver
+  readonly allocations: Store
+  readonly endpoints: Store
+  /** Starts the pulse; called once the device with the tunnel address is there. */
+  readonly startPulse: () => Promise<Pulse>
+  readonly log: Logger
+}
+
+export class Gateway implements AsyncDisposable {
+  readonly #parts: GatewayParts
+  #pulse: Pulse | undefined
+  #claim: Claim
+  #plan: GatewayPlan | undefined
+  #refusedCount = 0
+  #said = ''
+  #rttWrittenAt = -Infinity
+
+  /** Begins in the role that this node had before the restart, if nobody else took it: the election will tell. */
+  constructor(parts: GatewayParts) {
+    this.#parts = parts
+    this.#claim = { role: 'Standby', term: 0 }
+  }
+
+  /** Why the gateway is not ready, for people; empty when it is. */
+  unready(): readonly string[] {
+    if (this.#plan === undefined) return ['the cables were not set up yet']
+    return this.#pulse === undefined ? ['the pulse does not beat yet'] : []
+  }
+
+  lead(now: Leadership): void {
+    this.#claim = claimAfter(this.#claim, this.#parts.self.node, now)
+  }
+
+  read(): GatewayReading {
+    return { claim: this.#claim, pulses: this.#pulse?.read() ?? [], refused: this.#refusedCount }
+  }
+
+  async reconcile(signal: AbortSignal): Promise<Next> {
+    const { self, allocations, endpoints, driver } = this.#parts
+    const fleet = fleetOf(self.clusterID, allocations.list(), endpoints.list())
+    if (fleet.own === undefined)
+      return blocked('NoAllocation', `the operator has not brought the Allocation of ${self.clusterID} from the broker yet`)
+    const claim = this.#claim
+    const plan = planGateway({
+      role: claim.role,
+      publicKey: self.publicKey,
+      own: fleet.own,
+      nodeAddress: self.nodeAddress,
+      announced: fleet.announced,
+      gateways: fleet.remoteGateways,
+      heard: this.#heard(),
+    })
+    const refused = [...fleet.refused, ...plan.refused]
+    this.#report(refused)
+    await this.#guard(plan, signal)
+    await driver.set(plan.cables, signal)
+    await this.#apply(plan, signal)
+    this.#pulse ??= await this.#parts.startPulse()
+    this.#pulse.set(plan.peers)
+    this.#pulse.claim(claim)
+    this.#plan = plan
+    await this.#publish(plan, claim, refused, signal)
+    return settled
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#pulse?.[Symbol.asyncDispose]()
+  }
+
+  #heard(): ReadonlyMap<PublicKey, Claim> {
+    return new Map(
+      this.#pulse?.read().flatMap(({ publicKey, claim }) => (claim === undefined ? [] : [[publicKey, claim] as const])),
+    )
+  }
+
+  /** The packet filter alone, before the first packet can come out of the device. */
+  async #guard(plan: GatewayPlan, signal: AbortSignal): Promise<void> {
+    if (this.#plan !== undefined) return
+    const { host } = this.#parts
+    const have = await readNetwork(host, gatewayOwns, [], signal)
+    await applyNetwork(host, planNetwork(have, { ...plan.network, routes: have.routes, sysctls: [] }), signal)
+  }
+
+  async #apply({ network }: GatewayPlan, signal: AbortSignal): Promise<void> {
+    const { host, log } = this.#parts
+    const keys = network.sysctls.map((s) => s.key)
+    const changes = planNetwork(await readNetwork(host, gatewayOwns, keys, signal), network)
+    await applyNetwork(host, changes, signal)
+    if (changes.length > 0) log.info({ changes: changes.map(describeChange) }, 'changed the node’s network')
+  }
+
+  async #publish(plan: GatewayPlan, claim: Claim, refused: GatewayPlan['refused'], signal: AbortSignal): Promise<void> {
+    const { self, kube, driver, endpoints } = this.#parts
+    const wanted = endpointOf(self)
+    const have = endpoints.get(keyOf(wanted)) as GatewayEndpoint | undefined
+    const now = performance.now()
+    const status = statusOf(have, {
+      claim,
+      driver: driver.about,
+      peers: plan.peers,
+      cables: await this.cables(signal),
+      pulses: this.#pulse?.read() ?? [],
+      refused,
+      now: new Date(),
+      freshRtt: now - this.#rttWrittenAt >= rttEveryMs,
+    })
+    if (JSON.stringify(rtts(status)) !== JSON.stringify(rtts(have?.status))) this.#rttWrittenAt = now
+    const steps: Step[] = [
+      { do: 'apply', kind: gatewayEndpoint, object: wanted, have },
+      { do: 'status', kind: gatewayEndpoint, key: keyOf(wanted), status, have },
+    ]
+    await applyPlan(kube, { steps, next: settled }, fieldManager, signal)
+  }
+
+  /** Empty while the device is being made anew. */
+  async cables(signal: AbortSignal): Promise<readonly CableState[]> {
+    return this.#parts.driver.read(signal).catch(() => [])
+  }
+
+  #report(refused: GatewayPlan['refused']): void {
+    this.#refusedCount = refused.length
+    const said = JSON.stringify(refused)
+    if (said === this.#said) return
+    this.#said = said
+    if (refused.length > 0) this.#parts.log.warn({ refused }, 'some peers are not taken')
+  }
+}
+
+const rtts = (status: GatewayEndpoint['status']): readonly (number | undefined)[] =>
+  (status?.connections ?? []).map((c) => c.rttMicros)

@@ -1,0 +1,116 @@
+// The gateway as a program: configuration from the environment, facts from the local apiserver, cables on the node.
+import { randomBytes } from 'node:crypto'
+import { z } from 'zod'
+import { allocation } from '#crds/allocation.ts'
+import { gatewayEndpoint } from '#crds/gateway-endpoint.ts'
+import { linuxHost } from '#lib/host/linux.ts'
+import { kube } from '#lib/kube/client.ts'
+import { controller, source } from '#lib/kube/controller.ts'
+import { inCluster } from '#lib/kube/in-cluster.ts'
+import { elect } from '#lib/kube/lease.ts'
+import { reflect } from '#lib/kube/reflector.ts'
+import { tunnelAddress } from '#lib/net/keys.ts'
+import { serve } from '#lib/serve/server.ts'
+import { logger } from '#lib/std/log.ts'
+import { every } from '#lib/std/pause.ts'
+import { drivers } from './cable/drivers.ts'
+import type { GatewayConfig } from './config.ts'
+import { gatewayConfig } from './config.ts'
+import { cableDevice, pulsePort } from './data-plane.ts'
+import { identityOf, leaseName } from './election/role.ts'
+import { Gateway } from './gateway.ts'
+import { gatewayMetrics } from './metrics.ts'
+import { startPulse } from './pulse/pulse.ts'
+
+/** All that hangs on the node is looked at again this often: others may have changed it, and nothing tells. */
+const fullPassMs = 30_000
+const everything = { name: 'node' }
+
+const config = gatewayConfig.safeParse(process.env)
+if (config.success) {
+  const stop = new AbortController()
+  for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => stop.abort())
+  await run(config.data, stop.signal)
+} else {
+  process.stderr.write(`gateway: the environment is not right\n${z.prettifyError(config.error)}\n`)
+  process.exitCode = 2
+}
+
+async function run(config: GatewayConfig, signal: AbortSignal): Promise<void> {
+  const log = logger('gateway', config.LOG_LEVEL).child({ node: config.NODE_NAME })
+  const { NAMESPACE: namespace, CLUSTER_ID: clusterID, NODE_NAME: node } = config
+  const host = linuxHost()
+
+  await using api = kube(await inCluster(process.env), log, 'tombolo-gateway')
+  const allocations = reflect(api, allocation, { namespace }, signal)
+  const endpoints = reflect(api, gatewayEndpoint, { namespace }, signal)
+
+  await using driver = await drivers.wireguard(
+    {
+      host,
+      device: cableDevice,
+      stateDir: config.STATE_DIR,
+      port: config.WG_PORT,
+      mtu: config.WG_MTU,
+      onLost: () => work.add(everything),
+      log,
+    },
+    signal,
+  )
+  const { publicKey } = driver
+  await using gateway = new Gateway({
+    self: { clusterID, node, nodeAddress: config.NODE_IP, namespace, publicKey, port: config.WG_PORT },
+    kube: api,
+    host,
+    driver,
+    allocations: allocations.store,
+    endpoints: endpoints.store,
+    startPulse: () =>
+      startPulse(
+        { address: tunnelAddress(publicKey), port: pulsePort, clusterID, node, onChange: () => work.add(everything), log },
+        signal,
+      ),
+    log,
+  })
+  const work = controller({
+    name: 'gateway',
+    sources: [source(allocations.store, () => [everything]), source(endpoints.store, () => [everything])],
+    reconcile: (_, during) => gateway.reconcile(during),
+    log,
+  })
+
+  const registry = gatewayMetrics(
+    () => gateway.read(),
+    () => gateway.cables(signal),
+  )
+  await serve({ port: config.METRICS_PORT, registry, ready: () => gateway.unready() }, signal)
+  log.info({ publicKey, address: tunnelAddress(publicKey) }, 'started')
+
+  const decided = Promise.withResolvers<undefined>()
+  const electing = elect(
+    {
+      kube: api,
+      namespace,
+      name: leaseName,
+      identity: identityOf(node, randomBytes(4).toString('hex')),
+      leaseSeconds: config.LEASE_SECONDS,
+      renewSeconds: config.LEASE_SECONDS / 3,
+      onChange: (now) => {
+        gateway.lead(now)
+        decided.resolve(undefined)
+        if (!signal.aborted) work.add(everything)
+      },
+    },
+    signal,
+  )
+  // Routes of the time before a restart are taken away from a standby only, and before the first look nobody knows who is one.
+  await Promise.race([decided.promise, electing])
+  await Promise.all([
+    work.run(signal),
+    electing,
+    every(fullPassMs, () => work.add(everything), signal),
+    allocations.done,
+    endpoints.done,
+  ])
+  log.info({}, 'stopped')
+}

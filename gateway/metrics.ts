@@ -1,0 +1,63 @@
+// What a gateway counts. Values are read when Prometheus asks, so that nothing runs for them in between.
+import { Gauge, Registry } from 'prom-client'
+import type { CableState } from './cable/driver.ts'
+import type { Claim } from './engine.ts'
+import type { PeerReading } from './pulse/pulse.ts'
+
+export type GatewayReading = {
+  readonly claim: Claim
+  readonly pulses: readonly PeerReading[]
+  readonly refused: number
+}
+
+export function gatewayMetrics(read: () => GatewayReading, readCables: () => Promise<readonly CableState[]>): Registry {
+  const registry = new Registry()
+  const peer = ['remote_cluster', 'remote_node'] as const
+  const labels = (p: PeerReading) => ({ remote_cluster: p.clusterID, remote_node: p.node })
+  const gauge = <L extends string>(
+    name: string,
+    help: string,
+    labelNames: readonly L[],
+    set: (gauge: Gauge<L>) => void | Promise<void>,
+  ) =>
+    new Gauge<L>({
+      name: `tombolo_gateway_${name}`,
+      help,
+      labelNames,
+      registers: [registry],
+      async collect() {
+        this.reset()
+        await set(this)
+      },
+    })
+
+  gauge('active', '1 on the gateway that carries the cluster’s traffic.', [], (g) => {
+    g.set(read().claim.role === 'Active' ? 1 : 0)
+  })
+  gauge('term', 'How often the lead among this cluster’s gateways changed hands.', [], (g) => {
+    g.set(read().claim.term)
+  })
+  gauge('refused', 'Objects of other clusters that were not taken.', [], (g) => {
+    g.set(read().refused)
+  })
+  gauge('connected', '1 while packets pass both ways.', peer, (g) => {
+    for (const p of read().pulses) g.set(labels(p), p.link.state === 'Connected' ? 1 : 0)
+  })
+  gauge('rtt_seconds', 'Smoothed round trip through the cable.', peer, (g) => {
+    for (const p of read().pulses) if (p.link.state === 'Connected') g.set(labels(p), p.link.rttMs / 1000)
+  })
+  gauge('loss_ratio', 'Share of the peer’s last pulses that did not come.', peer, (g) => {
+    for (const p of read().pulses) g.set(labels(p), p.loss)
+  })
+  const bytes = (direction: 'received' | 'sent', of: (cable: CableState) => number) =>
+    gauge(`${direction}_bytes`, `Bytes ${direction} over the cable since its device was made.`, peer, async (g) => {
+      const cables = await readCables()
+      for (const p of read().pulses) {
+        const cable = cables.find((c) => c.publicKey === p.publicKey)
+        if (cable !== undefined) g.set(labels(p), of(cable))
+      }
+    })
+  bytes('received', (c) => c.rxBytes)
+  bytes('sent', (c) => c.txBytes)
+  return registry
+}

@@ -1,0 +1,85 @@
+// From objects of the apiserver to the plain facts that the planners take. Objects came from other clusters: whatever does not parse
+// is left out and named, never a reason to stop.
+import type { Allocation } from '#crds/allocation.ts'
+import { allocation } from '#crds/allocation.ts'
+import type { Definition } from '#crds/define.ts'
+import type { GatewayEndpoint } from '#crds/gateway-endpoint.ts'
+import { gatewayEndpoint } from '#crds/gateway-endpoint.ts'
+import type { KubeObject } from '#lib/kube/object.ts'
+import type { CIDR } from '#lib/net/cidr.ts'
+import { parsePublicKey } from '#lib/net/keys.ts'
+import { explain } from '#lib/std/result.ts'
+import type { Announced, Refusal } from './admission.ts'
+import type { Candidate } from './cable/driver.ts'
+import type { RemoteGateway } from './engine.ts'
+
+/** `own` is undefined until the operator has brought our Allocation: before that nobody knows what must not be routed away. */
+export type Fleet = {
+  readonly own: { readonly podCIDRs: readonly CIDR[]; readonly serviceCIDRs: readonly CIDR[] } | undefined
+  readonly announced: readonly Announced[]
+  readonly ownEndpoints: readonly GatewayEndpoint[]
+  readonly remoteGateways: readonly RemoteGateway[]
+  readonly refused: readonly Refusal[]
+}
+
+export function fleetOf(clusterID: string, allocations: readonly KubeObject[], endpoints: readonly KubeObject[]): Fleet {
+  const blocks = parseAll(allocation, allocations)
+  const gateways = parseAll(gatewayEndpoint, endpoints)
+  const own = blocks.good.find((a) => a.spec.clusterID === clusterID)
+  const remote = gateways.good.filter((g) => g.spec.clusterID !== clusterID).map(remoteGatewayOf)
+  return {
+    own: own?.spec,
+    announced: uniqueAnnouncements(blocks.good.filter((a) => a.spec.clusterID !== clusterID)),
+    ownEndpoints: gateways.good.filter((g) => g.spec.clusterID === clusterID),
+    remoteGateways: remote.flatMap((r) => (r.ok ? [r.value] : [])),
+    refused: [...blocks.bad, ...gateways.bad, ...remote.flatMap((r) => (r.ok ? [] : [r.error]))],
+  }
+}
+
+/** The operator names a copy by its cluster; should there ever be two, the blocks of both are the cluster's. */
+function uniqueAnnouncements(allocations: readonly Allocation[]): readonly Announced[] {
+  const byCluster = Map.groupBy(allocations, (a) => a.spec.clusterID)
+  return [...byCluster].map(([clusterID, of]) => ({ clusterID, podCIDRs: [...new Set(of.flatMap((a) => a.spec.podCIDRs))] }))
+}
+
+type Parsed = { readonly ok: true; readonly value: RemoteGateway } | { readonly ok: false; readonly error: Refusal }
+
+function remoteGatewayOf({ metadata, spec, status }: GatewayEndpoint): Parsed {
+  const key = parsePublicKey(spec.wireguard.publicKey)
+  const [first, ...rest] = spec.candidates.map(({ address, port }): Candidate => ({ address, port }))
+  if (!key.ok) return { ok: false, error: { about: metadata.name, says: explain(key.error) } }
+  if (first === undefined) return { ok: false, error: { about: metadata.name, says: 'it names no address' } }
+  const { clusterID, node } = spec
+  return {
+    ok: true,
+    value: {
+      name: metadata.name,
+      clusterID,
+      node,
+      publicKey: key.value,
+      candidates: [first, ...rest],
+      behindNat: false,
+      claim: { role: status?.role ?? 'Standby', term: status?.term ?? 0 },
+    },
+  }
+}
+
+/** The gateway of the own cluster that carries traffic; undefined if none ever said that it does. */
+export function activeOf(endpoints: readonly GatewayEndpoint[]): GatewayEndpoint | undefined {
+  return endpoints
+    .filter((e) => e.status?.role === 'Active')
+    .toSorted((a, b) => (b.status?.term ?? 0) - (a.status?.term ?? 0) || (a.metadata.name < b.metadata.name ? -1 : 1))[0]
+}
+
+function parseAll<T extends KubeObject>(
+  kind: Definition<T>,
+  objects: readonly KubeObject[],
+): { readonly good: readonly T[]; readonly bad: readonly Refusal[] } {
+  const parsed = objects.map((object) => ({ name: object.metadata.name, result: kind.parse(object) }))
+  return {
+    good: parsed.flatMap(({ result }) => (result.ok ? [result.value] : [])),
+    bad: parsed.flatMap(({ name, result }) =>
+      result.ok ? [] : [{ about: `${kind.kind} ${name}`, says: explain(result.error) }],
+    ),
+  }
+}

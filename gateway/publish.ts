@@ -1,0 +1,110 @@
+// What a gateway says of itself in its GatewayEndpoint. Pure; an idle gateway must come to the same words, so that nothing is written.
+import type { Connection, GatewayEndpoint } from '#crds/gateway-endpoint.ts'
+import { gatewayEndpoint } from '#crds/gateway-endpoint.ts'
+import type { Condition } from '#crds/fields.ts'
+import { clusterIDLabel, gatewayEndpointName, managedBy } from '#crds/places.ts'
+import { setCondition } from '#lib/kube/conditions.ts'
+import type { KubeObject } from '#lib/kube/object.ts'
+import { time } from '#lib/kube/time.ts'
+import type { PublicKey } from '#lib/net/keys.ts'
+import type { Refusal } from './admission.ts'
+import type { CableState } from './cable/driver.ts'
+import type { Claim, Peer } from './engine.ts'
+import type { PeerReading } from './pulse/pulse.ts'
+
+export type Identity = {
+  readonly clusterID: string
+  readonly node: string
+  readonly nodeAddress: string
+  readonly namespace: string
+  readonly publicKey: PublicKey
+  readonly port: number
+}
+
+export function endpointOf(self: Identity): KubeObject {
+  const { clusterID, node, nodeAddress, namespace, publicKey, port } = self
+  return {
+    apiVersion: gatewayEndpoint.apiVersion,
+    kind: gatewayEndpoint.kind,
+    metadata: {
+      namespace,
+      name: gatewayEndpointName(clusterID, node),
+      labels: { ...managedBy, [clusterIDLabel]: clusterID },
+    },
+    spec: {
+      clusterID,
+      node,
+      candidates: [{ type: 'NodeInternal', address: nodeAddress, port }],
+      wireguard: { publicKey },
+    },
+  }
+}
+
+export type StatusFacts = {
+  readonly claim: Claim
+  readonly driver: string
+  readonly peers: readonly Peer[]
+  readonly cables: readonly CableState[]
+  readonly pulses: readonly PeerReading[]
+  readonly refused: readonly Refusal[]
+  readonly now: Date
+  /** Whether round trips may be published anew; if not, those of `before` stand unless a state changed. */
+  readonly freshRtt: boolean
+}
+
+type Status = NonNullable<GatewayEndpoint['status']>
+
+/** A published round trip stands until it is wrong by more than this share, and by more than a busy machine makes of itself. */
+const rttTolerance = 0.2
+const rttNoiseMicros = 500
+
+export function statusOf(before: GatewayEndpoint | undefined, facts: StatusFacts): Status {
+  const { claim, driver, peers, refused, now } = facts
+  const generation = before?.metadata.generation
+  const published = new Map((before?.status?.connections ?? []).map((c) => [c.endpoint, c]))
+  return {
+    ...(generation === undefined ? {} : { observedGeneration: generation }),
+    role: claim.role,
+    term: claim.term,
+    driver,
+    connections: peers.map((peer) => connectionOf(peer, published.get(peer.name), facts)),
+    conditions: [...setCondition(before?.status?.conditions, acceptance(refused), now)] as Condition[],
+  }
+}
+
+function connectionOf(peer: Peer, before: Connection | undefined, facts: StatusFacts): Connection {
+  const link = facts.pulses.find((p) => p.publicKey === peer.publicKey)?.link ?? { state: 'Connecting' as const }
+  const address = facts.cables.find((c) => c.publicKey === peer.publicKey)?.address
+  const same = before?.state === link.state
+  return {
+    endpoint: peer.name,
+    clusterID: peer.clusterID as Connection['clusterID'],
+    node: peer.node,
+    state: link.state,
+    ...(link.state === 'Error' ? { message: link.message } : {}),
+    ...(address === undefined ? {} : { address }),
+    ...(link.state === 'Connected' ? { rttMicros: rttOf(link.rttMs, same ? before.rttMicros : undefined, facts.freshRtt) } : {}),
+    since: same && before.since !== undefined ? before.since : time(facts.now),
+  }
+}
+
+function rttOf(measuredMs: number, published: number | undefined, fresh: boolean): number {
+  const micros = Math.round(measuredMs * 1000)
+  if (published === undefined) return micros
+  return fresh && Math.abs(micros - published) > Math.max(rttTolerance * published, rttNoiseMicros) ? micros : published
+}
+
+function acceptance(refused: readonly Refusal[]) {
+  const [first] = refused
+  return first === undefined
+    ? ({ type: 'PeersAccepted', status: 'True', reason: 'AllAccepted', message: 'every peer is as it should be' } as const)
+    : ({
+        type: 'PeersAccepted',
+        status: 'False',
+        reason: 'PeerRefused',
+        message: refused
+          .map(({ about, says }) => `${about}: ${says}`)
+          .join('; ')
+          .slice(0, 4096),
+      } as const)
+}

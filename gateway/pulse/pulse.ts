@@ -1,0 +1,186 @@
+// The pulse at work: a socket on the tunnel address, a beat for each peer, and word to the owner when something changed.
+import { randomBytes } from 'node:crypto'
+import type { Socket } from 'node:dgram'
+import { createSocket } from 'node:dgram'
+import { once } from 'node:events'
+import type { PublicKey } from '#lib/net/keys.ts'
+import { tunnelAddress } from '#lib/net/keys.ts'
+import { pause } from '#lib/std/pause.ts'
+import type { Logger } from '#lib/std/log.ts'
+import type { Claim } from '../engine.ts'
+import type { Message } from './message.ts'
+import { decode, encode } from './message.ts'
+import type { LinkState, Session } from './session.ts'
+import { claimOf, echoFor, hear, linkState, lossOf, newSession, timing } from './session.ts'
+
+/** Who is expected behind a key. */
+export type PulsePeer = { readonly publicKey: PublicKey; readonly clusterID: string; readonly node: string }
+export type PeerReading = PulsePeer & { readonly link: LinkState; readonly loss: number; readonly claim: Claim | undefined }
+
+export interface Pulse extends AsyncDisposable {
+  /** Peers to exchange pulses with; those that stay keep what is known of them. */
+  set(peers: readonly PulsePeer[]): void
+  /** What to say of ourselves from now on. Said at once, because others wait for it. */
+  claim(claim: Claim): void
+  read(): readonly PeerReading[]
+}
+
+export type PulseOptions = {
+  /** Our tunnel address; a device must have it. */
+  readonly address: string
+  readonly port: number
+  readonly clusterID: string
+  readonly node: string
+  /** Where peers listen, from their key; a test that has no tunnels says otherwise. */
+  readonly addressOf?: (peer: PulsePeer) => { readonly address: string; readonly port: number }
+  /** A peer's state or claim changed. */
+  readonly onChange: () => void
+  readonly log: Logger
+}
+
+/** Listens when it resolves; beats until `signal` aborts or it is disposed. */
+export async function startPulse(options: PulseOptions, signal: AbortSignal): Promise<Pulse> {
+  const socket = createSocket({ type: 'udp6', ipv6Only: true })
+  socket.bind({ address: options.address, port: options.port, exclusive: true })
+  await once(socket, 'listening', { signal })
+  const heart = new Heart(options, socket)
+  heart.start(signal)
+  return heart
+}
+
+type Known = {
+  readonly peer: PulsePeer
+  readonly at: { readonly address: string; readonly port: number }
+  session: Session
+  said: string
+}
+
+class Heart implements Pulse {
+  readonly #options: PulseOptions
+  readonly #socket: Socket
+  readonly #bootID = randomBytes(8).toString('hex')
+  readonly #stop = new AbortController()
+  /** By `address port`, which WireGuard has proven to be the key's. */
+  readonly #known = new Map<string, Known>()
+  #claim: Claim = { role: 'Standby', term: 0 }
+  #sequence = 0
+  #beating = Promise.resolve()
+
+  constructor(options: PulseOptions, socket: Socket) {
+    this.#options = options
+    this.#socket = socket
+    socket.on('message', (bytes, from) => {
+      this.#take(bytes, `${from.address} ${from.port}`)
+    })
+    socket.on('error', (err) => {
+      options.log.warn({ err }, 'pulse socket')
+    })
+  }
+
+  start(signal: AbortSignal): void {
+    const stop = () => {
+      this.#stop.abort()
+    }
+    signal.addEventListener('abort', stop, { once: true })
+    this.#beating = this.#beat().finally(() => {
+      signal.removeEventListener('abort', stop)
+    })
+  }
+
+  set(peers: readonly PulsePeer[]): void {
+    const now = performance.now()
+    const wanted = new Map(peers.map((peer) => [this.#addressOf(peer), peer]))
+    for (const key of this.#known.keys()) if (!wanted.has(key)) this.#known.delete(key)
+    for (const [key, peer] of wanted) {
+      const known = this.#known.get(key)
+      const [address = '', port = ''] = key.split(' ')
+      this.#known.set(key, {
+        peer,
+        at: { address, port: Number(port) },
+        session: known?.session ?? newSession(now),
+        said: known?.said ?? '',
+      })
+    }
+  }
+
+  claim(claim: Claim): void {
+    if (claim.role === this.#claim.role && claim.term === this.#claim.term) return
+    this.#claim = claim
+    this.#sendAll()
+  }
+
+  read(): readonly PeerReading[] {
+    const now = performance.now()
+    return [...this.#known.values()].map(({ peer, session }) => ({
+      ...peer,
+      link: linkState(session, now),
+      loss: lossOf(session),
+      claim: claimOf(session),
+    }))
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort()
+    await this.#beating
+    this.#socket.close()
+  }
+
+  async #beat(): Promise<void> {
+    while (!this.#stop.signal.aborted) {
+      this.#sendAll()
+      this.#noteChanges()
+      await pause(timing.everyMs, this.#stop.signal)
+    }
+  }
+
+  #sendAll(): void {
+    this.#sequence++
+    for (const { at, session } of this.#known.values()) {
+      const now = performance.now()
+      const { clusterID, node } = this.#options
+      const message: Message = {
+        clusterID,
+        node,
+        bootID: this.#bootID,
+        claim: this.#claim,
+        sequence: this.#sequence,
+        sentAt: now,
+        echo: echoFor(session, now),
+      }
+      // An error here says that there is no way at the moment, which the missing echo says as well.
+      this.#socket.send(encode(message), at.port, at.address, () => undefined)
+    }
+  }
+
+  #take(bytes: Buffer, from: string): void {
+    const known = this.#known.get(from)
+    const message = decode(bytes)
+    if (known === undefined || !message.ok) return
+    // The key is the peer's, so a wrong name is its doing: it may speak for nobody else.
+    if (message.value.clusterID !== known.peer.clusterID || message.value.node !== known.peer.node) return
+    known.session = hear(known.session, message.value, this.#bootID, performance.now())
+    this.#noteChanges()
+  }
+
+  #noteChanges(): void {
+    const now = performance.now()
+    let changed = false
+    for (const known of this.#known.values()) {
+      const link = linkState(known.session, now)
+      const claim = claimOf(known.session)
+      const says = [link.state, 'message' in link ? link.message : '', claim?.role, claim?.term].join(' ')
+      if (says === known.said) continue
+      known.said = says
+      changed = true
+      const { clusterID, node } = known.peer
+      this.#options.log.info({ cluster: clusterID, node, link, claim }, 'cable')
+    }
+    if (changed) this.#options.onChange()
+  }
+
+  #addressOf(peer: PulsePeer): string {
+    const { addressOf, port } = this.#options
+    const at = addressOf?.(peer) ?? { address: tunnelAddress(peer.publicKey), port }
+    return `${at.address} ${at.port}`
+  }
+}

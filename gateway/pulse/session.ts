@@ -1,0 +1,96 @@
+// What is known of one peer from the pulses it sent. Pure: every function takes the session and the time and returns a new one.
+//
+//   Connecting ── a pulse that echoes ours ──► Connected ── none for `deadMs` ──► Error ── echo again ──► Connected
+//        └────────────── none for `patienceMs` since the start ────────────────────►┘
+import type { Claim } from '../engine.ts'
+import type { Echo, Message } from './message.ts'
+
+export type Timing = {
+  /** Between two pulses. */
+  readonly everyMs: number
+  /** So long without proof that both directions work, and the path is dead. */
+  readonly deadMs: number
+  /** So long may the first proof take before a person should look. */
+  readonly patienceMs: number
+}
+
+export const timing: Timing = { everyMs: 250, deadMs: 1500, patienceMs: 10_000 }
+
+export type Session = {
+  readonly startedAt: number
+  /** The newest message and when it came. */
+  readonly heard: { readonly message: Message; readonly at: number } | undefined
+  /** When an echo last proved that this peer hears us. */
+  readonly provedAt: number | undefined
+  /** The last round trips, ms, newest first. */
+  readonly trips: readonly number[]
+  /** Which of the last `lossWindow` pulses of the peer came, newest first. */
+  readonly arrivals: readonly boolean[]
+}
+
+export type LinkState =
+  | { readonly state: 'Connecting' }
+  | { readonly state: 'Connected'; readonly rttMs: number }
+  | { readonly state: 'Error'; readonly message: string }
+
+/** Ten seconds of pulses. */
+const lossWindow = 40
+/** Four seconds of round trips. The shortest of them is the path's; what others took longer was spent in one of the two processes. */
+const tripWindow = 16
+
+export const newSession = (now: number): Session => ({
+  startedAt: now,
+  heard: undefined,
+  provedAt: undefined,
+  trips: [],
+  arrivals: [],
+})
+
+/** `self` is our boot id: an echo of another one proves nothing about us. */
+export function hear(session: Session, message: Message, self: string, now: number): Session {
+  const { heard } = session
+  const same = heard?.message.bootID === message.bootID
+  // UDP may bring an old one late; it says nothing new.
+  if (same && message.sequence <= heard.message.sequence) return session
+  const rtt = message.echo?.bootID === self ? now - message.echo.sentAt - message.echo.heldFor : undefined
+  const proves = rtt !== undefined && rtt >= 0 && rtt < timing.deadMs
+  const missed = same ? Math.min(message.sequence - heard.message.sequence - 1, lossWindow) : 0
+  const arrivals = [true, ...new Array<boolean>(missed).fill(false), ...(same ? session.arrivals : [])].slice(0, lossWindow)
+  return {
+    ...session,
+    heard: { message, at: now },
+    provedAt: proves ? now : session.provedAt,
+    trips: proves ? [rtt, ...session.trips].slice(0, tripWindow) : session.trips,
+    arrivals,
+  }
+}
+
+/** What to tell the peer about what we heard from it. Too old an echo would only make its round trip look long. */
+export function echoFor({ heard }: Session, now: number): Echo | undefined {
+  if (heard === undefined || now - heard.at > timing.deadMs) return undefined
+  return { bootID: heard.message.bootID, sentAt: heard.message.sentAt, heldFor: now - heard.at }
+}
+
+export function linkState(session: Session, now: number): LinkState {
+  const { heard, provedAt, trips, startedAt } = session
+  if (provedAt !== undefined && now - provedAt <= timing.deadMs) return { state: 'Connected', rttMs: Math.min(...trips) }
+  if (provedAt === undefined && now - startedAt <= timing.patienceMs) return { state: 'Connecting' }
+  if (heard !== undefined && now - heard.at <= timing.deadMs)
+    return { state: 'Error', message: 'its packets arrive here, ours do not arrive there: check firewalls on the way to it' }
+  const seconds = Math.floor((now - (heard?.at ?? startedAt)) / 1000)
+  return {
+    state: 'Error',
+    message:
+      heard === undefined
+        ? 'nothing was ever heard from it: check that UDP reaches its address and port, and ours'
+        : `nothing heard from it for ${seconds < 60 ? 'some seconds' : 'more than a minute'}`,
+  }
+}
+
+/** What the peer says of itself, while it can be believed: it may have changed since it went silent. */
+export const claimOf = ({ heard }: Session): Claim | undefined => heard?.message.claim
+
+/** Share of the peer's pulses that did not come, 0 to 1. */
+export function lossOf({ arrivals }: Session): number {
+  return arrivals.length === 0 ? 0 : arrivals.filter((came) => !came).length / arrivals.length
+}
