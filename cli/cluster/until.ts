@@ -13,7 +13,7 @@ export type Wait = {
   readonly say?: Say
 }
 
-const every = 250
+const everyMs = 100
 
 /** Asks until `probe` is done. Throws a Problem when `timeoutMs` are over, and whatever `probe` throws at once. */
 export async function until<T>(wait: Wait, probe: () => Promise<Probe<T>>, signal: AbortSignal): Promise<T> {
@@ -24,7 +24,7 @@ export async function until<T>(wait: Wait, probe: () => Promise<Probe<T>>, signa
     wait.say?.(seen.waiting)
     if (performance.now() - began > wait.timeoutMs)
       throw failed(`${wait.what} did not happen within ${Math.round(wait.timeoutMs / 1000)} s: ${seen.waiting}.`, wait.remedy)
-    await pause(every, signal)
+    await pause(everyMs, signal)
     signal.throwIfAborted()
   }
 }

@@ -83,15 +83,17 @@ export function gatewayNodeToLabel(facts: MemberFacts, named: string | undefined
   return gateways.some((n) => n.metadata.name === named) ? undefined : named
 }
 
-/** What was given wins over what is found. Throws when neither is there. */
+/** What was given wins, then what the cluster joined with before, then what is found. Throws when there is none. */
 export function addressesOf(
-  { evidence }: Pick<MemberFacts, 'evidence'>,
+  { evidence, membership: own }: Pick<MemberFacts, 'evidence' | 'membership'>,
   given: { readonly podCidr?: readonly CIDR[]; readonly serviceCidr?: readonly CIDR[] },
 ): Addresses {
-  const asked = (cidrs: readonly CIDR[] | undefined, option: string) =>
-    cidrs === undefined ? undefined : { cidrs, from: option, caution: undefined }
-  const podsFound = asked(given.podCidr, '--pod-cidr') ?? podCIDRsOf(evidence)
-  const servicesFound = asked(given.serviceCidr, '--service-cidr') ?? serviceCIDRsOf(evidence)
+  const said = (cidrs: readonly CIDR[] | undefined, from: string) =>
+    cidrs === undefined ? undefined : { cidrs, from, caution: undefined }
+  const before = 'its membership'
+  const podsFound = said(given.podCidr, '--pod-cidr') ?? said(own?.spec.podCIDRs, before) ?? podCIDRsOf(evidence)
+  const servicesFound =
+    said(given.serviceCidr, '--service-cidr') ?? said(own?.spec.serviceCIDRs, before) ?? serviceCIDRsOf(evidence)
   if (podsFound === undefined)
     throw refused('The pod CIDR of the cluster cannot be told from what is in it.', 'Give it: --pod-cidr 10.1.0.0/16.')
   if (servicesFound === undefined)
