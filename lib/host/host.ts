@@ -25,7 +25,7 @@ export interface Host {
     signal: AbortSignal,
   ): Promise<void>
 
-  /** Removes a file or a directory with what is in it. Nothing there is fine. */
+  /** Removes a file or a directory with what is in it. Nothing there is fine; a mount point stays, empty. */
   remove(path: string, signal: AbortSignal): Promise<void>
 
   /** Sends a request to a UNIX socket and returns the reply up to and including `until`. Throws SocketFailed if none comes. */

@@ -42,7 +42,7 @@ export function linuxHost(inside?: Inside): Host {
       await chmod(beside, mode ?? 0o644)
       await rename(beside, root + path)
     },
-    remove: async (path) => rm(root + path, { recursive: true, force: true }),
+    remove: (path) => rm(root + path, { recursive: true, force: true }).catch(stillMounted),
     // /var/run is an absolute link on many systems, which would lead back to this machine's own.
     ask: (socket, request, until, signal) =>
       ask(inside === undefined ? socket : root + socket.replace(/^\/var\/run\//, '/run/'), request, until, signal),
@@ -140,4 +140,9 @@ function noSuchFile(error: unknown): undefined {
   if (error instanceof CommandFailed && error.stderr.includes('No such file')) return undefined
   if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
   throw error
+}
+
+/** A directory that something is mounted on stays; what was in it is gone by then. */
+function stillMounted(error: unknown): void {
+  if (!(error instanceof Error && 'code' in error && error.code === 'EBUSY')) throw error
 }

@@ -1,0 +1,60 @@
+// Brings everything that a rig needs on a fresh Debian or Ubuntu: steps that each look first whether they are done.
+// Runs that overlap wait for each other; an interrupted run is continued by the next.
+import { cachePath } from './cache.ts'
+import { baseImagesDone, baseStore, tomboloStore } from './images.ts'
+import { lock } from './lock.ts'
+import { installPackages, missingPackages } from './packages.ts'
+import { preflight } from './preflight.ts'
+import type { Program } from './programs.ts'
+import { buildPrograms, programPath, programsDone } from './programs.ts'
+import type { Say } from './progress.ts'
+import { sayOnStderr } from './progress.ts'
+
+/** What a rig is made from. */
+export interface Assets {
+  /** The path of a program. */
+  bin(program: Program): string
+  /** Golden image stores (image/store.ts): folders to copy as the root of a node's containerd. */
+  readonly images: {
+    /** `localhost/pause:1`, `localhost/coredns:1`, `localhost/toolbox:1`. */
+    base(signal: AbortSignal): Promise<string>
+    /** The same and `localhost/tombolo:dev` of the sources as they are now. */
+    tombolo(signal: AbortSignal): Promise<string>
+  }
+}
+
+interface Step {
+  readonly name: string
+  /** True when there is nothing to do; cheap, as it is asked every time. */
+  done(): boolean
+  run(say: Say, signal: AbortSignal): Promise<unknown>
+}
+
+/** In the order in which each needs those before it. */
+const steps: readonly Step[] = [
+  { name: 'packages', done: () => missingPackages().length === 0, run: installPackages },
+  { name: 'programs', done: programsDone, run: buildPrograms },
+  { name: 'images', done: baseImagesDone, run: baseStore },
+]
+
+/** Throws Refusal when the machine lacks something that cannot be brought. Under a second when everything is there. */
+export async function setUp(signal: AbortSignal, say: Say = sayOnStderr): Promise<Assets> {
+  await preflight(signal)
+  if (steps.some((step) => !step.done())) {
+    await using _held = await lockSetUp(say, signal)
+    for (const step of steps) if (!step.done()) await step.run(say, signal)
+  }
+  return {
+    bin: programPath,
+    images: {
+      base: (signal) => baseStore(say, signal),
+      tombolo: async (signal) => {
+        await using _held = await lockSetUp(say, signal)
+        return tomboloStore(say, signal)
+      },
+    },
+  }
+}
+
+const lockSetUp = (say: Say, signal: AbortSignal): Promise<AsyncDisposable> =>
+  lock(cachePath('set-up.lock'), () => say('setup: another set-up is running, waiting for it …'), signal)
