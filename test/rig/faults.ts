@@ -1,0 +1,36 @@
+// Faults of the network between clusters. Each is one nft table of its own, so that ending it is deleting the table.
+import { run } from '#hack/setup/run.ts'
+import type { ClusterLayout, Layout } from './layout.ts'
+import { inNetns } from './network.ts'
+
+/** Nothing passes between the two clusters' underlays until it is disposed. */
+export async function partition(layout: Layout, a: ClusterLayout, b: ClusterLayout): Promise<AsyncDisposable> {
+  const ways = a.underlay.flatMap((from, f) => {
+    const to = b.underlay[f]
+    return to === undefined ? [] : [rule(from.network, to.network), rule(to.network, from.network)]
+  })
+  return table(layout.wan, `partition-${a.id}-${b.id}`, 'forward', ways)
+}
+
+/** Loses `percent` of the packets from and to a node's underlay address, at random, until it is disposed. */
+export async function loss(layout: Layout, addresses: readonly string[], percent: number): Promise<AsyncDisposable> {
+  const rules = addresses.flatMap((address) => {
+    const ip = address.includes(':') ? 'ip6' : 'ip'
+    return ['saddr', 'daddr'].map((side) => `${ip} ${side} ${address} numgen random mod 1000 < ${Math.round(percent * 10)} drop`)
+  })
+  return table(layout.wan, `loss-${Date.now()}`, 'forward', rules)
+}
+
+const rule = (from: string, to: string): string =>
+  `${from.includes(':') ? 'ip6' : 'ip'} saddr ${from} ${from.includes(':') ? 'ip6' : 'ip'} daddr ${to} drop`
+
+async function table(netns: string, name: string, hook: 'forward', rules: readonly string[]): Promise<AsyncDisposable> {
+  const nft = (text: string) =>
+    run('nsenter', [...inNetns(netns).slice(1), 'nft', '-f', '-'], { stdin: text }, AbortSignal.timeout(10_000))
+  await nft(`table inet ${name} { chain ${hook} { type filter hook ${hook} priority filter;\n${rules.join('\n')}\n} }\n`)
+  return {
+    [Symbol.asyncDispose]: async () => {
+      await nft(`delete table inet ${name}\n`)
+    },
+  }
+}

@@ -1,0 +1,99 @@
+// A daemon of the rig: started in its own session, so that it outlives us; found again by its process id and start time.
+import { spawn } from 'node:child_process'
+import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { pause } from '#lib/std/pause.ts'
+
+export interface Piece {
+  readonly name: string
+  /** Undefined while it is not running. */
+  readonly pid: number | undefined
+  /** Its standard output and standard error, of all its starts. */
+  readonly log: string
+  /** Does nothing when it runs already. */
+  start(): void
+  /** SIGKILL; resolves when the process is gone. */
+  kill9(): Promise<void>
+  /** SIGSTOP: it is there and does nothing, as on a machine that hangs. */
+  stop(): void
+  /** SIGCONT. */
+  resume(): void
+}
+
+export type PieceSpec = {
+  readonly name: string
+  readonly command: readonly string[]
+  readonly env?: Readonly<Record<string, string>>
+  readonly log: string
+  readonly pidFile: string
+}
+
+export function piece({ name, command, env, log, pidFile }: PieceSpec): Piece {
+  const [program = '', ...args] = command
+  const pid = () => {
+    const identity = readIdentity(pidFile)
+    return identity !== undefined && isAlive(identity) ? identity.pid : undefined
+  }
+  const signal = (what: NodeJS.Signals) => {
+    const at = pid()
+    if (at === undefined) throw new Error(`${name} is not running; its log is ${log}`)
+    process.kill(at, what)
+  }
+  return {
+    name,
+    log,
+    get pid() {
+      return pid()
+    },
+    start: () => {
+      if (pid() !== undefined) return
+      for (const file of [log, pidFile]) mkdirSync(dirname(file), { recursive: true })
+      const out = openSync(log, 'a')
+      try {
+        const child = spawn(program, args, { detached: true, stdio: ['ignore', out, out], env: { ...process.env, ...env } })
+        // The program itself may be missing: its absence shows as a piece that is not running.
+        child.on('error', () => undefined)
+        child.unref()
+        const identity = child.pid === undefined ? undefined : identify(child.pid)
+        if (identity === undefined) throw new Error(`${name} could not be started: ${program}`)
+        writeFileSync(pidFile, JSON.stringify(identity))
+      } finally {
+        closeSync(out)
+      }
+    },
+    kill9: async () => {
+      const identity = readIdentity(pidFile)
+      if (identity === undefined || !isAlive(identity)) return
+      process.kill(identity.pid, 'SIGKILL')
+      while (isAlive(identity)) await pause(5, AbortSignal.timeout(10_000))
+    },
+    stop: () => signal('SIGSTOP'),
+    resume: () => signal('SIGCONT'),
+  }
+}
+
+/** A process id is used again one day; with its start time (clock ticks since boot, proc(5)) it is unique. */
+export type Identity = { readonly pid: number; readonly started: string }
+
+/** Undefined: there is no such process, or only what is left of one. */
+export function identify(pid: number): Identity | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    // The second field is the program's name in parentheses and may contain anything.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    const [state, started] = [fields[0], fields[19]]
+    return state === 'Z' || state === 'X' || started === undefined ? undefined : { pid, started }
+  } catch {
+    return undefined
+  }
+}
+
+export const isAlive = (identity: Identity): boolean => identify(identity.pid)?.started === identity.started
+
+function readIdentity(path: string): Identity | undefined {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8')) as Identity
+  } catch {
+    return undefined
+  }
+}

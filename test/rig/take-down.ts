@@ -1,0 +1,104 @@
+// Takes everything of a rig off the machine, from its names alone: so it works as well after a kill -9, and half made rigs go the same way.
+// Nothing is found by a program's name. A process is the rig's if it is in one of its network namespaces, in one of its cgroups, or sees
+// a mount below its data directory, which only containerd's private mount namespaces and the containers in them do.
+import { existsSync, readdirSync, readFileSync, readlinkSync, rmdirSync, rmSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { run as exec } from '#hack/setup/run.ts'
+import { pause } from '#lib/std/pause.ts'
+import { cgroupOf } from './files.ts'
+import { hostLinkName } from './layout.ts'
+import { runDirOf } from './record.ts'
+
+export type Remains = { readonly run: string; readonly dataDir: string; readonly slot: number | undefined }
+
+export async function takeDown({ run, dataDir, slot }: Remains, signal: AbortSignal): Promise<void> {
+  const netns = readdirSync('/run/netns', { withFileTypes: true })
+    .map(({ name }) => name)
+    .filter((name) => name.startsWith(`tmb-${run}-`))
+  await killAll(run, dataDir, netns, signal)
+  // The link goes with the router's namespace, unless it was never moved there.
+  if (slot !== undefined && netns.length === 0)
+    await exec('ip', ['link', 'del', hostLinkName(slot)], {}, signal).catch(() => undefined)
+  if (netns.length > 0) await exec('ip', ['-batch', '-'], { stdin: netns.map((name) => `netns del ${name}\n`).join('') }, signal)
+  removeCgroups(run)
+  for (const folder of [dataDir, runDirOf(run)]) rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 })
+}
+
+async function killAll(run: string, dataDir: string, netns: readonly string[], signal: AbortSignal): Promise<void> {
+  // A shim that dies may have just started something: until a look finds nobody.
+  for (let tries = 0; ; tries++) {
+    const pids = processesOf(run, dataDir, netns)
+    if (pids.length === 0) return
+    if (tries > 200) throw new Error(`processes of rig ${run} do not end: ${pids.join(', ')}`)
+    for (const pid of pids) kill(pid)
+    await pause(20, signal)
+    signal.throwIfAborted()
+  }
+}
+
+/** The rig's processes that are alive. */
+export function processesOf(run: string, dataDir: string, netns: readonly string[]): readonly number[] {
+  const spaces = new Set(netns.flatMap((name) => inodeOf(`/run/netns/${name}`)))
+  const marks = [`${dataDir}/`, `${runDirOf(run)}/`]
+  const cgroup = `${cgroupOf(run)}/`
+  return readdirSync('/proc').flatMap((entry) => {
+    const pid = Number(entry)
+    if (!Number.isInteger(pid) || pid === process.pid) return []
+    const ours = () =>
+      spaces.has(netnsOf(pid)) ||
+      read(pid, 'cgroup').includes(cgroup) ||
+      marks.some((mark) => read(pid, 'mountinfo').includes(mark))
+    return isRunning(pid) && ours() ? [pid] : []
+  })
+}
+
+const read = (pid: number, name: string): string => {
+  try {
+    return readFileSync(`/proc/${pid}/${name}`, 'utf8')
+  } catch {
+    return ''
+  }
+}
+
+/** Kernel threads and zombies have no memory map. */
+const isRunning = (pid: number): boolean => /^VmSize:/m.test(read(pid, 'status'))
+
+function netnsOf(pid: number): string {
+  try {
+    return /\d+/.exec(readlinkSync(`/proc/${pid}/ns/net`))?.[0] ?? ''
+  } catch {
+    return ''
+  }
+}
+
+const inodeOf = (path: string): readonly string[] => {
+  const ino = statSync(path, { throwIfNoEntry: false })?.ino
+  return ino === undefined ? [] : [String(ino)]
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch {
+    // It ended by itself in the meantime.
+  }
+}
+
+/** In every hierarchy of cgroup v1, and in v2. A cgroup's directory goes when it is empty, the innermost first. */
+function removeCgroups(run: string): void {
+  const roots = ['/sys/fs/cgroup', ...folders('/sys/fs/cgroup')]
+  for (const root of roots) {
+    const ours = join(root, cgroupOf(run))
+    if (existsSync(ours)) removeTree(ours)
+  }
+}
+
+function removeTree(path: string): void {
+  for (const folder of folders(path)) removeTree(folder)
+  rmdirSync(path)
+}
+
+const folders = (path: string): readonly string[] =>
+  readdirSync(path, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map(({ name }) => join(path, name))
