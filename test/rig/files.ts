@@ -51,16 +51,12 @@ export const cniConfig = (node: NodeLayout): string =>
     ],
   })
 
-/** Under this all containers of a rig have their cgroups, so that a take-down finds them. */
-export const cgroupOf = (run: string): string => `/tombolo-rig/${run}`
-
-export const kubeletConfig = (cluster: ClusterLayout, node: NodeLayout, run: string, pki: string): string =>
+export const kubeletConfig = (cluster: ClusterLayout, node: NodeLayout, pki: string): string =>
   stringify({
     apiVersion: 'kubelet.config.k8s.io/v1beta1',
     kind: 'KubeletConfiguration',
     failCgroupV1: false,
     cgroupsPerQOS: false,
-    cgroupRoot: `${cgroupOf(run)}/${node.name}`,
     enforceNodeAllocatable: [],
     cgroupDriver: 'cgroupfs',
     failSwapOn: false,

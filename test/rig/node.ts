@@ -91,11 +91,11 @@ export async function prepareNode(node: NodeLayout, images: string, signal: Abor
 }
 
 /** Writes what needs the certificates. */
-export function configureNode(cluster: ClusterLayout, node: NodeLayout, run: string): void {
+export function configureNode(cluster: ClusterLayout, node: NodeLayout): void {
   const config = (user: string) => kubeconfig([loginOf(cluster, user)])
   writeFileSync(join(node.dir, 'kubelet.conf'), config(node.name), { mode: 0o600 })
   writeFileSync(join(node.dir, 'kube-proxy.conf'), config(users.proxy), { mode: 0o600 })
-  writeFileSync(join(node.dir, 'kubelet.yaml'), kubeletConfig(cluster, node, run, pkiOf(cluster)))
+  writeFileSync(join(node.dir, 'kubelet.yaml'), kubeletConfig(cluster, node, pkiOf(cluster)))
   writeFileSync(join(node.dir, 'kube-proxy.yaml'), proxyConfig(cluster, node, join(node.dir, 'kube-proxy.conf')))
 }
 

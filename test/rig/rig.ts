@@ -61,7 +61,7 @@ export async function startRig(
     const images = await (spec.images === 'base' ? assets.images.base(signal) : assets.images.tombolo(signal))
     const limited = AbortSignal.any([signal, AbortSignal.timeout(startMs)])
     await makeNetwork(layout, limited)
-    await Promise.all(layout.clusters.map((cluster) => startCluster(layout, cluster, images, limited)))
+    await Promise.all(layout.clusters.map((cluster) => startCluster(cluster, images, limited)))
     writeFileSync(rig.kubeconfig, kubeconfig(layout.clusters.map((cluster) => loginOf(cluster, users.admin))), { mode: 0o600 })
     return rig
   } catch (error) {

@@ -15,12 +15,12 @@ import { pause } from '#lib/std/pause.ts'
 import { addons } from './addons.ts'
 import type { ControlPlane } from './control-plane.ts'
 import { configureControlPlane, controlPlaneOf } from './control-plane.ts'
-import type { ClusterLayout, Layout } from './layout.ts'
+import type { ClusterLayout } from './layout.ts'
 import { configureNode, nodeOf, prepareNode, startContainerd, waitFor } from './node.ts'
 import { loginOf, makePKI, users } from './pki.ts'
 
 /** Resolves when all nodes are Ready and the cluster's DNS answers. The network must be there. */
-export async function startCluster(layout: Layout, cluster: ClusterLayout, images: string, signal: AbortSignal): Promise<void> {
+export async function startCluster(cluster: ClusterLayout, images: string, signal: AbortSignal): Promise<void> {
   mkdirSync(cluster.dir, { recursive: true })
   const nodes = cluster.nodes.map((at) => ({ at, node: nodeOf(at) }))
   const controlPlane = controlPlaneOf(cluster)
@@ -33,7 +33,7 @@ export async function startCluster(layout: Layout, cluster: ClusterLayout, image
   const control = startControlPlane(cluster, controlPlane, signal)
   await Promise.all([control, containerds])
   for (const { at, node } of nodes) {
-    configureNode(cluster, at, layout.run)
+    configureNode(cluster, at)
     node.kubelet.start()
     node.kubeProxy.start()
   }

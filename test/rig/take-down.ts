@@ -1,26 +1,24 @@
 // Takes everything of a rig off the machine, from its names alone: so it works as well after a kill -9, and half made rigs go the same way.
-// Nothing is found by a program's name. A process is the rig's if it is in one of its network namespaces, in one of its cgroups, or sees
-// a mount below its data directory, which only containerd's private mount namespaces and the containers in them do.
+// Nothing is found by a program's name. A process is the rig's if it is in one of its network namespaces, or sees a mount below its
+// directories, which only the nodes' private mount namespaces and the containers in them do.
 import { existsSync, readdirSync, readFileSync, readlinkSync, rmdirSync, rmSync, statSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { run as exec } from '#hack/setup/run.ts'
 import { pause } from '#lib/std/pause.ts'
-import { cgroupOf } from './files.ts'
 import { hostLinkName } from './layout.ts'
 import { runDirOf } from './record.ts'
 
 export type Remains = { readonly run: string; readonly dataDir: string; readonly slot: number | undefined }
 
 export async function takeDown({ run, dataDir, slot }: Remains, signal: AbortSignal): Promise<void> {
-  const netns = readdirSync('/run/netns', { withFileTypes: true })
-    .map(({ name }) => name)
-    .filter((name) => name.startsWith(`tmb-${run}-`))
+  const netns = (existsSync('/run/netns') ? readdirSync('/run/netns') : []).filter((name) => name.startsWith(`tmb-${run}-`))
+  const containers = containersOf(run)
   await killAll(run, dataDir, netns, signal)
   // The link goes with the router's namespace, unless it was never moved there.
   if (slot !== undefined && netns.length === 0)
     await exec('ip', ['link', 'del', hostLinkName(slot)], {}, signal).catch(() => undefined)
   if (netns.length > 0) await exec('ip', ['-batch', '-'], { stdin: netns.map((name) => `netns del ${name}\n`).join('') }, signal)
-  removeCgroups(run)
+  removeCgroups(containers)
   for (const folder of [dataDir, runDirOf(run)]) rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 })
 }
 
@@ -40,14 +38,10 @@ async function killAll(run: string, dataDir: string, netns: readonly string[], s
 export function processesOf(run: string, dataDir: string, netns: readonly string[]): readonly number[] {
   const spaces = new Set(netns.flatMap((name) => inodeOf(`/run/netns/${name}`)))
   const marks = [`${dataDir}/`, `${runDirOf(run)}/`]
-  const cgroup = `${cgroupOf(run)}/`
   return readdirSync('/proc').flatMap((entry) => {
     const pid = Number(entry)
     if (!Number.isInteger(pid) || pid === process.pid) return []
-    const ours = () =>
-      spaces.has(netnsOf(pid)) ||
-      read(pid, 'cgroup').includes(cgroup) ||
-      marks.some((mark) => read(pid, 'mountinfo').includes(mark))
+    const ours = () => spaces.has(netnsOf(pid)) || marks.some((mark) => read(pid, 'mountinfo').includes(mark))
     return isRunning(pid) && ours() ? [pid] : []
   })
 }
@@ -84,21 +78,33 @@ function kill(pid: number): void {
   }
 }
 
-/** In every hierarchy of cgroup v1, and in v2. A cgroup's directory goes when it is empty, the innermost first. */
-function removeCgroups(run: string): void {
-  const roots = ['/sys/fs/cgroup', ...folders('/sys/fs/cgroup')]
-  for (const root of roots) {
-    const ours = join(root, cgroupOf(run))
-    if (existsSync(ours)) removeTree(ours)
+/** The ids of all containers that have a task, from containerd's own state directories. */
+const containersOf = (run: string): readonly string[] =>
+  folders(runDirOf(run))
+    .flatMap((node) => folders(join(node, 'containerd/io.containerd.runtime.v2.task/k8s.io')))
+    .map((task) => basename(task))
+
+/** In every hierarchy of cgroup v1, and in v2. The directory of a cgroup goes when it is empty, the innermost first. */
+function removeCgroups(containers: readonly string[]): void {
+  for (const root of ['/sys/fs/cgroup', ...folders('/sys/fs/cgroup')]) {
+    for (const id of containers) removeTree(join(root, 'k8s.io', id))
+    // Of no use to anybody when it was the last one's; another rig's containers keep it.
+    if (existsSync(join(root, 'k8s.io')) && folders(join(root, 'k8s.io')).length === 0) removeTree(join(root, 'k8s.io'))
   }
 }
 
 function removeTree(path: string): void {
   for (const folder of folders(path)) removeTree(folder)
-  rmdirSync(path)
+  try {
+    rmdirSync(path)
+  } catch {
+    // Gone already, or in use again by somebody else.
+  }
 }
 
 const folders = (path: string): readonly string[] =>
-  readdirSync(path, { withFileTypes: true })
-    .filter((entry) => entry.isDirectory())
-    .map(({ name }) => join(path, name))
+  existsSync(path)
+    ? readdirSync(path, { withFileTypes: true })
+        .filter((entry) => entry.isDirectory())
+        .map(({ name }) => join(path, name))
+    : []
