@@ -50,7 +50,7 @@ export async function setUp(signal: AbortSignal, say: Say = sayOnStderr): Promis
       base: (signal) => baseStore(say, signal),
       tombolo: async (signal) => {
         await using _held = await lockSetUp(say, signal)
-        return tomboloStore(say, signal)
+        return await tomboloStore(say, signal)
       },
     },
   }

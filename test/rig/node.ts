@@ -24,7 +24,9 @@ export interface Node {
   readonly containerd: Piece
   readonly kubelet: Piece
   readonly kubeProxy: Piece
-  /** Runs a program on the node, as its root. */
+  /** The command line that runs `command` on the node, as its root. */
+  enter(command: readonly string[]): readonly string[]
+  /** Runs it for what it answers. */
   exec(command: readonly string[], signal?: AbortSignal): Promise<Output>
 }
 
@@ -75,6 +77,7 @@ export function nodeOf(node: NodeLayout): Node & { readonly holder: Piece } {
       '--config',
       join(node.dir, 'kube-proxy.yaml'),
     ]),
+    enter: inNode,
     exec: (command, signal) => runFor('sh', inNode(command).slice(1), signal),
   }
 }

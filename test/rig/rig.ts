@@ -42,6 +42,8 @@ export interface Rig extends AsyncDisposable {
   keep(): void
   /** Takes everything off the machine. */
   down(): Promise<void>
+  /** Saves the logs where they outlive it, takes it down, and says where they are. */
+  fail(): Promise<string>
 }
 
 export type StartOptions = { readonly say?: Say; readonly signal?: AbortSignal }
@@ -65,10 +67,7 @@ export async function startRig(
     writeFileSync(rig.kubeconfig, kubeconfig(layout.clusters.map((cluster) => loginOf(cluster, users.admin))), { mode: 0o600 })
     return rig
   } catch (error) {
-    const logs = cachePath('logs', layout.run)
-    rig.saveLogs(logs)
-    await rig.down()
-    throw new Error(`the rig did not start; its logs are in ${logs}`, { cause: error })
+    throw new Error(`the rig did not start; its logs are in ${await rig.fail()}`, { cause: error })
   }
 }
 
@@ -125,6 +124,12 @@ function rigOf(layout: Layout, spec: RigSpec): Rig {
       writeRecord(recordOf(layout, spec, null))
     },
     down,
+    fail: async () => {
+      const logs = cachePath('logs', layout.run)
+      saveLogs(layout, logs)
+      await down()
+      return logs
+    },
     [Symbol.asyncDispose]: () => (kept ? Promise.resolve() : down()),
   }
 }

@@ -8,6 +8,8 @@ export interface RigSpec {
   readonly clusters: readonly ClusterSpec[]
   /** What is in the nodes' image store: Tombolo's own image of the sources as they are, or only the base images. Default `tombolo`. */
   readonly images?: 'tombolo' | 'base'
+  /** Whose it is, for those who look for it. */
+  readonly purpose?: string
 }
 
 export interface ClusterSpec {
