@@ -44,4 +44,16 @@ suite('in cluster', () => {
     await rotate('third', 1000)
     assert.equal(await token('refused'), 'third')
   })
+
+  test('all who ask at once, before the first reading has ended, get the token', async () => {
+    const token = tokenFile(join(mount, 'token'))
+    assert.deepEqual(await Promise.all([token('accepted'), token('accepted')]), ['first', 'first'])
+  })
+
+  test('a file that could not be read is read again by the next who asks', async () => {
+    const token = tokenFile(join(mount, 'later'))
+    await assert.rejects(token('accepted'), /ENOENT/)
+    await writeFile(join(mount, 'later'), 'now')
+    assert.equal(await token('accepted'), 'now')
+  })
 })

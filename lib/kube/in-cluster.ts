@@ -1,5 +1,5 @@
 // How a pod reaches its own apiserver: the address from the environment, the CA and a token from files that the kubelet keeps fresh.
-import { readFile, stat } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import type { Connection } from './connection.ts'
 
 const MOUNT = '/var/run/secrets/kubernetes.io/serviceaccount'
@@ -17,17 +17,23 @@ export async function inCluster(environment: Readonly<Record<string, string | un
   }
 }
 
-/** A token that lives in a file: read again when the file changed, looked at once a minute, and at once when it was refused. */
+/** A token that lives in a file: read again once a minute, and at once when it was refused. All who ask meanwhile wait for one reading. */
 export function tokenFile(path: string, now: () => number = () => performance.now()): Connection['token'] {
-  let token: string | undefined
-  let changed = NaN
-  let looked = -Infinity
-  return async (last) => {
-    if (last === 'accepted' && now() - looked < LOOK_MS) return token
-    looked = now()
-    const { mtimeMs } = await stat(path)
-    if (last === 'refused' || mtimeMs !== changed) token = (await readFile(path, 'utf8')).trim()
-    changed = mtimeMs
-    return token
+  let reading: Promise<string> | undefined
+  let began = 0
+  const read = async () => {
+    try {
+      return (await readFile(path, 'utf8')).trim()
+    } catch (error) {
+      reading = undefined
+      throw error
+    }
+  }
+  return (last) => {
+    if (reading === undefined || last === 'refused' || now() - began >= LOOK_MS) {
+      began = now()
+      reading = read()
+    }
+    return reading
   }
 }
