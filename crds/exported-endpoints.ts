@@ -2,7 +2,15 @@
 import { z } from 'zod'
 import type { ObjectOf } from './define.ts'
 import { define } from './define.ts'
-import { addressField, clusterIDField, dnsLabelField, ipFamilies, tomboloGroup } from './fields.ts'
+import {
+  addressField,
+  clusterIDField,
+  dnsLabelField,
+  dnsSubdomainField,
+  ipFamilies,
+  labelValueField,
+  tomboloGroup,
+} from './fields.ts'
 import { servicePortField } from './exported-service.ts'
 
 export const maxEndpointsPerObject = 200
@@ -13,8 +21,8 @@ export const endpointField = z.object({
   serving: z.boolean().optional(),
   terminating: z.boolean().optional(),
   hostname: dnsLabelField.optional(),
-  node: z.string().max(253).optional(),
-  zone: z.string().max(63).optional(),
+  node: dnsSubdomainField.optional(),
+  zone: labelValueField.optional(),
 })
 export type ExportedEndpoint = z.output<typeof endpointField>
 

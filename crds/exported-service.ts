@@ -2,12 +2,24 @@
 import { z } from 'zod'
 import type { ObjectOf } from './define.ts'
 import { define } from './define.ts'
-import { clusterIDField, dnsLabelField, ipFamilies, portField, protocols, serviceTypes, tomboloGroup } from './fields.ts'
+import {
+  clusterIDField,
+  dnsLabelField,
+  ipFamilies,
+  labelValueField,
+  portField,
+  protocols,
+  qualifiedNameField,
+  serviceTypes,
+  tomboloGroup,
+} from './fields.ts'
 
+// What stands here is written into Services and EndpointSlices of other clusters: text that their apiserver would refuse is
+// refused at their door, or one cluster could keep a service of all the others from being written.
 export const servicePortField = z.object({
-  name: z.string().max(63).optional(),
+  name: dnsLabelField.optional(),
   protocol: z.enum(protocols),
-  appProtocol: z.string().max(256).optional(),
+  appProtocol: qualifiedNameField.optional(),
   port: portField,
 })
 export type ServicePort = z.output<typeof servicePortField>
@@ -35,6 +47,18 @@ export const exportedService = define({
     ipFamilies: z.array(z.enum(ipFamilies)).min(1).max(2).meta({ 'x-kubernetes-list-type': 'atomic' }),
     sessionAffinity: z.enum(['None', 'ClientIP']).optional(),
     sessionAffinityTimeoutSeconds: z.int().min(1).max(86400).optional(),
+    internalTrafficPolicy: z.enum(['Cluster', 'Local']).optional(),
+    trafficDistribution: z.string().min(1).max(63).optional(),
+    labels: z
+      .record(qualifiedNameField, labelValueField)
+      .optional()
+      .meta({ maxProperties: 64 })
+      .describe('The ServiceExport’s exportedLabels, for the ServiceImport.'),
+    annotations: z
+      .record(qualifiedNameField, z.string().max(4096))
+      .optional()
+      .meta({ maxProperties: 64 })
+      .describe('The ServiceExport’s exportedAnnotations, for the ServiceImport.'),
     exportedAt: z
       .string()
       .max(40)

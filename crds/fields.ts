@@ -38,6 +38,28 @@ export const dnsLabelField = z
   .max(63)
   .regex(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/, 'a DNS label')
 
+// Written so that no text makes a backtracking matcher slow: others write it.
+const subdomain = '[a-z0-9]+(-+[a-z0-9]+)*([.][a-z0-9]+(-+[a-z0-9]+)*)*'
+
+/** The name of a node. */
+export const dnsSubdomainField = z
+  .string()
+  .min(1)
+  .max(253)
+  .regex(new RegExp(`^${subdomain}$`), 'a DNS subdomain')
+
+/** The key of a label or annotation, or an application protocol: `http`, `example.com/proto`. */
+export const qualifiedNameField = z
+  .string()
+  .min(1)
+  .max(317)
+  .regex(new RegExp(`^(${subdomain}/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$`), 'a qualified name')
+
+export const labelValueField = z
+  .string()
+  .max(63)
+  .regex(/^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$/, 'the value of a label')
+
 export const portField = z.int().min(1).max(65535)
 export const protocols = ['TCP', 'UDP', 'SCTP'] as const
 export const serviceTypes = ['ClusterSetIP', 'Headless'] as const

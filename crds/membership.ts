@@ -18,7 +18,14 @@ export const membership = define({
     { name: 'Reason', path: '.status.conditions[?(@.type=="Ready")].reason' },
   ],
   spec: z.object({
-    clusterID: clusterIDField,
+    clusterID: clusterIDField.meta({
+      'x-kubernetes-validations': [
+        {
+          rule: 'self == oldSelf',
+          message: 'a cluster keeps its id for as long as it is a member: leave the fleet, then join it anew',
+        },
+      ],
+    }),
     clusterset: z.string().min(1).max(128),
     podCIDRs: cidrsField.min(1),
     serviceCIDRs: cidrsField.min(1),
