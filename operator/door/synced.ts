@@ -5,9 +5,8 @@ import type { KubeObject } from '#lib/kube/object.ts'
 import { allocation, type Allocation } from '#crds/allocation.ts'
 import { gatewayEndpoint, type GatewayEndpoint } from '#crds/gateway-endpoint.ts'
 import { clusterIDLabel, managedBy, memberNamespace, systemNamespace } from '#crds/places.ts'
-
-/** An object of a kind that says whose it is. */
-export type Owned = KubeObject & { readonly spec: { readonly clusterID: string }; readonly status?: object }
+import type { Owned, Refusal } from './judge.ts'
+import { judge } from './judge.ts'
 
 export interface Synced<T extends Owned> {
   readonly kind: Definition<T>
@@ -33,7 +32,6 @@ export const syncedGatewayEndpoint: Synced<GatewayEndpoint> = {
 export type Sync<T> = { readonly put: readonly Copy[]; readonly drop: readonly T[]; readonly refused: readonly Refusal[] }
 /** An object for the other side; its status is a write of its own. */
 export type Copy = { readonly object: KubeObject; readonly status?: object }
-export type Refusal = { readonly object: string; readonly why: string }
 
 /** What our namespace on the broker should hold: our own objects, and nothing we no longer have. */
 export function publish<T extends Owned>(synced: Synced<T>, self: string, local: readonly T[], atBroker: readonly T[]): Sync<T> {
@@ -43,17 +41,14 @@ export function publish<T extends Owned>(synced: Synced<T>, self: string, local:
   return { put, drop: atBroker.filter((o) => o.metadata.namespace === namespace && !names.has(o.metadata.name)), refused: [] }
 }
 
-/**
- * What `tombolo-system` should hold of the others. An object counts only if it parses and lies in the namespace of the member it
- * speaks for; the apiserver's admission says the same, and is not believed (design §4).
- */
+/** What `tombolo-system` should hold of the others. */
 export function bringIn<T extends Owned>(
   synced: Synced<T>,
   self: string,
   atBroker: readonly KubeObject[],
   local: readonly T[],
 ): Sync<T> {
-  const judged = atBroker.map((o) => judge(synced, o))
+  const judged = atBroker.map((o) => judge(synced.kind, o))
   const put = judged
     .flatMap((j) => (j.verdict === 'admitted' ? [j.object] : []))
     // Our own published objects are at home already; the broker's word on ourselves, the Allocation, is not.
@@ -65,19 +60,6 @@ export function bringIn<T extends Owned>(
     drop: local.filter((o) => !names.has(o.metadata.name) && !(synced.published && o.spec.clusterID === self)),
     refused: judged.flatMap((j) => (j.verdict === 'refused' ? [j.refusal] : [])),
   }
-}
-
-type Judgement<T> =
-  { readonly verdict: 'admitted'; readonly object: T } | { readonly verdict: 'refused'; readonly refusal: Refusal }
-
-function judge<T extends Owned>(synced: Synced<T>, object: KubeObject): Judgement<T> {
-  const name = `${object.metadata.namespace ?? ''}/${object.metadata.name}`
-  const refuse = (why: string) => ({ verdict: 'refused', refusal: { object: `${synced.kind.kind} ${name}`, why } }) as const
-  const parsed = synced.kind.parse(object)
-  if (!parsed.ok) return refuse(`${parsed.error.field}: want ${parsed.error.want}`)
-  if (object.metadata.namespace !== memberNamespace(parsed.value.spec.clusterID))
-    return refuse(`it speaks for ${parsed.value.spec.clusterID}, whose namespace is another`)
-  return { verdict: 'admitted', object: parsed.value }
 }
 
 function copyOf<T extends Owned>({ kind }: Synced<T>, o: T, namespace: string, name: string): Copy {

@@ -6,7 +6,7 @@ export function remembered<O extends object, A, R>(read: (object: O, against: A)
   const known = new WeakMap<O, { readonly against: A; readonly result: R }>()
   return (object, against) => {
     const before = known.get(object)
-    if (before?.against === against && before !== undefined) return before.result
+    if (before !== undefined && before.against === against) return before.result
     const result = read(object, against)
     known.set(object, { against, result })
     return result

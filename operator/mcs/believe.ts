@@ -1,0 +1,109 @@
+// What the other members say about their services, as far as it is believed: an object that parses, lies in its own member's
+// namespace (door/judge.ts), belongs to a cluster that was admitted, and names only addresses that this cluster was admitted with.
+import type { Allocation } from '#crds/allocation.ts'
+import type { ExportedEndpoints } from '#crds/exported-endpoints.ts'
+import { exportedEndpoints } from '#crds/exported-endpoints.ts'
+import type { ExportedService } from '#crds/exported-service.ts'
+import { exportedService } from '#crds/exported-service.ts'
+import { admits } from '#crds/fields.ts'
+import type { KubeObject } from '#lib/kube/object.ts'
+import { formatIP, parseIP } from '#lib/net/ip.ts'
+import type { Judgement, Owned } from '../door/judge.ts'
+import { judge, nameForPeople } from '../door/judge.ts'
+import type { ServiceKey } from './names.ts'
+import { exportedServiceName } from './names.ts'
+import { remembered } from './remembered.ts'
+
+export type Believed<T> = {
+  readonly object: T | undefined
+  /** What was not believed, for people. */
+  readonly refused: readonly string[]
+}
+
+/** The Allocation of a cluster; undefined for one that was not admitted. */
+export type Allocations = (clusterID: string) => Allocation | undefined
+
+export interface Believer {
+  service(object: KubeObject): Believed<ExportedService>
+  endpoints(object: KubeObject): Believed<ExportedEndpoints>
+  /** Of which service an object speaks; undefined for one that does not parse. */
+  about(object: KubeObject): { readonly clusterID: string; readonly key: ServiceKey } | undefined
+}
+
+/** Reads each object once, and again only when the Allocation is another. */
+export function believer(allocations: Allocations): Believer {
+  const judgeService = remembered((object: KubeObject, _: undefined) => judge(exportedService, object))
+  const judgeEndpoints = remembered((object: KubeObject, _: undefined) => judge(exportedEndpoints, object))
+  const readService = remembered((object: KubeObject, allocation: Allocation | undefined) =>
+    admitted(judgeService(object, undefined), allocation, (service) => believeService(service)),
+  )
+  const readEndpoints = remembered((object: KubeObject, allocation: Allocation | undefined) =>
+    admitted(judgeEndpoints(object, undefined), allocation, believeEndpoints),
+  )
+  const judged = (object: KubeObject): Judgement<ExportedService | ExportedEndpoints> =>
+    object.kind === exportedService.kind ? judgeService(object, undefined) : judgeEndpoints(object, undefined)
+  const allocationOf = (object: KubeObject): Allocation | undefined => {
+    const judgement = judged(object)
+    return judgement.verdict === 'admitted' ? allocations(judgement.object.spec.clusterID) : undefined
+  }
+  return {
+    service: (object) => readService(object, allocationOf(object)),
+    endpoints: (object) => readEndpoints(object, allocationOf(object)),
+    about: (object) => {
+      const judgement = judged(object)
+      if (judgement.verdict === 'refused') return undefined
+      const { clusterID, namespace, name } = judgement.object.spec
+      return { clusterID, key: { namespace, name } }
+    },
+  }
+}
+
+function admitted<T extends Owned>(
+  judgement: Judgement<T>,
+  allocation: Allocation | undefined,
+  read: (object: T, allocation: Allocation) => Believed<T>,
+): Believed<T> {
+  if (judgement.verdict === 'refused')
+    return { object: undefined, refused: [`${judgement.refusal.object}: ${judgement.refusal.why}`] }
+  if (allocation === undefined)
+    return { object: undefined, refused: [`${nameForPeople(judgement.object, judgement.object)}: its cluster was not admitted`] }
+  return read(judgement.object, allocation)
+}
+
+/** One of each cluster: an object that is not named by what it says would be a second one. */
+function believeService(service: ExportedService): Believed<ExportedService> {
+  return service.metadata.name === exportedServiceName(service.spec)
+    ? { object: service, refused: [] }
+    : {
+        object: undefined,
+        refused: [
+          `${nameForPeople(service, service)}: its name is not the one of ${service.spec.namespace}/${service.spec.name}`,
+        ],
+      }
+}
+
+function believeEndpoints(object: ExportedEndpoints, { spec: { podCIDRs } }: Allocation): Believed<ExportedEndpoints> {
+  const { spec } = object
+  const isOwn = (address: string) => {
+    const ip = parseIP(address)
+    return ip.ok && ip.value.family === spec.addressType && admits(podCIDRs, address)
+  }
+  const { inside = [], outside = [] } = Object.groupBy(spec.endpoints, ({ address }) => (isOwn(address) ? 'inside' : 'outside'))
+  // One spelling of an address, and one endpoint of it.
+  const once = new Map(inside.map((endpoint) => [canonical(endpoint.address), endpoint]))
+  const endpoints = [...once].map(([address, endpoint]) => ({ ...endpoint, address }))
+  return {
+    object: { ...object, spec: { ...spec, endpoints } },
+    refused: outside
+      .slice(0, 1)
+      .map(
+        ({ address }) =>
+          `${nameForPeople(object, object)}: ${outside.length} addresses are not the cluster’s own, such as ${address}`,
+      ),
+  }
+}
+
+function canonical(address: string): string {
+  const ip = parseIP(address)
+  return ip.ok ? formatIP(ip.value) : address
+}

@@ -1,0 +1,89 @@
+// What a ServiceExport says of itself (KEP-1645 "ServiceExport conditions"): is it valid, is it published, does it agree with the others.
+import type { ServiceExport } from '#crds/service-export.ts'
+import { serviceExport } from '#crds/service-export.ts'
+import type { Condition, NewCondition } from '#lib/kube/conditions.ts'
+import { setConditions } from '#lib/kube/conditions.ts'
+import { keyOf } from '#lib/kube/object.ts'
+import type { Step } from '#lib/kube/plan.ts'
+import type { Offer } from './export.ts'
+import type { Conflict } from './merge.ts'
+
+export type Told = {
+  readonly export: ServiceExport
+  readonly offer: Offer
+  /** Whether the broker holds our ExportedService; `unheard` when it was not heard since we started. */
+  readonly published: 'yes' | 'no' | 'unheard'
+  /** Why the broker does not take it. */
+  readonly failure: string | undefined
+  /** The verdict of the merge; `unheard` as above. */
+  readonly conflict: Conflict | undefined | 'unheard'
+  readonly now: Date
+}
+
+type Verdict = Pick<NewCondition, 'type' | 'status' | 'reason' | 'message'>
+
+export function exportStatus(told: Told): Step {
+  const { generation: observedGeneration } = told.export.metadata
+  const before = told.export.status?.conditions
+  const verdicts = [valid(told.offer), ready(told, before), conflict(told, before)].flatMap((verdict) => verdict ?? [])
+  const conditions = setConditions(
+    before,
+    verdicts.map((verdict) => ({ ...verdict, ...(observedGeneration === undefined ? {} : { observedGeneration }) })),
+    told.now,
+  )
+  return { do: 'status', kind: serviceExport, key: keyOf(told.export), status: { conditions }, have: told.export }
+}
+
+function valid(offer: Offer): Verdict {
+  const type = 'Valid'
+  return offer.kind === 'refused'
+    ? { type, status: 'False', reason: offer.reason, message: offer.message }
+    : { type, status: 'True', reason: 'Valid', message: 'the Service can be exported' }
+}
+
+/** Undefined: what was said stays. */
+function ready({ offer, published, failure }: Told, before: readonly Condition[] | undefined): Verdict | undefined {
+  const type = 'Ready'
+  if (offer.kind === 'refused')
+    return {
+      type,
+      status: 'False',
+      reason: offer.reason === 'NoService' ? 'Pending' : 'Failed',
+      message: offer.message,
+    }
+  if (offer.kind !== 'offered')
+    return { type, status: 'False', reason: 'Pending', message: offer.kind === 'waiting' ? offer.message : 'nothing is exported' }
+  if (failure !== undefined)
+    return { type, status: 'False', reason: 'Failed', message: `the broker does not take the export: ${failure}` }
+  switch (published) {
+    case 'yes':
+      return {
+        type,
+        status: 'True',
+        reason: 'Exported',
+        message: ['the other clusters can import the service', ...offer.remarks].join('; '),
+      }
+    case 'no':
+      return { type, status: 'False', reason: 'Pending', message: 'the broker does not hold the export yet' }
+    case 'unheard':
+      return before?.some((condition) => condition.type === type) === true
+        ? undefined
+        : {
+            type,
+            status: 'Unknown',
+            reason: 'Pending',
+            message: 'the broker has not been reached yet: the Membership’s condition BrokerReachable says why',
+          }
+  }
+}
+
+function conflict({ offer, conflict: found }: Told, before: readonly Condition[] | undefined): Verdict | undefined {
+  const type = 'Conflict'
+  const known = before?.some((condition) => condition.type === type) === true
+  if (offer.kind !== 'offered')
+    return known ? { type, status: 'False', reason: 'NoConflicts', message: 'nothing is exported' } : undefined
+  if (found === 'unheard') return undefined
+  return found === undefined
+    ? { type, status: 'False', reason: 'NoConflicts', message: 'all clusters export the same' }
+    : { type, status: 'True', reason: found.reason, message: found.message }
+}

@@ -1,0 +1,248 @@
+// What this cluster offers the others under one name: from a ServiceExport, its Service and the Service's endpoints to one
+// ExportedService and a few ExportedEndpoints (KEP-1645 "Exporting services"). Pure; also what our own imports are made from,
+// so that they do not depend on the broker.
+import type { Allocation } from '#crds/allocation.ts'
+import type { ExportedEndpoint, ExportedEndpoints } from '#crds/exported-endpoints.ts'
+import { exportedEndpoints, maxEndpointsPerObject } from '#crds/exported-endpoints.ts'
+import type { ExportedService, ServicePort } from '#crds/exported-service.ts'
+import { exportedService } from '#crds/exported-service.ts'
+import { admits } from '#crds/fields.ts'
+import { clusterIDLabel, clustersetZone, hashedName, managedBy, mcsServiceNameLabel, memberNamespace } from '#crds/places.ts'
+import type { ServiceExport } from '#crds/service-export.ts'
+import type { EndpointSlice, Service } from '#lib/kube/kinds.ts'
+import type { Meta } from '#lib/kube/object.ts'
+import type { ClusterID } from '#lib/net/cluster-id.ts'
+import type { IPFamily } from '#lib/net/ip.ts'
+import { formatIP, parseIP } from '#lib/net/ip.ts'
+import type { ServiceKey } from './names.ts'
+import { exportedServiceName, importedName } from './names.ts'
+import { pack } from './pack.ts'
+
+/** Upstream's schema lets the spec be absent. */
+type AskedExport = Pick<ServiceExport, 'metadata'> & Partial<Pick<ServiceExport, 'spec'>>
+
+/** What one ServiceExport is about. */
+export type Exporting = {
+  readonly self: ClusterID
+  readonly key: ServiceKey
+  readonly export: AskedExport | undefined
+  readonly service: Service | undefined
+  /** The Service's own EndpointSlices. */
+  readonly slices: readonly EndpointSlice[]
+  /** What this cluster was admitted with; undefined while that is not known. */
+  readonly allocation: Allocation | undefined
+}
+
+export type Offer =
+  /** Nobody asked for an export. */
+  | { readonly kind: 'none' }
+  /** A person must act. */
+  | { readonly kind: 'refused'; readonly reason: 'NoService' | 'InvalidServiceType'; readonly message: string }
+  | { readonly kind: 'waiting'; readonly message: string }
+  | {
+      readonly kind: 'offered'
+      readonly service: ExportedService
+      readonly endpoints: readonly ExportedEndpoints[]
+      /** What is left out of it, for people. */
+      readonly remarks: readonly string[]
+    }
+
+export function offerOf(now: Exporting): Offer {
+  const { key, self, service, allocation } = now
+  const name = `${key.namespace}/${key.name}`
+  if (now.export === undefined || isGoing(now.export)) return { kind: 'none' }
+  if (service === undefined || isGoing(service))
+    return {
+      kind: 'refused',
+      reason: 'NoService',
+      message: `there is no Service ${name}: create it, or delete this ServiceExport`,
+    }
+  if (service.spec?.type === 'ExternalName')
+    return {
+      kind: 'refused',
+      reason: 'InvalidServiceType',
+      message: `Service ${name} is of type ExternalName, which has no endpoints to export: export a Service of another type`,
+    }
+  if (importedName(service) !== undefined)
+    return {
+      kind: 'refused',
+      reason: 'InvalidServiceType',
+      message: `Service ${name} is itself made from an import: export the Service in the cluster it comes from`,
+    }
+  if (allocation === undefined)
+    return { kind: 'waiting', message: 'the broker has not said yet which addresses this cluster was admitted with' }
+  const endpoints = endpointsOf(now.slices, allocation, (endpoint) => hostNameFits(endpoint, self, key))
+  return {
+    kind: 'offered',
+    service: serviceOf(self, key, now.export, service),
+    endpoints: endpoints.admitted.flatMap((group) => packed(self, key, group)),
+    remarks: endpoints.remarks,
+  }
+}
+
+const isGoing = ({ metadata }: { readonly metadata: Meta }): boolean => metadata.deletionTimestamp !== undefined
+
+function serviceOf(self: ClusterID, key: ServiceKey, from: AskedExport, { spec = {} }: Service): ExportedService {
+  const type = spec.clusterIP === 'None' ? 'Headless' : 'ClusterSetIP'
+  const { exportedLabels: labels = {}, exportedAnnotations: annotations = {} } = from.spec ?? {}
+  const timeout = spec.sessionAffinityConfig?.clientIP?.timeoutSeconds
+  return {
+    apiVersion: exportedService.apiVersion,
+    kind: exportedService.kind,
+    metadata: { name: exportedServiceName(key), namespace: memberNamespace(self), labels: labelsOf(self, key) },
+    spec: {
+      clusterID: self,
+      namespace: key.namespace,
+      name: key.name,
+      type,
+      ports: (spec.ports ?? []).map(({ name, protocol, port, appProtocol }) => portOf({ name, protocol, port, appProtocol })),
+      ipFamilies: familiesOf(spec),
+      // KEP-1645: a headless service has no affinity.
+      ...(type === 'ClusterSetIP' && spec.sessionAffinity === 'ClientIP'
+        ? { sessionAffinity: 'ClientIP', ...(timeout === undefined ? {} : { sessionAffinityTimeoutSeconds: timeout }) }
+        : {}),
+      ...(spec.internalTrafficPolicy === 'Cluster' || spec.internalTrafficPolicy === 'Local'
+        ? { internalTrafficPolicy: spec.internalTrafficPolicy }
+        : {}),
+      ...(spec.trafficDistribution === undefined ? {} : { trafficDistribution: spec.trafficDistribution }),
+      ...(Object.keys(labels).length === 0 ? {} : { labels }),
+      ...(Object.keys(annotations).length === 0 ? {} : { annotations }),
+      exportedAt: from.metadata.creationTimestamp ?? '',
+    },
+  }
+}
+
+type ServiceSpec = Exclude<Service['spec'], undefined>
+
+function familiesOf({ ipFamilies = [], clusterIPs = [], clusterIP = '' }: ServiceSpec): IPFamily[] {
+  const said = ipFamilies.filter((family): family is IPFamily => family === 'IPv4' || family === 'IPv6')
+  if (said.length > 0) return said
+  const seen = [...clusterIPs, clusterIP].flatMap((ip) => {
+    const parsed = parseIP(ip)
+    return parsed.ok ? [parsed.value.family] : []
+  })
+  return seen.length > 0 ? [...new Set(seen)] : ['IPv4']
+}
+
+type Protocol = ServicePort['protocol']
+const protocolOf = (text: string | undefined): Protocol => (text === 'UDP' || text === 'SCTP' ? text : 'TCP')
+
+function portOf(port: {
+  readonly name?: string | undefined
+  readonly protocol?: string | undefined
+  readonly port: number
+  readonly appProtocol?: string | undefined
+}): ServicePort {
+  return {
+    ...(port.name === undefined || port.name === '' ? {} : { name: port.name }),
+    protocol: protocolOf(port.protocol),
+    ...(port.appProtocol === undefined || port.appProtocol === '' ? {} : { appProtocol: port.appProtocol }),
+    port: port.port,
+  }
+}
+
+/** Endpoints that listen on the same ports and speak the same family. */
+type Group = {
+  readonly addressType: IPFamily
+  readonly ports: readonly ServicePort[]
+  readonly endpoints: readonly ExportedEndpoint[]
+}
+
+function endpointsOf(
+  slices: readonly EndpointSlice[],
+  allocation: Allocation,
+  fits: (endpoint: ExportedEndpoint) => boolean,
+): { readonly admitted: readonly Group[]; readonly remarks: readonly string[] } {
+  const rows = slices.flatMap(rowsOf)
+  const isInside = ({ endpoint }: Row) => admits(allocation.spec.podCIDRs, endpoint.address)
+  const { inside = [], outside = [] } = Object.groupBy(rows, (row) => (isInside(row) ? 'inside' : 'outside'))
+  const nameless = rows.filter(({ endpoint }) => !fits(endpoint))
+  const groups = Map.groupBy(inside, ({ addressType, ports }) => `${addressType} ${JSON.stringify(ports)}`)
+  return {
+    admitted: [...groups.values()].flatMap((group) => {
+      const [first] = group
+      return first === undefined ? [] : [{ ...first, endpoints: distinct(group.map((row) => row.endpoint)) }]
+    }),
+    remarks: [
+      ...remark(
+        outside.map(({ endpoint }) => endpoint.address),
+        (some, count) =>
+          `${count} endpoints are left out, their addresses lie outside this cluster’s admitted pod CIDRs (${some}): pods in the host’s network cannot be exported`,
+      ),
+      ...remark(
+        nameless.map(({ endpoint }) => endpoint.hostname ?? ''),
+        (some, count) => `${count} endpoints get no name of their own, it would be longer than 253 characters (${some})`,
+      ),
+    ],
+  }
+}
+
+function remark(names: readonly string[], say: (some: string, count: number) => string): readonly string[] {
+  const once = [...new Set(names)].sort()
+  return once.length === 0 ? [] : [say(once.slice(0, 3).join(', ') + (once.length > 3 ? ', …' : ''), once.length)]
+}
+
+type Row = { readonly addressType: IPFamily; readonly ports: readonly ServicePort[]; readonly endpoint: ExportedEndpoint }
+
+function rowsOf(slice: EndpointSlice): readonly Row[] {
+  const { addressType } = slice
+  if (isGoing(slice) || (addressType !== 'IPv4' && addressType !== 'IPv6')) return []
+  const ports = (slice.ports ?? [])
+    .flatMap(({ name, protocol, port, appProtocol }) =>
+      port === undefined ? [] : [portOf({ name, protocol, port, appProtocol })],
+    )
+    .sort((a, b) => (portKey(a) < portKey(b) ? -1 : 1))
+  return slice.endpoints.flatMap((endpoint) => {
+    // Consumers of a slice use the first address only (discovery/v1, EndpointAddresses).
+    const ip = parseIP(endpoint.addresses[0] ?? '')
+    if (!ip.ok || ip.value.family !== addressType) return []
+    return [{ addressType, ports, endpoint: endpointOf(formatIP(ip.value), endpoint) }]
+  })
+}
+
+const portKey = ({ name = '', protocol, port }: ServicePort): string => `${name} ${protocol} ${port}`
+
+/** Only what differs from the ordinary is said: ready, hence serving, and not terminating. */
+function endpointOf(address: string, from: EndpointSlice['endpoints'][number]): ExportedEndpoint {
+  const { ready = true, serving = ready, terminating = false } = from.conditions ?? {}
+  return {
+    address,
+    ready,
+    ...(serving === ready ? {} : { serving }),
+    ...(terminating ? { terminating } : {}),
+    ...(from.hostname === undefined || from.hostname === '' ? {} : { hostname: from.hostname }),
+    ...(from.nodeName === undefined || from.nodeName === '' ? {} : { node: from.nodeName }),
+    ...(from.zone === undefined || from.zone === '' ? {} : { zone: from.zone }),
+  }
+}
+
+/** While an endpoint moves from one slice to another it is in both: the ready one counts. */
+function distinct(endpoints: readonly ExportedEndpoint[]): readonly ExportedEndpoint[] {
+  const ordered = endpoints.toSorted((a, b) => Number(a.ready) - Number(b.ready))
+  return [...new Map(ordered.map((endpoint) => [endpoint.address, endpoint])).values()]
+}
+
+/** `<hostname>.<cluster>.<service>.<namespace>.svc.<zone>`: RFC 1035 has room for 253 characters. */
+function hostNameFits({ hostname }: ExportedEndpoint, self: ClusterID, { namespace, name }: ServiceKey): boolean {
+  return hostname === undefined || [hostname, self, name, namespace, 'svc', clustersetZone].join('.').length <= 253
+}
+
+function packed(self: ClusterID, key: ServiceKey, { addressType, ports, endpoints }: Group): readonly ExportedEndpoints[] {
+  const { namespace, name } = key
+  return [...pack(endpoints, (endpoint) => endpoint.address, maxEndpointsPerObject)].map(([leaf, some]) => ({
+    apiVersion: exportedEndpoints.apiVersion,
+    kind: exportedEndpoints.kind,
+    metadata: {
+      name: hashedName(namespace, name, addressType, JSON.stringify(ports), leaf),
+      namespace: memberNamespace(self),
+      labels: labelsOf(self, key),
+    },
+    spec: { clusterID: self, namespace, name, addressType, ports: [...ports], endpoints: [...some] },
+  }))
+}
+
+const labelsOf = (self: ClusterID, { name }: ServiceKey): Record<string, string> => ({
+  ...managedBy,
+  [clusterIDLabel]: self,
+  [mcsServiceNameLabel]: name,
+})

@@ -1,0 +1,308 @@
+// What this cluster makes of one service of the clusterset: a ServiceImport, the Service that gives it an address, and the
+// EndpointSlices behind it. The plan names only what can be written now; what it brings back makes room for the next.
+//
+//   derived Service ──clusterIP──► ServiceImport ──uid──► EndpointSlices, the Service's owner ──► status, what is no longer wanted
+//
+// The address comes first, because a name that resolves waits for it and for nothing else.
+import type { ExportedService, ServicePort } from '#crds/exported-service.ts'
+import {
+  derivedServiceAnnotation,
+  derivedServiceName,
+  managedBy,
+  mcsServiceNameLabel,
+  mcsSourceClusterLabel,
+} from '#crds/places.ts'
+import type { ServiceImport } from '#crds/service-import.ts'
+import { serviceImport } from '#crds/service-import.ts'
+import type { NewCondition } from '#lib/kube/conditions.ts'
+import { setConditions } from '#lib/kube/conditions.ts'
+import { blocked, settled } from '#lib/kube/controller.ts'
+import type { EndpointSlice, Service } from '#lib/kube/kinds.ts'
+import { endpointSlices, services } from '#lib/kube/kinds.ts'
+import type { Kind, KubeObject, Wanted } from '#lib/kube/object.ts'
+import { keyOf, ownedBy } from '#lib/kube/object.ts'
+import type { Plan, Step } from '#lib/kube/plan.ts'
+import { changes } from '#lib/kube/plan.ts'
+import type { ClusterID } from '#lib/net/cluster-id.ts'
+import type { IPFamily } from '#lib/net/ip.ts'
+import { fieldManager } from '../install/install.ts'
+import type { Merged } from './merge.ts'
+import type { ServiceKey } from './names.ts'
+import { isOurs } from './names.ts'
+import type { SourceCluster } from './slices.ts'
+import { derivedPortName, slicesOf } from './slices.ts'
+
+/** Upstream's schema lets the spec be absent. */
+type HadImport = KubeObject & Partial<Pick<ServiceImport, 'spec'>> & Pick<ServiceImport, 'status'>
+
+export type Importing = {
+  readonly self: ClusterID
+  readonly key: ServiceKey
+  /** Where an import may be: only in a namespace that exists and stays. */
+  readonly namespace: 'present' | 'absent'
+  /** `unheard`: the broker has not been heard since we started, so of the others we know only what was written here before. */
+  readonly merged: Merged | 'unheard' | undefined
+  /** What each cluster offers under this name, as far as it is believed. */
+  readonly sources: readonly SourceCluster[]
+  /** Families of this cluster's Services, the first one first; undefined while that is not known. */
+  readonly families: readonly IPFamily[] | undefined
+  readonly have: {
+    readonly import: HadImport | undefined
+    /** The Service of the derived name. */
+    readonly service: Service | undefined
+    readonly slices: readonly EndpointSlice[]
+  }
+  readonly now: Date
+}
+
+export function planImport(seen: Importing): Plan {
+  const { key, namespace, merged, have } = seen
+  if (namespace === 'absent') return nothing
+  const foreign = [have.import, have.service].find((object) => object !== undefined && !isOurs(object))
+  if (merged === 'unheard') return foreign === undefined ? planUnheard(seen) : nothing
+  if (merged === undefined) return drop([have.import, have.service, ...have.slices].filter((o) => o !== undefined && isOurs(o)))
+  if (foreign !== undefined)
+    return {
+      steps: [],
+      next: blocked(
+        'ForeignObject',
+        `${foreign.kind} ${key.namespace}/${foreign.metadata.name} was not made by Tombolo: delete it, so that ${key.namespace}/${key.name} can be imported`,
+      ),
+    }
+  return merged.type === 'Headless' ? planHeadless(seen, merged) : planClusterSetIP(seen, merged)
+}
+
+const nothing: Plan = { steps: [], next: settled }
+
+/** The first of the stages that would write something. */
+function firstOf(...stages: readonly (() => readonly Step[])[]): Plan {
+  for (const stage of stages) {
+    const steps = stage().filter((step) => changes(step, fieldManager))
+    if (steps.length > 0) return { steps, next: settled }
+  }
+  return nothing
+}
+
+function drop(objects: readonly (KubeObject | undefined)[]): Plan {
+  return { steps: objects.flatMap((object) => (object === undefined ? [] : [dropStep(object)])), next: settled }
+}
+
+const kinds: readonly Kind[] = [serviceImport, services, endpointSlices]
+
+function dropStep(object: KubeObject): Step {
+  const kind = kinds.find((k) => k.kind === object.kind)
+  if (kind === undefined) throw new Error(`${object.kind} is no kind of an import`)
+  return { do: 'delete', kind, key: keyOf(object), uid: object.metadata.uid ?? '' }
+}
+
+function planHeadless(seen: Importing, merged: Merged): Plan {
+  const { have } = seen
+  const wanted = importOf(seen, merged, { ipFamilies: merged.global.ipFamilies })
+  return firstOf(
+    () => [apply(serviceImport, wanted, have.import)],
+    () => putSlices(seen, merged.global.ports, have.import),
+    () => [
+      ...(have.service === undefined ? [] : [dropStep(have.service)]),
+      ...dropSlices(seen, merged.global.ports, have.import),
+      ...status(seen, merged, { status: 'True', reason: 'Ready', message: 'the endpoints are in EndpointSlices' }),
+    ],
+  )
+}
+
+function planClusterSetIP(seen: Importing, merged: Merged): Plan {
+  const { have, families } = seen
+  if (families === undefined)
+    return { steps: [], next: blocked('Pending', 'the families of this cluster’s Services are not known yet') }
+  const ipFamilies = familiesOf(merged.global.ipFamilies, families, have.service)
+  const [primary] = ipFamilies
+  if (primary === undefined) return planNoFamily(seen, merged, families)
+  // A Service keeps the family it was made with, so one of another family is another Service.
+  if (have.service !== undefined && (have.service.spec?.ipFamilies?.[0] ?? primary) !== primary) return drop([have.service])
+  const ips = have.service?.spec?.clusterIPs ?? []
+  return firstOf(
+    () => (have.service === undefined ? [apply(services, serviceOf(seen, merged, ipFamilies), undefined)] : []),
+    () => [apply(serviceImport, importOf(seen, merged, { ipFamilies, ips }), have.import)],
+    () => [
+      ...putSlices(seen, merged.global.ports, have.import),
+      apply(services, serviceOf(seen, merged, ipFamilies), have.service),
+    ],
+    () => [
+      ...dropSlices(seen, merged.global.ports, have.import),
+      ...status(seen, merged, {
+        status: 'True',
+        reason: 'Ready',
+        message: `reachable at ${ips.join(' and ')} from this cluster`,
+      }),
+    ],
+  )
+}
+
+/** Nobody here could reach it: the import says so, and stands for nothing else. */
+function planNoFamily(seen: Importing, merged: Merged, families: readonly IPFamily[]): Plan {
+  const { have } = seen
+  return firstOf(
+    () => [apply(serviceImport, importOf(seen, merged, { ipFamilies: merged.global.ipFamilies, ips: [] }), have.import)],
+    () => [
+      ...[have.service, ...have.slices].flatMap((object) => (object === undefined ? [] : [dropStep(object)])),
+      ...status(seen, merged, {
+        status: 'False',
+        reason: 'IPFamilyNotSupported',
+        message: `the service is exported for ${merged.global.ipFamilies.join(' and ')}, and this cluster’s Services have ${families.join(' and ')}: export it from a cluster of that family, or make its Service dual-stack`,
+      }),
+    ],
+  )
+}
+
+/** Without the broker the import stays as it is, and only our own endpoints move: they are known here. */
+function planUnheard(seen: Importing): Plan {
+  const { have, self } = seen
+  if (have.import === undefined) return nothing
+  const ports = (have.import.spec?.ports ?? []).map(({ name, protocol, port }): ServicePort => {
+    const known = protocol === 'UDP' || protocol === 'SCTP' ? protocol : 'TCP'
+    return { ...(name === undefined || name === '' ? {} : { name }), protocol: known, port }
+  })
+  const ours: Importing = {
+    ...seen,
+    sources: seen.sources.filter(({ service }) => service.spec.clusterID === self),
+    have: { ...have, slices: have.slices.filter(({ metadata }) => metadata.labels?.[mcsSourceClusterLabel] === self) },
+  }
+  return firstOf(
+    () => putSlices(ours, ports, have.import),
+    () => dropSlices(ours, ports, have.import),
+  )
+}
+
+/** In the order of the import, but the first one of a Service that exists stays the first. */
+function familiesOf(wanted: readonly IPFamily[], here: readonly IPFamily[], service: Service | undefined): IPFamily[] {
+  const possible = wanted.filter((family) => here.includes(family))
+  const first = service?.spec?.ipFamilies?.[0]
+  return possible.toSorted((a, b) => Number(b === first) - Number(a === first))
+}
+
+function apply<T extends KubeObject>(kind: Kind<T>, object: Wanted<NoInfer<T>>, have: KubeObject | undefined): Step {
+  return { do: 'apply', kind, object, have }
+}
+
+function serviceOf({ key, have }: Importing, { global }: Merged, ipFamilies: IPFamily[]): Wanted<Service> {
+  const { sessionAffinity = 'None', sessionAffinityTimeoutSeconds: timeoutSeconds, internalTrafficPolicy, ports } = global
+  return {
+    apiVersion: services.apiVersion,
+    kind: services.kind,
+    metadata: {
+      name: derivedServiceName(key.namespace, key.name),
+      namespace: key.namespace,
+      labels: { ...managedBy, [mcsServiceNameLabel]: key.name },
+      ...(have.import === undefined ? {} : { ownerReferences: [ownedBy(have.import)] }),
+    },
+    spec: {
+      type: 'ClusterIP',
+      ipFamilyPolicy: ipFamilies.length > 1 ? 'RequireDualStack' : 'SingleStack',
+      ipFamilies,
+      ports: ports.map((port) => ({
+        ...(derivedPortName(port, ports) === '' ? {} : { name: derivedPortName(port, ports) }),
+        protocol: port.protocol,
+        port: port.port,
+        ...(port.appProtocol === undefined ? {} : { appProtocol: port.appProtocol }),
+      })),
+      sessionAffinity,
+      ...(sessionAffinity === 'ClientIP' && timeoutSeconds !== undefined
+        ? { sessionAffinityConfig: { clientIP: { timeoutSeconds } } }
+        : {}),
+      ...(internalTrafficPolicy === undefined ? {} : { internalTrafficPolicy }),
+    },
+  }
+}
+
+function importOf(
+  { key }: Importing,
+  { type, global }: Merged,
+  addresses: { readonly ipFamilies: readonly IPFamily[]; readonly ips?: readonly string[] },
+): Wanted<ServiceImport> {
+  const { sessionAffinity = 'None', sessionAffinityTimeoutSeconds: timeoutSeconds } = global
+  const derived = { [derivedServiceAnnotation]: derivedServiceName(key.namespace, key.name) }
+  const annotations = { ...exportable(global.annotations), ...(type === 'Headless' ? {} : derived) }
+  return {
+    apiVersion: serviceImport.apiVersion,
+    kind: serviceImport.kind,
+    metadata: {
+      name: key.name,
+      namespace: key.namespace,
+      labels: { ...exportable(global.labels), ...managedBy },
+      annotations,
+    },
+    spec: {
+      type,
+      ports: global.ports.map(({ name, protocol, appProtocol, port }) => ({
+        ...(name === undefined ? {} : { name }),
+        protocol,
+        ...(appProtocol === undefined ? {} : { appProtocol }),
+        port,
+      })),
+      ...(addresses.ips === undefined ? {} : { ips: [...addresses.ips] }),
+      ipFamilies: [...addresses.ipFamilies],
+      ...(type === 'Headless' ? {} : { sessionAffinity }),
+      ...(sessionAffinity === 'ClientIP' && timeoutSeconds !== undefined
+        ? { sessionAffinityConfig: { clientIP: { timeoutSeconds } } }
+        : {}),
+      ...(global.internalTrafficPolicy === undefined ? {} : { internalTrafficPolicy: global.internalTrafficPolicy }),
+      ...(global.trafficDistribution === undefined ? {} : { trafficDistribution: global.trafficDistribution }),
+    },
+  }
+}
+
+/** What others may put on our import: not the words by which we, and readers of imports, know what is what. */
+const exportable = (map: Readonly<Record<string, string>> = {}): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(map).filter(([name]) => !/^([^/]*\.)?(tombolo\.dev|multicluster\.kubernetes\.io)\//.test(name)),
+  )
+
+function wantedSlices(seen: Importing, ports: readonly ServicePort[], owner: HadImport | undefined): readonly EndpointSlice[] {
+  if (owner?.spec === undefined) return []
+  const { merged, key } = seen
+  const global = merged === undefined || merged === 'unheard' ? undefined : merged.global
+  const imported = {
+    key,
+    type: owner.spec.type,
+    ports,
+    trafficDistribution: global?.trafficDistribution ?? owner.spec.trafficDistribution,
+    owner: ownedBy(owner),
+  }
+  return contributing(seen).flatMap((source) => slicesOf(imported, source))
+}
+
+function contributing({ merged, sources, have }: Importing): readonly SourceCluster[] {
+  const type = merged === undefined || merged === 'unheard' ? have.import?.spec?.type : merged.type
+  return sources.filter(({ service }) => service.spec.type === type)
+}
+
+function putSlices(seen: Importing, ports: readonly ServicePort[], owner: HadImport | undefined): readonly Step[] {
+  const have = new Map(seen.have.slices.map((slice) => [slice.metadata.name, slice]))
+  return wantedSlices(seen, ports, owner).map((slice) => apply(endpointSlices, slice, have.get(slice.metadata.name)))
+}
+
+function dropSlices(seen: Importing, ports: readonly ServicePort[], owner: HadImport | undefined): readonly Step[] {
+  const wanted = new Set(wantedSlices(seen, ports, owner).map((slice) => slice.metadata.name))
+  return seen.have.slices.filter((slice) => !wanted.has(slice.metadata.name)).map(dropStep)
+}
+
+type Verdict = Pick<NewCondition, 'status' | 'reason' | 'message'>
+
+function status({ have, now }: Importing, { contributors }: Merged, ready: Verdict): readonly Step[] {
+  if (have.import === undefined) return []
+  const { generation: observedGeneration } = have.import.metadata
+  const condition = { type: 'Ready', ...ready, ...(observedGeneration === undefined ? {} : { observedGeneration }) }
+  const clusters = contributors.map((service: ExportedService) => service.spec.clusterID).sort()
+  return [
+    {
+      do: 'status',
+      kind: serviceImport,
+      key: keyOf(have.import),
+      status: {
+        clusters: clusters.map((cluster) => ({ cluster })),
+        endpointSliceObjects: 'Present',
+        conditions: setConditions(have.import.status?.conditions, [condition], now),
+      },
+      have: have.import,
+    },
+  ]
+}

@@ -1,0 +1,23 @@
+// How the objects of one service across clusters are named, marked and found again.
+import { hashedName, mcsServiceNameLabel, sliceManagedByLabel, sliceManager } from '#crds/places.ts'
+import type { EndpointSlice } from '#lib/kube/kinds.ts'
+import type { Key, KubeObject } from '#lib/kube/object.ts'
+import { managedBy, managedByLabel } from '#crds/places.ts'
+
+/** A Service, its ServiceExport and its ServiceImport: all three have one namespace and name. */
+export type ServiceKey = Required<Key>
+
+export const serviceNameLabel = 'kubernetes.io/service-name'
+/** kube-proxy does not watch slices that carry it, as the endpoint slice controller's own ones of headless services do. */
+export const headlessLabel = 'service.kubernetes.io/headless'
+
+/** In a member's namespace on the broker. */
+export const exportedServiceName = ({ namespace, name }: ServiceKey): string => hashedName(namespace, name)
+
+export const isOurs = (object: KubeObject): boolean => object.metadata.labels?.[managedByLabel] === managedBy[managedByLabel]
+
+export const isOurSlice = (slice: EndpointSlice): boolean => slice.metadata.labels?.[sliceManagedByLabel] === sliceManager
+
+/** Of a derived Service or an imported slice: the service it was made for. */
+export const importedName = (object: KubeObject): string | undefined =>
+  isOurs(object) ? object.metadata.labels?.[mcsServiceNameLabel] : undefined
