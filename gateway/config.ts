@@ -1,11 +1,11 @@
 // What the gateway is told by its DaemonSet. The operator writes the environment from the same names.
-import { isIP } from 'node:net'
 import { z } from 'zod'
 import { systemNamespace } from '#crds/places.ts'
 import { parseClusterID } from '#lib/net/cluster-id.ts'
+import { parseIP } from '#lib/net/ip.ts'
 import { cableMtu } from './data-plane.ts'
 
-export const addressSetting = z.string().refine((text) => isIP(text) !== 0, 'an IPv4 or IPv6 address')
+export const addressSetting = z.string().refine((text) => parseIP(text).ok, 'an IPv4 or IPv6 address')
 export const clusterIDSetting = z.string().refine((text) => parseClusterID(text).ok, 'a DNS label of at most 53 characters')
 
 export const gatewayConfig = z.object({
