@@ -43,7 +43,7 @@ export const onlyTo = (device: string, inside: readonly CIDR[]): string =>
 export const notToNode = (device: string): string =>
   chain('not-to-node', 'filter', 'input', 'filter - 10', [
     `iifname "${device}" ct state established,related accept`,
-    `iifname "${device}" meta l4proto { icmp, ipv6-icmp } accept`,
+    `iifname "${device}" meta l4proto { icmp, icmpv6 } accept`,
     `iifname "${device}" ip6 saddr ${tunnelNetwork} udp dport ${pulsePort} accept`,
     `iifname "${device}" drop`,
   ])
