@@ -119,6 +119,7 @@ function planClusterSetIP(seen: Importing, merged: Merged): Plan {
   // A Service keeps the family it was made with, so one of another family is another Service.
   if (have.service !== undefined && (have.service.spec?.ipFamilies?.[0] ?? primary) !== primary) return drop([have.service])
   const ips = have.service?.spec?.clusterIPs ?? []
+  if (have.service !== undefined && ips.length === 0) return nothing
   return firstOf(
     () => (have.service === undefined ? [apply(services, serviceOf(seen, merged, ipFamilies), undefined)] : []),
     () => [apply(serviceImport, importOf(seen, merged, { ipFamilies, ips }), have.import)],

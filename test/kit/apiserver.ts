@@ -76,8 +76,9 @@ export interface ApiServer extends AsyncDisposable {
 export const writes = (server: ApiServer): readonly Seen[] =>
   server.requests.filter(({ verb }) => !['get', 'list', 'watch'].includes(verb))
 
-export async function apiserver(): Promise<ApiServer> {
-  const state = clusterState()
+/** `defaults`: what it fills in when an object is made, such as the address of a Service. */
+export async function apiserver(defaults?: (object: KubeObject) => KubeObject): Promise<ApiServer> {
+  const state = clusterState(defaults)
   const requests: Seen[] = []
   const watches = new Set<LiveWatch>()
   const faults: { match: (seen: Seen) => boolean; fault: Fault; left: number }[] = []

@@ -47,7 +47,8 @@ export interface ClusterState {
   compact(): void
 }
 
-export function clusterState(): ClusterState {
+/** `defaults`: what the apiserver fills in when an object is made. */
+export function clusterState(defaults: (object: KubeObject) => KubeObject = (object) => object): ClusterState {
   let version = 1000
   let forgotten = 0
   let history: Change[] = []
@@ -79,7 +80,7 @@ export function clusterState(): ClusterState {
   function create(at: At, given: KubeObject, owners: Owners, dry: boolean): KubeObject {
     if (objects.has(id(at))) throw new Refused(409, 'AlreadyExists', `"${at.name}" already exists`)
     const { status: _, ...rest } = given
-    const object: KubeObject = { ...rest, apiVersion: given.apiVersion, kind: given.kind, metadata: newMeta(at, given) }
+    const object = defaults({ ...rest, apiVersion: given.apiVersion, kind: given.kind, metadata: newMeta(at, given) })
     validate(object)
     return dry ? withVersion(object, version, owners) : (store(at, object, owners) ?? object)
   }

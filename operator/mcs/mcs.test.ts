@@ -1,0 +1,409 @@
+// Two clusters and their broker, with the real client and controllers in between; only the apiservers are the test's.
+import assert from 'node:assert/strict'
+import type { Allocation } from '#crds/allocation.ts'
+import { allocation } from '#crds/allocation.ts'
+import { exportedEndpoints } from '#crds/exported-endpoints.ts'
+import { exportedService } from '#crds/exported-service.ts'
+import { derivedServiceName, memberNamespace, systemNamespace } from '#crds/places.ts'
+import type { ServiceExport } from '#crds/service-export.ts'
+import { serviceExport } from '#crds/service-export.ts'
+import { serviceImport } from '#crds/service-import.ts'
+import { answer } from '#dns/answer.ts'
+import { follow } from '#dns/follow.ts'
+import { types } from '#dns/wire/codes.ts'
+import { nameOf } from '#dns/wire/name.ts'
+import { kube } from '#lib/kube/client.ts'
+import type { EndpointSlice, Namespace, Service } from '#lib/kube/kinds.ts'
+import { endpointSlices, namespaces, services } from '#lib/kube/kinds.ts'
+import type { KubeObject } from '#lib/kube/object.ts'
+import { reflect } from '#lib/kube/reflector.ts'
+import type { ClusterID } from '#lib/net/cluster-id.ts'
+import { logger } from '#lib/std/log.ts'
+import { pause } from '#lib/std/pause.ts'
+import type { ApiServer } from '#test/kit/apiserver.ts'
+import { apiserver, writes } from '#test/kit/apiserver.ts'
+import { eventually } from '#test/kit/eventually.ts'
+import { emptyZone, zoneName } from '#test/kit/names.ts'
+import { runMcs } from './mcs.ts'
+import { exportedServiceName } from './names.ts'
+
+const log = logger('mcs', 'silent')
+const key = { namespace: 'shop', name: 'web' }
+const derived = { namespace: 'shop', name: derivedServiceName('shop', 'web') }
+/** Number of the cluster → the second byte of its addresses. */
+const clusters = { east: 1, west: 2, north: 3 } as const
+/** Only these run. */
+type Cluster = 'east' | 'west'
+
+const admitted = (id: keyof typeof clusters): Allocation =>
+  ({
+    apiVersion: 'tombolo.dev/v1alpha1',
+    kind: 'Allocation',
+    metadata: { name: id, namespace: systemNamespace },
+    spec: { clusterID: id, podCIDRs: [`10.${clusters[id]}.0.0/16`], serviceCIDRs: [`10.10${clusters[id]}.0.0/16`] },
+  }) as unknown as Allocation
+const namespace = (name: string): Namespace => ({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } })
+const exporting = (metadata: object = {}): ServiceExport =>
+  ({ apiVersion: serviceExport.apiVersion, kind: 'ServiceExport', metadata: { ...key, ...metadata } }) as ServiceExport
+const service = (spec: object = {}): Service => ({
+  apiVersion: 'v1',
+  kind: 'Service',
+  metadata: key,
+  spec: { ports: [{ name: 'http', protocol: 'TCP', port: 80, targetPort: 8080 }], ipFamilies: ['IPv4'], ...spec },
+})
+const slice = (id: Cluster, pods: readonly number[], change: object = {}): EndpointSlice => ({
+  apiVersion: 'discovery.k8s.io/v1',
+  kind: 'EndpointSlice',
+  metadata: { namespace: 'shop', name: 'web-abcde', labels: { 'kubernetes.io/service-name': 'web' } },
+  addressType: 'IPv4',
+  ports: [{ name: 'http', protocol: 'TCP', port: 8080 }],
+  endpoints: pods.map((n) => ({ addresses: [`10.${clusters[id]}.0.${n}`], conditions: { ready: true }, ...change })),
+})
+
+/** Gives a ClusterIP to a Service that has none, as an apiserver does. */
+function allocator(id: Cluster) {
+  let next = 10
+  return (object: KubeObject): KubeObject => {
+    const spec = object.spec as Service['spec']
+    if (object.kind !== 'Service' || spec?.clusterIP !== undefined) return object
+    const ip = `10.10${clusters[id]}.0.${next++}`
+    return { ...object, spec: { ...spec, clusterIP: ip, clusterIPs: [ip] } }
+  }
+}
+
+class Clusterset implements AsyncDisposable {
+  readonly broker: ApiServer
+  readonly east: ApiServer
+  readonly west: ApiServer
+  readonly rejected = new Map<Cluster, readonly string[]>()
+  readonly #stops = new Map<Cluster, () => Promise<void>>()
+
+  constructor(broker: ApiServer, east: ApiServer, west: ApiServer) {
+    this.broker = broker
+    this.east = east
+    this.west = west
+    for (const server of [east, west]) {
+      server.put(namespaces, namespace('shop'))
+      for (const id of ['east', 'west'] as const) server.put(allocation, admitted(id))
+    }
+  }
+
+  start(id: Cluster): void {
+    const stop = new AbortController()
+    const [local, remote] = [kube(this[id].connection, log), kube(this.broker.connection, log)]
+    const allocations = reflect(local, allocation, { namespace: systemNamespace }, stop.signal).store
+    const rejected = (objects: readonly string[]) => this.rejected.set(id, objects)
+    const running = runMcs(
+      { local, broker: remote, clusterID: id as string as ClusterID, allocations, log, rejected },
+      stop.signal,
+    )
+    this.#stops.set(id, async () => {
+      stop.abort()
+      await running
+      await local[Symbol.asyncDispose]()
+      await remote[Symbol.asyncDispose]()
+    })
+  }
+
+  async stop(id: Cluster): Promise<void> {
+    await this.#stops.get(id)?.()
+    this.#stops.delete(id)
+  }
+
+  /** The broker is away until the result is called. */
+  cutBroker(): () => void {
+    const back = this.broker.fault(() => true, { do: 'reset' }, Infinity)
+    for (const watch of this.broker.watches) watch.reset()
+    return back
+  }
+
+  offer(id: Cluster, pods: readonly number[], spec: object = {}): void {
+    this[id].put(services, service(spec))
+    this[id].put(endpointSlices, slice(id, pods))
+    this[id].put(serviceExport, exporting())
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const id of [...this.#stops.keys()]) await this.stop(id)
+    for (const server of [this.broker, this.east, this.west]) await server[Symbol.asyncDispose]()
+  }
+}
+
+async function clusterset(...running: readonly Cluster[]): Promise<Clusterset> {
+  const set = new Clusterset(await apiserver(), await apiserver(allocator('east')), await apiserver(allocator('west')))
+  for (const id of running) set.start(id)
+  return set
+}
+
+const slicesOf = async (server: ApiServer): Promise<readonly EndpointSlice[]> => {
+  await using client = kube(server.connection, log)
+  return (await client.list(endpointSlices, { labels: 'multicluster.kubernetes.io/service-name=web' }, AbortSignal.timeout(1000)))
+    .items
+}
+/** `cluster address…`, one line a slice. */
+const reachable = async (server: ApiServer): Promise<readonly string[]> =>
+  (await slicesOf(server))
+    .map(
+      ({ metadata, endpoints }) =>
+        `${metadata.labels?.['multicluster.kubernetes.io/source-cluster'] ?? ''} ${endpoints.map((e) => e.addresses[0]).join(' ')}`,
+    )
+    .sort()
+const conditionsOf = (server: ApiServer): Record<string, string> =>
+  Object.fromEntries(
+    (server.read(serviceExport, key)?.status?.conditions ?? []).map(({ type, status, reason }) => [type, `${status} ${reason}`]),
+  )
+const clustersOf = (server: ApiServer) => server.read(serviceImport, key)?.status?.clusters?.map(({ cluster }) => cluster)
+const ready = (server: ApiServer) => eventually(() => assert.equal(conditionOfImport(server), 'True Ready'))
+const conditionOfImport = (server: ApiServer): string => {
+  const [condition] = server.read(serviceImport, key)?.status?.conditions ?? []
+  return `${condition?.status ?? ''} ${condition?.reason ?? ''}`
+}
+
+suite('services across clusters', () => {
+  test('an export in one cluster is a name, an address and endpoints in both', async () => {
+    await using set = await clusterset('east', 'west')
+    set.offer('east', [1, 2])
+    await Promise.all([ready(set.east), ready(set.west)])
+    for (const server of [set.east, set.west]) {
+      const made = server.read(serviceImport, key)
+      const address = server.read(services, derived)
+      assert.deepEqual(made?.spec.ips, address?.spec?.clusterIPs)
+      assert.deepEqual(made?.status?.clusters, [{ cluster: 'east' }])
+      assert.equal(made?.metadata.annotations?.['multicluster.kubernetes.io/derived-service'], derived.name)
+      assert.equal(address?.metadata.ownerReferences?.[0]?.uid, made?.metadata.uid)
+      await eventually(async () => assert.deepEqual(await reachable(server), ['east 10.1.0.1 10.1.0.2']))
+      for (const { metadata, ports } of await slicesOf(server)) {
+        assert.equal(metadata.labels?.['kubernetes.io/service-name'], derived.name)
+        assert.equal(metadata.ownerReferences?.[0]?.uid, made?.metadata.uid)
+        assert.deepEqual(ports, [{ name: 'http', protocol: 'TCP', port: 8080 }])
+      }
+    }
+    await eventually(() =>
+      assert.deepEqual(conditionsOf(set.east), { Valid: 'True Valid', Ready: 'True Exported', Conflict: 'False NoConflicts' }),
+    )
+  })
+
+  test('the DNS server answers with what is written', async () => {
+    await using set = await clusterset('east', 'west')
+    const stop = new AbortController()
+    await using client = kube(set.west.connection, log)
+    const all = {
+      imports: reflect(client, serviceImport, {}, stop.signal).store,
+      slices: reflect(client, endpointSlices, { labels: 'multicluster.kubernetes.io/service-name' }, stop.signal).store,
+      namespaces: reflect(client, namespaces, {}, stop.signal).store,
+    }
+    const zone = emptyZone()
+    const ask = (name: string) =>
+      answer(zone, { name: nameOf(`${name}.shop.svc.clusterset.local`), type: types.A, class: 1 }).answers.map(({ data }) =>
+        data.type === 'A' ? data.address : '',
+      )
+    await follow(zone, { zone: zoneName, ttl: 5 }, all, log, stop.signal)
+    set.offer('east', [1])
+    await eventually(() => assert.deepEqual(ask('web'), ['10.102.0.10']))
+    set.east.remove(serviceExport, key)
+    await eventually(() => assert.deepEqual(ask('web'), []))
+    set.east.put(services, service({ clusterIP: 'None' }))
+    set.east.put(endpointSlices, slice('east', [7], { hostname: 'web-0' }))
+    set.east.put(serviceExport, exporting())
+    await eventually(() => assert.deepEqual([ask('web'), ask('web-0.east.web')], [['10.1.0.7'], ['10.1.0.7']]))
+    stop.abort()
+  })
+
+  for (const [what, act] of [
+    ['the ServiceExport', (set: Clusterset) => set.east.remove(serviceExport, key)],
+    ['the Service', (set: Clusterset) => set.east.remove(services, key)],
+  ] as const) {
+    test(`${what} goes, and everything that was made of it goes from everywhere`, async () => {
+      await using set = await clusterset('east', 'west')
+      set.offer('east', [1])
+      await Promise.all([ready(set.east), ready(set.west)])
+      act(set)
+      await eventually(async () => {
+        for (const server of [set.east, set.west]) {
+          assert.equal(server.read(serviceImport, key), undefined)
+          assert.equal(server.read(services, derived), undefined)
+          assert.deepEqual(await reachable(server), [])
+        }
+        const name = { namespace: memberNamespace('east'), name: exportedServiceName(key) }
+        assert.equal(set.broker.read(exportedService, name), undefined)
+      })
+    })
+  }
+
+  test('a second cluster adds its endpoints, and takes only those with it when it goes', async () => {
+    await using set = await clusterset('east', 'west')
+    set.offer('east', [1])
+    await ready(set.west)
+    const address = set.west.read(serviceImport, key)?.spec.ips
+    set.offer('west', [1])
+    await eventually(async () => {
+      for (const server of [set.east, set.west]) {
+        assert.deepEqual(await reachable(server), ['east 10.1.0.1', 'west 10.2.0.1'])
+        assert.deepEqual(clustersOf(server), ['east', 'west'])
+      }
+    })
+    set.east.remove(serviceExport, key)
+    await eventually(async () => {
+      assert.deepEqual(await reachable(set.west), ['west 10.2.0.1'])
+      assert.deepEqual(clustersOf(set.west), ['west'])
+    })
+    assert.deepEqual(set.west.read(serviceImport, key)?.spec.ips, address)
+  })
+
+  test('a change of an endpoint arrives with one write in each place', async () => {
+    await using set = await clusterset('east', 'west')
+    set.offer('east', [1, 2])
+    await Promise.all([ready(set.east), ready(set.west)])
+    await eventually(() => assert.equal(conditionsOf(set.east).Ready, 'True Exported'))
+    await pause(200, AbortSignal.timeout(5000))
+    const before = [set.broker, set.east, set.west].map((server) => writes(server).length)
+    set.east.put(endpointSlices, slice('east', [1, 3]))
+    await eventually(async () => assert.deepEqual(await reachable(set.west), ['east 10.1.0.1 10.1.0.3']))
+    await eventually(async () => assert.deepEqual(await reachable(set.east), ['east 10.1.0.1 10.1.0.3']))
+    await pause(200, AbortSignal.timeout(5000))
+    const after = [set.broker, set.east, set.west].map((server) => writes(server).length)
+    assert.deepEqual(
+      after.map((count, i) => count - (before[i] ?? 0)),
+      [1, 1, 1],
+    )
+  })
+
+  test('nothing is written when nothing changes, not even by a new start', async () => {
+    await using set = await clusterset('east', 'west')
+    set.offer('east', [1])
+    set.offer('west', [1])
+    await eventually(async () => assert.equal((await reachable(set.west)).length, 2))
+    await eventually(() => assert.deepEqual(conditionsOf(set.west).Conflict, 'False NoConflicts'))
+    await pause(300, AbortSignal.timeout(5000))
+    for (const id of ['east', 'west'] as const) await set.stop(id)
+    const before = [set.broker, set.east, set.west].map((server) => writes(server).length)
+    for (const id of ['east', 'west'] as const) set.start(id)
+    await pause(400, AbortSignal.timeout(5000))
+    assert.deepEqual(
+      [set.broker, set.east, set.west].map((server) => writes(server).length),
+      before,
+    )
+  })
+
+  test('the namespace decides where an import may be, also when it comes later', async () => {
+    await using set = await clusterset('east')
+    set.west.remove(namespaces, { name: 'shop' })
+    set.start('west')
+    set.offer('east', [1])
+    await ready(set.east)
+    await pause(100, AbortSignal.timeout(5000))
+    assert.equal(set.west.read(serviceImport, key), undefined)
+    set.west.put(namespaces, namespace('shop'))
+    await ready(set.west)
+  })
+
+  test('clusters that disagree are all told, and told again when they agree', async () => {
+    await using set = await clusterset('east', 'west')
+    set.offer('east', [1])
+    set.offer('west', [1], { ports: [{ name: 'http', protocol: 'TCP', port: 81 }] })
+    await eventually(() => {
+      for (const server of [set.east, set.west]) assert.equal(conditionsOf(server).Conflict, 'True PortConflict')
+    })
+    set.west.put(services, service())
+    await eventually(() => {
+      for (const server of [set.east, set.west]) assert.equal(conditionsOf(server).Conflict, 'False NoConflicts')
+    })
+  })
+
+  test('the broker goes away: imports stay, our own endpoints still move, also after a restart', async () => {
+    await using set = await clusterset('east', 'west')
+    set.offer('east', [1])
+    set.offer('west', [1])
+    await eventually(async () => assert.equal((await reachable(set.west)).length, 2))
+    const back = set.cutBroker()
+    set.west.put(endpointSlices, slice('west', [5]))
+    await eventually(async () => assert.deepEqual(await reachable(set.west), ['east 10.1.0.1', 'west 10.2.0.5']))
+    await set.stop('west')
+    const spec = set.west.read(serviceImport, key)?.spec
+    set.start('west')
+    set.west.put(endpointSlices, slice('west', [6]))
+    await eventually(async () => assert.deepEqual(await reachable(set.west), ['east 10.1.0.1', 'west 10.2.0.6']))
+    assert.deepEqual(set.west.read(serviceImport, key)?.spec, spec)
+    back()
+    await eventually(async () => assert.deepEqual(await reachable(set.east), ['east 10.1.0.1', 'west 10.2.0.6']))
+  })
+
+  test('an export withdrawn while we were down takes its import with it at the next start', async () => {
+    await using set = await clusterset('east', 'west')
+    set.offer('east', [1])
+    await ready(set.west)
+    await set.stop('west')
+    set.east.remove(serviceExport, key)
+    await eventually(() => assert.equal(set.east.read(serviceImport, key), undefined))
+    set.start('west')
+    await eventually(() => assert.equal(set.west.read(serviceImport, key), undefined))
+  })
+
+  test('what another member says is believed only of itself and of its own addresses', async () => {
+    await using set = await clusterset('east', 'west')
+    set.offer('east', [1])
+    await ready(set.west)
+    const about = { namespace: 'shop', name: 'web' }
+    const ports = [{ name: 'http', protocol: 'TCP', port: 80 }]
+    const at = memberNamespace('north')
+    const says = (clusterID: string, name: string, spec: object) =>
+      set.broker.put(exportedEndpoints, {
+        apiVersion: 'tombolo.dev/v1alpha1',
+        kind: 'ExportedEndpoints',
+        metadata: { namespace: at, name },
+        spec: { clusterID, ...about, addressType: 'IPv4', ports, ...spec },
+      } as never)
+    set.broker.put(exportedService, {
+      apiVersion: 'tombolo.dev/v1alpha1',
+      kind: 'ExportedService',
+      metadata: { namespace: at, name: exportedServiceName(about) },
+      spec: {
+        clusterID: 'north',
+        ...about,
+        type: 'ClusterSetIP',
+        ports,
+        ipFamilies: ['IPv4'],
+        exportedAt: '2030-01-01T00:00:00Z',
+      },
+    } as never)
+    says('east', 'stolen', { endpoints: [{ address: '10.1.0.66', ready: true }] })
+    says('north', 'foreign', { endpoints: ['10.3.0.1', '10.2.0.9'].map((address) => ({ address, ready: true })) })
+    says('north', 'nonsense', { endpoints: 'all of them' })
+    await eventually(() =>
+      assert.match(set.rejected.get('west')?.join('\n') ?? '', /north\/foreign: its cluster was not admitted/),
+    )
+    assert.deepEqual(await reachable(set.west), ['east 10.1.0.1'])
+    set.west.put(allocation, admitted('north'))
+    await eventually(async () => assert.deepEqual(await reachable(set.west), ['east 10.1.0.1', 'north 10.3.0.1']))
+    await eventually(() => {
+      const told = set.rejected.get('west') ?? []
+      assert.equal(told.length, 3)
+      assert.match(
+        told.join('\n'),
+        /stolen: it speaks for east[^]*foreign: 1 addresses are not[^]*10\.2\.0\.9[^]*nonsense: spec\.endpoints/,
+      )
+    })
+    // Who is thrown out takes its endpoints with it, whatever it still says.
+    set.west.remove(allocation, { namespace: systemNamespace, name: 'north' })
+    await eventually(async () => assert.deepEqual(await reachable(set.west), ['east 10.1.0.1']))
+  })
+
+  test('objects of others with our names are left alone', async () => {
+    await using set = await clusterset()
+    const theirs = {
+      apiVersion: serviceImport.apiVersion,
+      kind: 'ServiceImport',
+      metadata: key,
+      spec: { type: 'Headless', ports: [] },
+    }
+    set.west.put(serviceImport, theirs as never)
+    for (const id of ['east', 'west'] as const) set.start(id)
+    set.offer('east', [1])
+    await ready(set.east)
+    set.east.remove(serviceExport, key)
+    await eventually(() => assert.equal(set.east.read(serviceImport, key), undefined))
+    await pause(100, AbortSignal.timeout(5000))
+    assert.deepEqual(set.west.read(serviceImport, key)?.spec, theirs.spec)
+    assert.equal(set.west.read(services, derived), undefined)
+  })
+})
