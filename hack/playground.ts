@@ -62,12 +62,10 @@ Examples:
     .argument('<command...>')
     .passThroughOptions()
     .action(async (cluster: string, node: string, command: readonly string[]) => {
-      code = await hand(
-        running()
-          .cluster(cluster)
-          .node(/^\d+$/.test(node) ? Number(node) : node)
-          .enter(command),
-      )
+      const at = running()
+        .cluster(cluster)
+        .node(/^\d+$/.test(node) ? Number(node) : node)
+      code = await hand(at.enter(command[0] === '--' ? command.slice(1) : command))
     })
   program
     .command('info')

@@ -105,7 +105,7 @@ suite('architecture', () => {
           .join('/'),
       ),
     ))
-      if (room.includes('.') === false)
+      if (!room.includes('.'))
         assert.ok(
           readFileSync(join(root, room, 'README.md'), 'utf8')
             .trim()

@@ -1,0 +1,270 @@
+// The main job, on two real clusters: a pod of one reaches a service of the other by its clusterset name, and goes on doing so
+// while everything that is not on its way fails.
+import assert from 'node:assert/strict'
+import { parse } from 'yaml'
+import type { ServiceExport } from '#crds/service-export.ts'
+import { memberNamespace } from '#crds/places.ts'
+import type { Cluster } from '#test/rig/cluster.ts'
+import { twoClusters } from '#test/rig/spec.ts'
+import { eventually } from '#test/kit/eventually.ts'
+import { callWeb, exportWeb, firstAnswer, fleetOf, openClient, openShop, webURL } from '#test/kit/fleet.ts'
+import { onRig } from '#test/kit/rig-suite.ts'
+import { traffic } from '#test/kit/traffic.ts'
+
+suite('two clusters', function () {
+  this.timeout(120_000)
+  const at = onRig(twoClusters(), async (rig, signal) => {
+    const fleet = fleetOf(rig, signal)
+    const [east, west] = [rig.cluster('east'), rig.cluster('west')]
+    const shop = Promise.all([openShop(east, signal), openClient(west, signal), openClient(east, signal)])
+    await fleet.deployBroker()
+    await Promise.all([shop, fleet.join(east), fleet.join(west)])
+  })
+  const east = () => at.rig.cluster('east')
+  const west = () => at.rig.cluster('west')
+  const dig = async (...question: readonly string[]) =>
+    (await west().exec('shop/client', ['dig', '+short', '+tries=1', '+time=2', ...question])).stdout
+      .trim()
+      .split('\n')
+      .filter(Boolean)
+
+  suite('bad input', () => {
+    test('an export of a service that does not exist yet is told so, and works when it comes', async () => {
+      const { out, err, code } = await fleetOf(at.rig, at.signal).tombolo(
+        'export',
+        'service',
+        'later',
+        '-n',
+        'shop',
+        '--context',
+        'east',
+        '--timeout',
+        '5',
+      )
+      assert.notEqual(code, 0, out)
+      assert.match(out + err, /NoService|does not exist/)
+      await condition(east(), 'later', 'Valid', 'False', 'NoService')
+      await east().kubectl(['-n', 'shop', 'create', 'service', 'clusterip', 'later', '--tcp=80:8080'])
+      await condition(east(), 'later', 'Valid', 'True')
+      await eventually(async () => assert.equal((await dig('later.shop.svc.clusterset.local')).length, 1), 10_000)
+      await east().kubectl(['-n', 'shop', 'delete', 'service/later', 'serviceexport/later'])
+      await eventually(async () => assert.deepEqual(await dig('later.shop.svc.clusterset.local'), []), 10_000)
+    })
+
+    test('an export of an unsupported type is refused with its reason', async () => {
+      await east().kubectl(['-n', 'shop', 'create', 'service', 'externalname', 'outside', '--external-name', 'example.com'])
+      const { out, err, code } = await fleetOf(at.rig, at.signal).tombolo(
+        'export',
+        'service',
+        'outside',
+        '-n',
+        'shop',
+        '--context',
+        'east',
+        '--timeout',
+        '5',
+      )
+      assert.notEqual(code, 0, out)
+      assert.match(out + err, /ExternalName/)
+      await east().apply(exportOf('outside'))
+      await condition(east(), 'outside', 'Valid', 'False', 'InvalidServiceType')
+      await east().kubectl(['-n', 'shop', 'delete', 'service/outside', 'serviceexport/outside'])
+    })
+
+    test('malformed and foreign objects in a member’s namespace are ignored and reported, and nothing crashes', async () => {
+      const namespace = memberNamespace('west')
+      const before = await podsOf(east())
+      // The broker's own rules would refuse these from a member; an administrator, or a hole in the rules, may put them there.
+      await east().apply(
+        JSON.stringify({
+          apiVersion: 'tombolo.dev/v1alpha1',
+          kind: 'ExportedService',
+          metadata: { name: 'a-lie', namespace },
+          spec: {
+            clusterID: 'east',
+            namespace: 'shop',
+            name: 'web',
+            type: 'ClusterSetIP',
+            ports: [{ port: 1, protocol: 'TCP' }],
+            ipFamilies: ['IPv4'],
+            exportedAt: '2020-01-01T00:00:00Z',
+          },
+        }),
+      )
+      await eventually(async () => {
+        const membership = await east().kubectl(['-n', 'tombolo-system', 'get', 'membership', 'membership', '-o', 'json'])
+        assert.match(membership, /a-lie/, 'a condition of the Membership names it')
+      }, 10_000)
+      await east().kubectl(['-n', namespace, 'delete', 'exportedservice', 'a-lie'])
+      await eventually(async () => {
+        const membership = await east().kubectl(['-n', 'tombolo-system', 'get', 'membership', 'membership', '-o', 'json'])
+        assert.doesNotMatch(membership, /a-lie/)
+      }, 10_000)
+      assert.deepEqual(await podsOf(east()), before, 'no pod was restarted')
+    })
+  })
+
+  suite('an exported service', () => {
+    suiteSetup(() => exportWeb(east(), at.signal))
+
+    test('answers a pod of the other cluster, which is seen under its own address', async () => {
+      const answer = await firstAnswer(west(), 30_000, at.signal)
+      assert.equal(answer.client, await podIP(west(), 'client'))
+      assert.match(await east().kubectl(['-n', 'shop', 'get', 'pods', '-o', 'name']), new RegExp(answer.pod))
+    })
+
+    test('answers in its own cluster under the same name', async () => {
+      assert.equal((await firstAnswer(east(), 10_000, at.signal)).client, await podIP(east(), 'client'))
+    })
+
+    test('has A and SRV records, over UDP and TCP; what does not exist has none', async () => {
+      const ips = (await west().kubectl(['-n', 'shop', 'get', 'serviceimport', 'web', '-o', 'jsonpath={.spec.ips[*]}'])).split(
+        ' ',
+      )
+      assert.deepEqual(await dig('web.shop.svc.clusterset.local'), ips)
+      assert.deepEqual(await dig('+tcp', 'web.shop.svc.clusterset.local'), ips)
+      assert.deepEqual(await dig('AAAA', 'web.shop.svc.clusterset.local'), [])
+      assert.deepEqual(await dig('SRV', '_http._tcp.web.shop.svc.clusterset.local'), ['0 50 80 web.shop.svc.clusterset.local.'])
+      assert.match((await west().exec('shop/client', ['dig', 'nothing.shop.svc.clusterset.local'])).stdout, /NXDOMAIN/)
+      assert.equal((await dig('kubernetes.default.svc.cluster.local')).length, 1, 'cluster.local is as it was')
+    })
+
+    test('travels through the tunnel and nowhere else', async () => {
+      const counters = async () =>
+        Number((await west().node(1).exec(['wg', 'show', 'tmb-wg', 'transfer'])).stdout.trim().split('\t')[2])
+      const before = await counters()
+      for (let i = 0; i < 20; i++) assert.ok(await callWeb(west(), at.signal))
+      assert.ok((await counters()) - before > 20 * 500, 'twenty requests are in the tunnel’s counters')
+    })
+  })
+
+  suite('while traffic flows', () => {
+    const flow = () => traffic(west(), { pod: 'shop/client', url: webURL })
+
+    test('restarting every pod of Tombolo one by one loses nothing, but for the active gateway', async function () {
+      this.timeout(300_000)
+      await using requests = await flow()
+      const lost: Record<string, number> = {}
+      for (const cluster of [east(), west()])
+        for (const { name, component } of await tomboloPods(cluster)) {
+          const began = Date.now()
+          await cluster.kubectl(['-n', 'tombolo-system', 'delete', 'pod', name, '--wait=true'])
+          await allReady(cluster)
+          const key = `${cluster.id}/${component}`
+          lost[key] = (lost[key] ?? 0) + requests.lostSince(began).length
+        }
+      process.stdout.write(`      lost of ${requests.requests.length}: ${JSON.stringify(lost)}\n`)
+      for (const [key, count] of Object.entries(lost)) if (!key.endsWith('/gateway')) assert.equal(count, 0, key)
+      assert.ok(await callWeb(west(), at.signal))
+    })
+
+    test('the broker’s apiserver may stop: traffic and names go on, and also after everything in a member was restarted', async () => {
+      // The broker lives in east, so its whole control plane stands still.
+      const { apiserver } = east().pieces
+      apiserver.stop()
+      try {
+        await using requests = await flow()
+        const began = Date.now()
+        await west().kubectl(['-n', 'tombolo-system', 'delete', 'pod', '--all', '--wait=true'])
+        await allReady(west(), (component) => component !== 'operator')
+        assert.equal((await dig('web.shop.svc.clusterset.local')).length, 1)
+        await eventually(async () => assert.ok(await callWeb(west(), at.signal)), 20_000)
+        assert.ok(requests.requests.some((r) => r.at >= began && r.lost === undefined))
+      } finally {
+        apiserver.resume()
+      }
+      await eventually(async () => assert.match(await east().kubectl(['get', '--raw', '/readyz']), /ok/), 30_000)
+    })
+  })
+
+  suite('leaving', () => {
+    test('uninstall takes everything off a cluster, and the other one forgets it', async () => {
+      const corefile = await west().kubectl([
+        '-n',
+        'kube-system',
+        'get',
+        'configmap',
+        'coredns',
+        '-o',
+        'jsonpath={.data.Corefile}',
+      ])
+      assert.match(corefile, /clusterset\.local/)
+      await fleetOf(at.rig, at.signal).must('uninstall', '--context', 'west', '--broker-context', 'east', '--yes')
+      const left = await west().kubectl([
+        'get',
+        'crd,clusterrole,clusterrolebinding,namespace,validatingadmissionpolicy',
+        '-o',
+        'name',
+      ])
+      assert.doesNotMatch(left, /tombolo|multicluster/)
+      assert.doesNotMatch(
+        await west().kubectl(['-n', 'kube-system', 'get', 'configmap', 'coredns', '-o', 'jsonpath={.data.Corefile}']),
+        /tombolo|clusterset/,
+      )
+      for (const node of west().nodes) {
+        const look = async (...command: readonly string[]) => (await node.exec(command)).stdout
+        assert.doesNotMatch(await look('ip', '-o', 'link'), /tmb-wg|vx-tombolo/, node.name)
+        assert.doesNotMatch(await look('ip', 'rule'), /730[01]/, node.name)
+        assert.equal((await look('ip', 'route', 'show', 'table', 'all', 'proto', '98')).trim(), '', node.name)
+        assert.doesNotMatch(await look('nft', 'list', 'tables'), /tombolo/, node.name)
+        assert.equal((await look('ls', '-A', '/var/lib/tombolo')).trim(), '', node.name)
+      }
+      await eventually(async () => {
+        assert.equal(
+          (await east().kubectl(['-n', 'tombolo-system', 'get', 'allocation', '-o', 'name'])).trim(),
+          'allocation.tombolo.dev/east',
+        )
+        assert.equal((await east().node(1).exec(['wg', 'show', 'tmb-wg', 'peers'])).stdout.trim(), '')
+      }, 20_000)
+    })
+  })
+})
+
+type PodRow = { readonly name: string; readonly component: string }
+
+async function tomboloPods(cluster: Cluster): Promise<readonly PodRow[]> {
+  const columns = 'custom-columns=N:.metadata.name,C:.metadata.labels.app\\.kubernetes\\.io/component'
+  const table = await cluster.kubectl(['-n', 'tombolo-system', 'get', 'pods', '--no-headers', '-o', columns])
+  return table
+    .trim()
+    .split('\n')
+    .map((line) => {
+      const [name = '', component = ''] = line.split(/\s+/)
+      return { name, component }
+    })
+    .sort((a, b) => (a.component < b.component ? -1 : 1))
+}
+
+/** Names and restart counts, of all our pods. */
+const podsOf = (cluster: Cluster): Promise<string> =>
+  cluster.kubectl([
+    'get',
+    'pods',
+    '-A',
+    '-o',
+    'jsonpath={range .items[*]}{.metadata.name} {.status.containerStatuses[*].restartCount}{"\\n"}{end}',
+  ])
+
+async function allReady(cluster: Cluster, which: (component: string) => boolean = () => true): Promise<void> {
+  const components = new Set((await tomboloPods(cluster)).map(({ component }) => component).filter(which))
+  for (const component of components) {
+    const kind = ['gateway', 'agent'].includes(component) ? 'daemonset' : 'deployment'
+    await cluster.kubectl(['-n', 'tombolo-system', 'rollout', 'status', `${kind}/tombolo-${component}`, '--timeout=60s'])
+  }
+}
+
+const podIP = (cluster: Cluster, name: string): Promise<string> =>
+  cluster.kubectl(['-n', 'shop', 'get', 'pod', name, '-o', 'jsonpath={.status.podIP}'])
+
+const exportOf = (name: string): string =>
+  JSON.stringify({ apiVersion: 'multicluster.x-k8s.io/v1beta1', kind: 'ServiceExport', metadata: { name, namespace: 'shop' } })
+
+/** Waits until the ServiceExport has the condition. */
+async function condition(cluster: Cluster, name: string, type: string, status: string, reason?: string): Promise<void> {
+  await eventually(async () => {
+    const object = parse(await cluster.kubectl(['-n', 'shop', 'get', 'serviceexport', name, '-o', 'yaml'])) as ServiceExport
+    const found = object.status?.conditions?.find((c) => c.type === type)
+    assert.equal(found?.status, status, `${type} of ${name}: ${found?.message ?? 'not there'}`)
+    if (reason !== undefined) assert.equal(found?.reason, reason)
+  }, 10_000)
+}

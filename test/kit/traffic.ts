@@ -1,0 +1,65 @@
+// Requests that do not stop, from a pod: each resolves the name anew and opens a connection anew, as curl in a loop would.
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+import { programPath } from '#hack/setup/programs.ts'
+import type { Cluster } from '#test/rig/cluster.ts'
+
+export interface Request {
+  /** When it began, by `Date.now()`. */
+  readonly at: number
+  readonly ms: number
+  /** Undefined: answered. */
+  readonly lost?: string
+}
+
+export interface Traffic extends AsyncDisposable {
+  /** So far. */
+  readonly requests: readonly Request[]
+  /** Lost ones that began since `at`. */
+  lostSince(at: number): readonly Request[]
+}
+
+/** One request every `everyMs`, whether the last was answered or not; lost is what has no answer after `lostMs`. */
+export async function traffic(
+  cluster: Cluster,
+  { pod, url, everyMs = 50, lostMs = 2000 }: { pod: string; url: string; everyMs?: number; lostMs?: number },
+): Promise<Traffic> {
+  const [namespace = '', name = ''] = pod.split('/')
+  const child = spawn(
+    programPath('kubectl'),
+    ['--kubeconfig', cluster.kubeconfig, '-n', namespace, 'exec', '-i', name, '--', 'node', '-e', program(url, everyMs, lostMs)],
+    // Its end of input is the program's sign to end: a killed kubectl would leave it behind in the pod.
+    { stdio: ['pipe', 'pipe', 'inherit'] },
+  )
+  const requests: Request[] = []
+  const lines = createInterface({ input: child.stdout })
+  const first = once(lines, 'line')
+  const ended = once(child, 'exit')
+  lines.on('line', (line) => requests.push(JSON.parse(line) as Request))
+  await Promise.race([first, ended.then(() => Promise.reject(new Error(`no traffic from ${pod} in ${cluster.id}`)))])
+  return {
+    requests,
+    lostSince: (at) => requests.filter((r) => r.at >= at && r.lost !== undefined),
+    [Symbol.asyncDispose]: async () => {
+      child.stdin.end()
+      await ended
+    },
+  }
+}
+
+const program = (url: string, everyMs: number, lostMs: number): string => `
+const { get } = require('node:http')
+const one = () => {
+  const at = Date.now()
+  const say = (lost) => { if (!said) console.log(JSON.stringify({ at, ms: Date.now() - at, lost })); said = true }
+  let said = false
+  const limit = setTimeout(() => { say('no answer'); request.destroy() }, ${lostMs})
+  const request = get(${JSON.stringify(url)}, { agent: false }, (response) => {
+    response.resume()
+    response.on('end', () => { clearTimeout(limit); say(response.statusCode === 200 ? undefined : 'status ' + response.statusCode) })
+  }).on('error', (error) => { clearTimeout(limit); say(error.code ?? error.message) })
+}
+setInterval(one, ${everyMs})
+process.stdin.on('end', () => process.exit(0)).resume()
+`
