@@ -27,6 +27,8 @@ export const membershipName = 'membership'
 export const brokerSecretName = 'tombolo-broker'
 export const allocationName = 'allocation'
 export const fleetName = 'fleet'
+/** The Lease that a member renews on the broker, in its own namespace. */
+export const heartbeatName = 'heartbeat'
 
 /** An object name from an identity of several parts: lengths are part of the hash, so ("a", "bc") and ("ab", "c") differ. */
 export function hashedName(...identity: readonly string[]): string {

@@ -2,5 +2,6 @@
 import type { AddCommand } from './command.ts'
 import { addDeployBroker } from './deploy-broker.ts'
 import { addJoin } from './join.ts'
+import { addShow } from './show.ts'
 
-export const commands: readonly AddCommand[] = [addDeployBroker, addJoin]
+export const commands: readonly AddCommand[] = [addDeployBroker, addJoin, addShow]

@@ -7,6 +7,8 @@ export type Column<Row> = {
   readonly cell: (row: Row) => Cell
   /** Only with `-o wide`. */
   readonly wide?: true
+  /** Only when some row has something to say in it. */
+  readonly ifAny?: true
 }
 
 /** Rows of any type with the columns that show them; `rows` is also what JSON and YAML print. */
@@ -27,16 +29,22 @@ export const table = <Row>(title: string, rows: readonly Row[], columns: readonl
 })
 
 export function renderTable({ title, rows, columns, empty }: Table, format: 'table' | 'wide', headed: boolean): string {
-  const shown = columns.filter((c) => format === 'wide' || c.wide === undefined)
+  const shown = columns
+    .filter((c) => format === 'wide' || c.wide === undefined)
+    .filter((c) => c.ifAny === undefined || rows.some((row) => !isEmpty(cellOf(c, row))))
   const body = rows.length === 0 ? empty : draw([shown.map((c) => c.title), ...rows.map((row) => cells(row, shown))])
   return headed ? `${title.toUpperCase()}\n${body}` : body
 }
 
 const cells = (row: unknown, columns: readonly Column<never>[]): string[] =>
   columns.map((column) => {
-    const value = (column.cell as (row: unknown) => Cell)(row)
-    return value === undefined || value === '' ? '-' : String(value)
+    const value = cellOf(column, row)
+    return isEmpty(value) ? '-' : String(value)
   })
+
+/** A table's columns are made for its rows (`table` above holds them together). */
+const cellOf = (column: Column<never>, row: unknown): Cell => (column.cell as (row: unknown) => Cell)(row)
+const isEmpty = (cell: Cell): boolean => cell === undefined || cell === ''
 
 const noLines = Object.fromEntries(
   ['top', 'top-mid', 'top-left', 'top-right', 'bottom', 'bottom-mid', 'bottom-left', 'bottom-right', 'left', 'left-mid'].map(

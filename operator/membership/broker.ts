@@ -7,7 +7,7 @@ import type { Logger } from '#lib/std/log.ts'
 import type { Secret } from '#lib/kube/kinds.ts'
 import { leases, secrets } from '#lib/kube/kinds.ts'
 import { StatusError } from '#lib/kube/errors.ts'
-import { brokerSecretName, managedBy, memberNamespace, systemNamespace } from '#crds/places.ts'
+import { brokerSecretName, heartbeatName, managedBy, memberNamespace, systemNamespace } from '#crds/places.ts'
 import { microTime } from '#lib/kube/time.ts'
 import { pause } from '#lib/std/pause.ts'
 import { within } from '#lib/std/deadline.ts'
@@ -47,7 +47,7 @@ async function askBroker(broker: Kube, clusterID: string, identity: string, sign
   const lease = {
     apiVersion: leases.apiVersion,
     kind: leases.kind,
-    metadata: { name: 'heartbeat', namespace: memberNamespace(clusterID), labels: { ...managedBy } },
+    metadata: { name: heartbeatName, namespace: memberNamespace(clusterID), labels: { ...managedBy } },
     spec: { holderIdentity: identity, leaseDurationSeconds: 60, renewTime: microTime(new Date()) },
   }
   try {

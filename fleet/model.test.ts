@@ -1,0 +1,408 @@
+import assert from 'node:assert/strict'
+import { clustersOf, connectionsOf, gatewaysOf, isWell, servicesOf } from './model.ts'
+import type { BrokerView, MemberView, Slice, Snapshot } from './snapshot.ts'
+
+const takenAt = new Date('2026-01-02T00:10:00Z')
+const at = '2026-01-02T00:00:00Z'
+
+type Fields = Readonly<Record<string, unknown>>
+const object = (kind: string, name: string, namespace: string, rest: Fields) => ({
+  apiVersion: 'tombolo.dev/v1alpha1',
+  kind,
+  metadata: { name, namespace },
+  ...rest,
+})
+const condition = (type: string, status: string, message = '', reason = type) => ({
+  type,
+  status,
+  reason,
+  message,
+  lastTransitionTime: at,
+})
+
+/** `east-1 Active 3` is the gateway of cluster east on node east-1 in term 3. */
+const gateway = (text: string, connections: readonly Fields[] = []) => {
+  const [node = '', role = 'Standby', term = '0'] = text.split(' ')
+  const clusterID = node.split('-')[0] ?? ''
+  return object('GatewayEndpoint', `gw-${node}`, `tombolo-m-${clusterID}`, {
+    spec: {
+      clusterID,
+      node,
+      candidates: [{ type: 'NodeInternal', address: node === 'west-1' ? 'fd00::7' : '192.0.2.1', port: 51820 }],
+      wireguard: { publicKey: 'K' },
+    },
+    status: { role, term: Number(term), driver: 'wireguard (kernel)', connections },
+  })
+}
+/** `west-1 Connected 640` is a connection to the gateway on west-1 with a round trip of 640 µs. */
+const to = (text: string, more: Fields = {}) => {
+  const [node = '', state = 'Connecting', rtt] = text.split(' ')
+  return {
+    endpoint: `gw-${node}`,
+    clusterID: node.split('-')[0],
+    node,
+    state,
+    ...(rtt === undefined ? {} : { rttMicros: Number(rtt) }),
+    ...more,
+  }
+}
+const addresses = (id: string) => ({ clusterID: id, podCIDRs: [`pods-${id}`], serviceCIDRs: [`services-${id}`] })
+const allocation = (id: string) => object('Allocation', id, 'tombolo-system', { spec: addresses(id) })
+
+function member(id: string, more: Fields = {}): Snapshot {
+  const membership = object('Membership', 'membership', 'tombolo-system', {
+    spec: { ...addresses(id), clusterset: 'default', image: 'i', wireguardPort: 51820 },
+    status: { conditions: [condition('Ready', 'True')] },
+  })
+  const view = { membership, allocations: [allocation(id)], gateways: [], exports: [], imports: [], slices: [], ...more }
+  return { member: view as unknown as MemberView, broker: undefined, ignored: [], takenAt }
+}
+
+function broker(more: Fields): Snapshot {
+  const view = { fleet: {}, members: [], heartbeats: [], gateways: [], services: [], endpoints: [], ...more }
+  return { member: undefined, broker: view as unknown as BrokerView, ignored: [], takenAt }
+}
+
+suite('clusters, as a member sees them', () => {
+  const local = (conditions: readonly Fields[] | undefined, metadata: Fields = {}) => ({
+    membership: {
+      ...object('Membership', 'membership', 'tombolo-system', { spec: addresses('east') }),
+      metadata: { name: 'membership', ...metadata },
+      ...(conditions === undefined ? {} : { status: { conditions } }),
+    },
+  })
+  const cases: readonly { readonly name: string; readonly snapshot: Snapshot; readonly rows: readonly string[] }[] = [
+    { name: 'a cluster alone is ready when its Membership is', snapshot: member('east'), rows: ['east Local Ready'] },
+    {
+      name: 'a cluster that was never looked at says so',
+      snapshot: member('east', local(undefined)),
+      rows: ['east Local NotReady: the operator has not reported yet'],
+    },
+    {
+      name: 'a cluster that is not ready says why in the operator’s words',
+      snapshot: member('east', local([condition('Ready', 'False', 'agent: 1 of 2 ready')])),
+      rows: ['east Local NotReady: agent: 1 of 2 ready'],
+    },
+    {
+      name: 'a broker that does not answer leaves a cluster ready and is told',
+      snapshot: member('east', local([condition('Ready', 'True'), condition('BrokerReachable', 'False', 'no route')])),
+      rows: ['east Local Ready: no route'],
+    },
+    {
+      name: 'a cluster that leaves says which step it is at',
+      snapshot: member('east', local([condition('Leaving', 'True', '', 'CleaningNodes')], { deletionTimestamp: at })),
+      rows: ['east Local Leaving: CleaningNodes'],
+    },
+    {
+      name: 'a peer is as connected as the cable between the active gateways',
+      snapshot: member('east', {
+        allocations: [allocation('west'), allocation('east')],
+        gateways: [gateway('east-1 Active', [to('west-1 Connected 640'), to('west-2 Error')]), gateway('west-1 Active')],
+      }),
+      rows: ['east Local Ready on east-1', 'west Peer Connected on west-1 0.64 ms'],
+    },
+    {
+      name: 'of two gateways that say Active the one of the higher term counts',
+      snapshot: member('east', {
+        allocations: [allocation('west')],
+        gateways: [
+          gateway('east-1 Active', [to('west-1 Error', { message: 'no answer' }), to('west-2 Connected 2000')]),
+          gateway('west-1 Active 4'),
+          gateway('west-2 Active 5'),
+        ],
+      }),
+      rows: ['east Local Ready on east-1', 'west Peer Connected on west-2 2 ms'],
+    },
+    {
+      name: 'a broken cable has a reason and no round trip, whatever it once had',
+      snapshot: member('east', {
+        allocations: [allocation('west')],
+        gateways: [gateway('east-1 Active', [to('west-1 Error 640', { message: 'silent for 3 s' })]), gateway('west-1 Active')],
+      }),
+      rows: ['east Local Ready on east-1', 'west Peer Error on west-1: silent for 3 s'],
+    },
+    {
+      name: 'a peer without an active gateway, and a cluster without one of its own, say so',
+      snapshot: member('east', { allocations: [allocation('west'), allocation('north')], gateways: [gateway('west-1 Active')] }),
+      rows: [
+        'east Local Ready',
+        'north Peer NoGateway: it has announced no active gateway',
+        'west Peer Connecting on west-1: no gateway is active here',
+      ],
+    },
+  ]
+  for (const { name, snapshot, rows } of cases) test(name, () => assert.deepEqual(said(snapshot), rows))
+})
+
+suite('clusters, as the broker sees them', () => {
+  const ready = { status: { conditions: [condition('Ready', 'True')] } }
+  const joined = (id: string, rest: Fields = ready) => object('Member', id, 'tombolo-broker', { spec: addresses(id), ...rest })
+  const heard = (id: string, secondsAgo: number) => ({
+    namespace: `tombolo-m-${id}`,
+    heardAt: new Date(takenAt.getTime() - secondsAgo * 1000),
+    goodForSeconds: 60,
+  })
+  const cases: readonly { readonly name: string; readonly snapshot: Snapshot; readonly rows: readonly string[] }[] = [
+    { name: 'a broker without members has no rows', snapshot: broker({}), rows: [] },
+    {
+      name: 'a member that is heard and has an active gateway is ready',
+      snapshot: broker({ members: [joined('east')], heartbeats: [heard('east', 90)], gateways: [gateway('east-1 Active')] }),
+      rows: ['east Member Ready on east-1'],
+    },
+    {
+      name: 'a member that fell silent is not called ready for what it once wrote',
+      snapshot: broker({ members: [joined('east')], heartbeats: [heard('east', 121)], gateways: [gateway('east-1 Active')] }),
+      rows: ['east Member Silent on east-1: last heard at 2026-01-02T00:07:59.000Z'],
+    },
+    {
+      name: 'a member that was never heard, one without a gateway, one not provisioned and one that goes',
+      snapshot: broker({
+        members: [
+          joined('a'),
+          joined('b'),
+          joined('c', {}),
+          { ...joined('d'), metadata: { name: 'd', namespace: 'tombolo-broker', deletionTimestamp: at } },
+        ],
+        heartbeats: [heard('b', 1)],
+      }),
+      rows: [
+        'a Member Silent: never heard',
+        'b Member NoGateway: it has announced no active gateway',
+        'c Member NotReady: the broker controller has not reported yet',
+        'd Member Leaving: its namespace is being removed',
+      ],
+    },
+  ]
+  for (const { name, snapshot, rows } of cases) test(name, () => assert.deepEqual(said(snapshot), rows))
+})
+
+const said = (snapshot: Snapshot): readonly string[] =>
+  clustersOf(snapshot).map(
+    ({ id, view, state, gateway: node, rttMs, message }) =>
+      `${id} ${view} ${state}${node === undefined ? '' : ` on ${node}`}${rttMs === undefined ? '' : ` ${rttMs} ms`}${message === undefined ? '' : `: ${message}`}`,
+  )
+
+suite('gateways and connections', () => {
+  const gateways = [
+    gateway('east-1 Active', [to('west-1 Connected 640', { address: '192.0.2.7:51820', since: at }), to('west-2 Connected 900')]),
+    gateway('east-2 Standby', [to('west-1 Connected 700')]),
+    gateway('west-1 Active', [to('east-1 Connected 640'), to('east-2 Connecting')]),
+    gateway('west-2 Standby'),
+  ]
+  const cables = (snapshot: Snapshot) =>
+    connectionsOf(snapshot).map((c) => `${c.node} → ${c.remoteNode} ${c.role} ${c.state} ${c.rttMs ?? '-'}`)
+
+  test('a member tells of its own connections, and traffic goes between active gateways alone', () => {
+    assert.deepEqual(cables(member('east', { gateways })), [
+      'east-1 → west-1 Active Connected 0.64',
+      'east-1 → west-2 Standby Connected 0.9',
+      'east-2 → west-1 Standby Connected 0.7',
+    ])
+  })
+
+  test('the broker tells of the connections of all', () => {
+    assert.deepEqual(cables(broker({ gateways })).slice(3), [
+      'west-1 → east-1 Active Connected 0.64',
+      'west-1 → east-2 Standby Connecting -',
+    ])
+  })
+
+  test('a connection carries what it is made of', () => {
+    assert.deepEqual(connectionsOf(member('east', { gateways }))[0], {
+      cluster: 'east',
+      node: 'east-1',
+      remoteCluster: 'west',
+      remoteNode: 'west-1',
+      role: 'Active',
+      driver: 'wireguard (kernel)',
+      state: 'Connected',
+      rttMs: 0.64,
+      address: '192.0.2.7:51820',
+      since: at,
+      message: undefined,
+    })
+  })
+
+  test('a gateway shows its first candidate, an IPv6 one in brackets, and how many of its cables are up', () => {
+    const rows = gatewaysOf(member('east', { gateways }))
+    assert.deepEqual(
+      rows.map((g) => `${g.node} ${g.role} ${g.address} ${g.connected}/${g.connections}`),
+      [
+        'east-1 Active 192.0.2.1:51820 2/2',
+        'east-2 Standby 192.0.2.1:51820 1/1',
+        'west-1 Active [fd00::7]:51820 1/2',
+        'west-2 Standby 192.0.2.1:51820 0/0',
+      ],
+    )
+  })
+
+  test('a gateway that has not reported has no role', () => {
+    const silent = { ...gateway('east-1'), status: undefined }
+    assert.equal(gatewaysOf(member('east', { gateways: [silent] }))[0]?.role, 'Unknown')
+  })
+})
+
+suite('services, as a member sees them', () => {
+  const svcExport = (name: string, ...conditions: readonly Fields[]) =>
+    object('ServiceExport', name, 'shop', conditions.length === 0 ? {} : { status: { conditions } })
+  const svcImport = (name: string, clusters: readonly string[], ...conditions: readonly Fields[]) =>
+    object('ServiceImport', name, 'shop', {
+      spec: { type: 'ClusterSetIP', ips: ['10.9.0.1'], ports: [{ port: 80 }, { port: 53, protocol: 'UDP' }] },
+      status: { clusters: clusters.map((cluster) => ({ cluster })), conditions },
+    })
+  /** `web east 2/3`, IPv4 unless said otherwise. */
+  const slice = (text: string, addressType = 'IPv4'): Slice => {
+    const [service = '', cluster = '', counts = ''] = text.split(' ')
+    const [ready, endpoints] = counts.split('/').map(Number)
+    return { namespace: 'shop', service, cluster, addressType, endpoints: endpoints ?? 0, ready: ready ?? 0 }
+  }
+  const cases: readonly { readonly name: string; readonly view: Fields; readonly rows: readonly string[] }[] = [
+    {
+      name: 'an import counts the endpoints of all clusters and of no other service',
+      view: {
+        imports: [svcImport('web', ['west', 'east'])],
+        exports: [svcExport('web', condition('Valid', 'True'), condition('Ready', 'True'))],
+        slices: [slice('web east 2/2'), slice('web west 0/1'), slice('api west 9/9')],
+      },
+      rows: ['web exported from east,west 2/3 Ready'],
+    },
+    {
+      name: 'an endpoint of two families is one endpoint',
+      view: {
+        imports: [svcImport('web', ['west'])],
+        slices: [slice('web west 2/2'), slice('web west 1/1'), slice('web west 2/3', 'IPv6')],
+      },
+      rows: ['web imported from west 3/3 Ready'],
+    },
+    {
+      name: 'without an endpoint that is ready nobody answers',
+      view: { imports: [svcImport('web', ['west'])], slices: [slice('web west 0/2')] },
+      rows: ['web imported from west 0/2 NoEndpoints: no endpoint is ready'],
+    },
+    {
+      name: 'until the import has a status its slices say where it is from',
+      view: {
+        imports: [{ ...svcImport('web', []), status: undefined }],
+        slices: [slice('web west 1/1'), slice('web east 1/1')],
+      },
+      rows: ['web imported from east,west 2/2 Ready'],
+    },
+    {
+      name: 'a conflict comes before everything else',
+      view: {
+        imports: [svcImport('web', ['west'])],
+        exports: [svcExport('web', condition('Conflict', 'True', 'ports differ'), condition('Ready', 'False', 'pending'))],
+        slices: [slice('web west 1/1')],
+      },
+      rows: ['web exported from west 1/1 Conflict: ports differ'],
+    },
+    {
+      name: 'an export of a service that is missing is told although others export it',
+      view: {
+        imports: [svcImport('web', ['west'])],
+        exports: [svcExport('web', condition('Valid', 'False', 'there is no Service shop/web'))],
+        slices: [slice('web west 1/1')],
+      },
+      rows: ['web exported from west 1/1 Invalid: there is no Service shop/web'],
+    },
+    {
+      name: 'an import that this cluster cannot use says why',
+      view: { imports: [svcImport('web', ['west'], condition('Ready', 'False', 'exported for IPv6'))] },
+      rows: ['web imported from west 0/0 Pending: exported for IPv6'],
+    },
+    {
+      name: 'exports that have led to nothing are there, each with its reason',
+      view: {
+        exports: [
+          svcExport('new'),
+          svcExport('odd', condition('Valid', 'False', 'of type ExternalName')),
+          svcExport('slow', condition('Valid', 'True'), condition('Ready', 'False', 'the broker does not hold the export yet')),
+        ],
+      },
+      rows: [
+        'new exported from  0/0 Pending: the operator has not imported it yet',
+        'odd exported from  0/0 Invalid: of type ExternalName',
+        'slow exported from  0/0 Pending: the broker does not hold the export yet',
+      ],
+    },
+  ]
+  for (const { name, view, rows } of cases)
+    test(name, () => {
+      const found = servicesOf(member('east', view))
+      assert.deepEqual(
+        found.map(
+          (s) =>
+            `${s.name} ${s.exportedHere === true ? 'exported' : 'imported'} from ${s.clusters.join(',')} ${s.readyEndpoints}/${s.endpoints} ${s.state}${s.message === undefined ? '' : `: ${s.message}`}`,
+        ),
+        rows,
+      )
+    })
+
+  test('a service is shown with its name in the DNS, its addresses and ports', () => {
+    const [row] = servicesOf(member('east', { imports: [svcImport('web', ['west'])] }))
+    assert.deepEqual([row?.dnsName, row?.ips, row?.ports], ['web.shop.svc.clusterset.local', ['10.9.0.1'], ['80/TCP', '53/UDP']])
+  })
+})
+
+suite('services, as the broker sees them', () => {
+  const exported = (cluster: string, type: string, port: number, exportedAt: string) =>
+    object('ExportedService', 'web', `tombolo-m-${cluster}`, {
+      spec: {
+        clusterID: cluster,
+        namespace: 'shop',
+        name: 'web',
+        type,
+        ports: [{ name: 'http', protocol: 'TCP', port }],
+        ipFamilies: ['IPv4'],
+        exportedAt,
+      },
+    })
+  const endpoints = (cluster: string, ready: readonly boolean[]) =>
+    object('ExportedEndpoints', 'x', `tombolo-m-${cluster}`, {
+      spec: {
+        clusterID: cluster,
+        namespace: 'shop',
+        name: 'web',
+        addressType: 'IPv4',
+        endpoints: ready.map((r) => ({ ready: r })),
+      },
+    })
+  const row = (view: Fields) => {
+    const [first, ...others] = servicesOf(broker(view))
+    assert.deepEqual(others, [])
+    return first
+  }
+
+  test('what all export under one name is one row', () => {
+    const found = row({
+      services: [exported('west', 'ClusterSetIP', 80, at), exported('east', 'ClusterSetIP', 80, at)],
+      endpoints: [endpoints('east', [true, false]), endpoints('west', [true])],
+    })
+    assert.deepEqual(
+      [found?.state, found?.clusters, found?.readyEndpoints, found?.endpoints, found?.exportedHere],
+      ['Ready', ['east', 'west'], 2, 3, undefined],
+    )
+  })
+
+  test('a conflict is what every member finds, and who lost it serves nothing', () => {
+    const found = row({
+      services: [exported('west', 'Headless', 80, '2026-01-03T00:00:00Z'), exported('east', 'ClusterSetIP', 80, at)],
+      endpoints: [endpoints('east', [true]), endpoints('west', [true, true])],
+    })
+    assert.deepEqual([found?.state, found?.type, found?.clusters, found?.endpoints], ['Conflict', 'ClusterSetIP', ['east'], 1])
+    assert.match(found?.message ?? '', /^type: 1 of 2 clusters \(west\) differ from east/)
+  })
+})
+
+test('only Ready and Connected need no look', () => {
+  const rows = clustersOf(
+    member('east', { allocations: [allocation('west')], gateways: [gateway('east-1 Active'), gateway('west-1 Active')] }),
+  )
+  assert.deepEqual(
+    rows.map((row) => [row.state, isWell(row)]),
+    [
+      ['Ready', true],
+      ['Connecting', false],
+    ],
+  )
+})
