@@ -6,7 +6,7 @@ import type { ExportedEndpoint, ExportedEndpoints } from '#crds/exported-endpoin
 import { exportedEndpoints, maxEndpointsPerObject } from '#crds/exported-endpoints.ts'
 import type { ExportedService, ServicePort } from '#crds/exported-service.ts'
 import { exportedService } from '#crds/exported-service.ts'
-import { admits } from '#crds/fields.ts'
+import { admits, labelValueField } from '#crds/fields.ts'
 import { clusterIDLabel, clustersetZone, hashedName, managedBy, mcsServiceNameLabel, memberNamespace } from '#crds/places.ts'
 import type { ServiceExport } from '#crds/service-export.ts'
 import type { EndpointSlice, Service } from '#lib/kube/kinds.ts'
@@ -14,6 +14,7 @@ import type { Meta } from '#lib/kube/object.ts'
 import type { ClusterID } from '#lib/net/cluster-id.ts'
 import type { IPFamily } from '#lib/net/ip.ts'
 import { formatIP, parseIP } from '#lib/net/ip.ts'
+import { explain } from '#lib/std/result.ts'
 import type { ServiceKey } from './names.ts'
 import { exportedServiceName, importedName } from './names.ts'
 import { pack } from './pack.ts'
@@ -37,7 +38,7 @@ export type Offer =
   /** Nobody asked for an export. */
   | { readonly kind: 'none' }
   /** A person must act. */
-  | { readonly kind: 'refused'; readonly reason: 'NoService' | 'InvalidServiceType'; readonly message: string }
+  | { readonly kind: 'refused'; readonly reason: 'NoService' | 'InvalidServiceType' | 'InvalidExport'; readonly message: string }
   | { readonly kind: 'waiting'; readonly message: string }
   | {
       readonly kind: 'offered'
@@ -71,10 +72,14 @@ export function offerOf(now: Exporting): Offer {
     }
   if (allocation === undefined)
     return { kind: 'waiting', message: 'the broker has not said yet which addresses this cluster was admitted with' }
+  const exported = serviceOf(self, key, now.export, service)
+  const parsed = exportedService.parse(exported)
+  if (!parsed.ok)
+    return { kind: 'refused', reason: 'InvalidExport', message: `it cannot be exported as it is: ${explain(parsed.error)}` }
   const endpoints = endpointsOf(now.slices, allocation, (endpoint) => hostNameFits(endpoint, self, key))
   return {
     kind: 'offered',
-    service: serviceOf(self, key, now.export, service),
+    service: exported,
     endpoints: endpoints.admitted.flatMap((group) => packed(self, key, group)),
     remarks: endpoints.remarks,
   }
@@ -212,7 +217,8 @@ function endpointOf(address: string, from: EndpointSlice['endpoints'][number]): 
     ...(terminating ? { terminating } : {}),
     ...(from.hostname === undefined || from.hostname === '' ? {} : { hostname: from.hostname }),
     ...(from.nodeName === undefined || from.nodeName === '' ? {} : { node: from.nodeName }),
-    ...(from.zone === undefined || from.zone === '' ? {} : { zone: from.zone }),
+    // The apiserver does not check a zone, and other members believe only what could be one.
+    ...(labelValueField.safeParse(from.zone).success && from.zone !== '' ? { zone: from.zone } : {}),
   }
 }
 

@@ -1,11 +1,9 @@
 // Two clusters and their broker, with the real client and controllers in between; only the apiservers are the test's.
 import assert from 'node:assert/strict'
-import type { Allocation } from '#crds/allocation.ts'
 import { allocation } from '#crds/allocation.ts'
 import { exportedEndpoints } from '#crds/exported-endpoints.ts'
 import { exportedService } from '#crds/exported-service.ts'
 import { derivedServiceName, memberNamespace, systemNamespace } from '#crds/places.ts'
-import type { ServiceExport } from '#crds/service-export.ts'
 import { serviceExport } from '#crds/service-export.ts'
 import { serviceImport } from '#crds/service-import.ts'
 import { answer } from '#dns/answer.ts'
@@ -13,70 +11,53 @@ import { follow } from '#dns/follow.ts'
 import { types } from '#dns/wire/codes.ts'
 import { nameOf } from '#dns/wire/name.ts'
 import { kube } from '#lib/kube/client.ts'
-import type { EndpointSlice, Namespace, Service } from '#lib/kube/kinds.ts'
+import type { EndpointSlice, Service } from '#lib/kube/kinds.ts'
 import { endpointSlices, namespaces, services } from '#lib/kube/kinds.ts'
 import type { KubeObject } from '#lib/kube/object.ts'
 import { reflect } from '#lib/kube/reflector.ts'
-import type { ClusterID } from '#lib/net/cluster-id.ts'
 import { logger } from '#lib/std/log.ts'
 import { pause } from '#lib/std/pause.ts'
 import type { ApiServer } from '#test/kit/apiserver.ts'
 import { apiserver, writes } from '#test/kit/apiserver.ts'
 import { eventually } from '#test/kit/eventually.ts'
 import { emptyZone, zoneName } from '#test/kit/names.ts'
+import {
+  allocationOf,
+  constituent,
+  exporting,
+  http,
+  idOf,
+  namespace,
+  service,
+  serviceIP,
+  sliceOf,
+  web,
+} from '#test/kit/services.ts'
 import { runMcs } from './mcs.ts'
 import { exportedServiceName } from './names.ts'
 
 const log = logger('mcs', 'silent')
-const key = { namespace: 'shop', name: 'web' }
 const derived = { namespace: 'shop', name: derivedServiceName('shop', 'web') }
-/** Number of the cluster → the second byte of its addresses. */
-const clusters = { east: 1, west: 2, north: 3 } as const
-/** Only these run. */
-type Cluster = 'east' | 'west'
-
-const admitted = (id: keyof typeof clusters): Allocation =>
-  ({
-    apiVersion: 'tombolo.dev/v1alpha1',
-    kind: 'Allocation',
-    metadata: { name: id, namespace: systemNamespace },
-    spec: { clusterID: id, podCIDRs: [`10.${clusters[id]}.0.0/16`], serviceCIDRs: [`10.10${clusters[id]}.0.0/16`] },
-  }) as unknown as Allocation
-const namespace = (name: string): Namespace => ({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } })
-const exporting = (metadata: object = {}): ServiceExport =>
-  ({ apiVersion: serviceExport.apiVersion, kind: 'ServiceExport', metadata: { ...key, ...metadata } }) as ServiceExport
-const service = (spec: object = {}): Service => ({
-  apiVersion: 'v1',
-  kind: 'Service',
-  metadata: key,
-  spec: { ports: [{ name: 'http', protocol: 'TCP', port: 80, targetPort: 8080 }], ipFamilies: ['IPv4'], ...spec },
-})
-const slice = (id: Cluster, pods: readonly number[], change: object = {}): EndpointSlice => ({
-  apiVersion: 'discovery.k8s.io/v1',
-  kind: 'EndpointSlice',
-  metadata: { namespace: 'shop', name: 'web-abcde', labels: { 'kubernetes.io/service-name': 'web' } },
-  addressType: 'IPv4',
-  ports: [{ name: 'http', protocol: 'TCP', port: 8080 }],
-  endpoints: pods.map((n) => ({ addresses: [`10.${clusters[id]}.0.${n}`], conditions: { ready: true }, ...change })),
-})
 
 /** Gives a ClusterIP to a Service that has none, as an apiserver does. */
-function allocator(id: Cluster) {
+function allocator(id: Running) {
   let next = 10
   return (object: KubeObject): KubeObject => {
     const spec = object.spec as Service['spec']
     if (object.kind !== 'Service' || spec?.clusterIP !== undefined) return object
-    const ip = `10.10${clusters[id]}.0.${next++}`
+    const ip = serviceIP(id, next++)
     return { ...object, spec: { ...spec, clusterIP: ip, clusterIPs: [ip] } }
   }
 }
+
+type Running = 'east' | 'west'
 
 class Clusterset implements AsyncDisposable {
   readonly broker: ApiServer
   readonly east: ApiServer
   readonly west: ApiServer
-  readonly rejected = new Map<Cluster, readonly string[]>()
-  readonly #stops = new Map<Cluster, () => Promise<void>>()
+  readonly rejected = new Map<Running, readonly string[]>()
+  readonly #stops = new Map<Running, () => Promise<void>>()
 
   constructor(broker: ApiServer, east: ApiServer, west: ApiServer) {
     this.broker = broker
@@ -84,19 +65,16 @@ class Clusterset implements AsyncDisposable {
     this.west = west
     for (const server of [east, west]) {
       server.put(namespaces, namespace('shop'))
-      for (const id of ['east', 'west'] as const) server.put(allocation, admitted(id))
+      for (const id of ['east', 'west'] as const) server.put(allocation, allocationOf(id))
     }
   }
 
-  start(id: Cluster): void {
+  start(id: Running): void {
     const stop = new AbortController()
     const [local, remote] = [kube(this[id].connection, log), kube(this.broker.connection, log)]
     const allocations = reflect(local, allocation, { namespace: systemNamespace }, stop.signal).store
     const rejected = (objects: readonly string[]) => this.rejected.set(id, objects)
-    const running = runMcs(
-      { local, broker: remote, clusterID: id as string as ClusterID, allocations, log, rejected },
-      stop.signal,
-    )
+    const running = runMcs({ local, broker: remote, clusterID: idOf(id), allocations, log, rejected }, stop.signal)
     this.#stops.set(id, async () => {
       stop.abort()
       await running
@@ -105,7 +83,7 @@ class Clusterset implements AsyncDisposable {
     })
   }
 
-  async stop(id: Cluster): Promise<void> {
+  async stop(id: Running): Promise<void> {
     await this.#stops.get(id)?.()
     this.#stops.delete(id)
   }
@@ -117,9 +95,9 @@ class Clusterset implements AsyncDisposable {
     return back
   }
 
-  offer(id: Cluster, pods: readonly number[], spec: object = {}): void {
+  offer(id: Running, pods: readonly number[], spec: object = {}): void {
     this[id].put(services, service(spec))
-    this[id].put(endpointSlices, slice(id, pods))
+    this[id].put(endpointSlices, sliceOf(id, pods))
     this[id].put(serviceExport, exporting())
   }
 
@@ -129,7 +107,7 @@ class Clusterset implements AsyncDisposable {
   }
 }
 
-async function clusterset(...running: readonly Cluster[]): Promise<Clusterset> {
+async function clusterset(...running: readonly Running[]): Promise<Clusterset> {
   const set = new Clusterset(await apiserver(), await apiserver(allocator('east')), await apiserver(allocator('west')))
   for (const id of running) set.start(id)
   return set
@@ -150,12 +128,12 @@ const reachable = async (server: ApiServer): Promise<readonly string[]> =>
     .sort()
 const conditionsOf = (server: ApiServer): Record<string, string> =>
   Object.fromEntries(
-    (server.read(serviceExport, key)?.status?.conditions ?? []).map(({ type, status, reason }) => [type, `${status} ${reason}`]),
+    (server.read(serviceExport, web)?.status?.conditions ?? []).map(({ type, status, reason }) => [type, `${status} ${reason}`]),
   )
-const clustersOf = (server: ApiServer) => server.read(serviceImport, key)?.status?.clusters?.map(({ cluster }) => cluster)
+const clustersOf = (server: ApiServer) => server.read(serviceImport, web)?.status?.clusters?.map(({ cluster }) => cluster)
 const ready = (server: ApiServer) => eventually(() => assert.equal(conditionOfImport(server), 'True Ready'))
 const conditionOfImport = (server: ApiServer): string => {
-  const [condition] = server.read(serviceImport, key)?.status?.conditions ?? []
+  const [condition] = server.read(serviceImport, web)?.status?.conditions ?? []
   return `${condition?.status ?? ''} ${condition?.reason ?? ''}`
 }
 
@@ -165,16 +143,16 @@ suite('services across clusters', () => {
     set.offer('east', [1, 2])
     await Promise.all([ready(set.east), ready(set.west)])
     for (const server of [set.east, set.west]) {
-      const made = server.read(serviceImport, key)
+      const made = server.read(serviceImport, web)
       const address = server.read(services, derived)
       assert.deepEqual(made?.spec.ips, address?.spec?.clusterIPs)
       assert.deepEqual(made?.status?.clusters, [{ cluster: 'east' }])
-      assert.equal(made?.metadata.annotations?.['multicluster.kubernetes.io/derived-service'], derived.name)
-      assert.equal(address?.metadata.ownerReferences?.[0]?.uid, made?.metadata.uid)
+      assert.equal(made.metadata.annotations?.['multicluster.kubernetes.io/derived-service'], derived.name)
+      assert.equal(address?.metadata.ownerReferences?.[0]?.uid, made.metadata.uid)
       await eventually(async () => assert.deepEqual(await reachable(server), ['east 10.1.0.1 10.1.0.2']))
       for (const { metadata, ports } of await slicesOf(server)) {
         assert.equal(metadata.labels?.['kubernetes.io/service-name'], derived.name)
-        assert.equal(metadata.ownerReferences?.[0]?.uid, made?.metadata.uid)
+        assert.equal(metadata.ownerReferences?.[0]?.uid, made.metadata.uid)
         assert.deepEqual(ports, [{ name: 'http', protocol: 'TCP', port: 8080 }])
       }
     }
@@ -200,18 +178,18 @@ suite('services across clusters', () => {
     await follow(zone, { zone: zoneName, ttl: 5 }, all, log, stop.signal)
     set.offer('east', [1])
     await eventually(() => assert.deepEqual(ask('web'), ['10.102.0.10']))
-    set.east.remove(serviceExport, key)
+    set.east.remove(serviceExport, web)
     await eventually(() => assert.deepEqual(ask('web'), []))
     set.east.put(services, service({ clusterIP: 'None' }))
-    set.east.put(endpointSlices, slice('east', [7], { hostname: 'web-0' }))
+    set.east.put(endpointSlices, sliceOf('east', [7], { hostname: 'web-0' }))
     set.east.put(serviceExport, exporting())
     await eventually(() => assert.deepEqual([ask('web'), ask('web-0.east.web')], [['10.1.0.7'], ['10.1.0.7']]))
     stop.abort()
   })
 
   for (const [what, act] of [
-    ['the ServiceExport', (set: Clusterset) => set.east.remove(serviceExport, key)],
-    ['the Service', (set: Clusterset) => set.east.remove(services, key)],
+    ['the ServiceExport', (set: Clusterset) => set.east.remove(serviceExport, web)],
+    ['the Service', (set: Clusterset) => set.east.remove(services, web)],
   ] as const) {
     test(`${what} goes, and everything that was made of it goes from everywhere`, async () => {
       await using set = await clusterset('east', 'west')
@@ -220,11 +198,11 @@ suite('services across clusters', () => {
       act(set)
       await eventually(async () => {
         for (const server of [set.east, set.west]) {
-          assert.equal(server.read(serviceImport, key), undefined)
+          assert.equal(server.read(serviceImport, web), undefined)
           assert.equal(server.read(services, derived), undefined)
           assert.deepEqual(await reachable(server), [])
         }
-        const name = { namespace: memberNamespace('east'), name: exportedServiceName(key) }
+        const name = { namespace: memberNamespace('east'), name: exportedServiceName(web) }
         assert.equal(set.broker.read(exportedService, name), undefined)
       })
     })
@@ -234,7 +212,7 @@ suite('services across clusters', () => {
     await using set = await clusterset('east', 'west')
     set.offer('east', [1])
     await ready(set.west)
-    const address = set.west.read(serviceImport, key)?.spec.ips
+    const address = set.west.read(serviceImport, web)?.spec.ips
     set.offer('west', [1])
     await eventually(async () => {
       for (const server of [set.east, set.west]) {
@@ -242,12 +220,12 @@ suite('services across clusters', () => {
         assert.deepEqual(clustersOf(server), ['east', 'west'])
       }
     })
-    set.east.remove(serviceExport, key)
+    set.east.remove(serviceExport, web)
     await eventually(async () => {
       assert.deepEqual(await reachable(set.west), ['west 10.2.0.1'])
       assert.deepEqual(clustersOf(set.west), ['west'])
     })
-    assert.deepEqual(set.west.read(serviceImport, key)?.spec.ips, address)
+    assert.deepEqual(set.west.read(serviceImport, web)?.spec.ips, address)
   })
 
   test('a change of an endpoint arrives with one write in each place', async () => {
@@ -257,7 +235,7 @@ suite('services across clusters', () => {
     await eventually(() => assert.equal(conditionsOf(set.east).Ready, 'True Exported'))
     await pause(200, AbortSignal.timeout(5000))
     const before = [set.broker, set.east, set.west].map((server) => writes(server).length)
-    set.east.put(endpointSlices, slice('east', [1, 3]))
+    set.east.put(endpointSlices, sliceOf('east', [1, 3]))
     await eventually(async () => assert.deepEqual(await reachable(set.west), ['east 10.1.0.1 10.1.0.3']))
     await eventually(async () => assert.deepEqual(await reachable(set.east), ['east 10.1.0.1 10.1.0.3']))
     await pause(200, AbortSignal.timeout(5000))
@@ -292,7 +270,7 @@ suite('services across clusters', () => {
     set.offer('east', [1])
     await ready(set.east)
     await pause(100, AbortSignal.timeout(5000))
-    assert.equal(set.west.read(serviceImport, key), undefined)
+    assert.equal(set.west.read(serviceImport, web), undefined)
     set.west.put(namespaces, namespace('shop'))
     await ready(set.west)
   })
@@ -316,14 +294,14 @@ suite('services across clusters', () => {
     set.offer('west', [1])
     await eventually(async () => assert.equal((await reachable(set.west)).length, 2))
     const back = set.cutBroker()
-    set.west.put(endpointSlices, slice('west', [5]))
+    set.west.put(endpointSlices, sliceOf('west', [5]))
     await eventually(async () => assert.deepEqual(await reachable(set.west), ['east 10.1.0.1', 'west 10.2.0.5']))
     await set.stop('west')
-    const spec = set.west.read(serviceImport, key)?.spec
+    const spec = set.west.read(serviceImport, web)?.spec
     set.start('west')
-    set.west.put(endpointSlices, slice('west', [6]))
+    set.west.put(endpointSlices, sliceOf('west', [6]))
     await eventually(async () => assert.deepEqual(await reachable(set.west), ['east 10.1.0.1', 'west 10.2.0.6']))
-    assert.deepEqual(set.west.read(serviceImport, key)?.spec, spec)
+    assert.deepEqual(set.west.read(serviceImport, web)?.spec, spec)
     back()
     await eventually(async () => assert.deepEqual(await reachable(set.east), ['east 10.1.0.1', 'west 10.2.0.6']))
   })
@@ -333,39 +311,25 @@ suite('services across clusters', () => {
     set.offer('east', [1])
     await ready(set.west)
     await set.stop('west')
-    set.east.remove(serviceExport, key)
-    await eventually(() => assert.equal(set.east.read(serviceImport, key), undefined))
+    set.east.remove(serviceExport, web)
+    await eventually(() => assert.equal(set.east.read(serviceImport, web), undefined))
     set.start('west')
-    await eventually(() => assert.equal(set.west.read(serviceImport, key), undefined))
+    await eventually(() => assert.equal(set.west.read(serviceImport, web), undefined))
   })
 
   test('what another member says is believed only of itself and of its own addresses', async () => {
     await using set = await clusterset('east', 'west')
     set.offer('east', [1])
     await ready(set.west)
-    const about = { namespace: 'shop', name: 'web' }
-    const ports = [{ name: 'http', protocol: 'TCP', port: 80 }]
     const at = memberNamespace('north')
     const says = (clusterID: string, name: string, spec: object) =>
       set.broker.put(exportedEndpoints, {
         apiVersion: 'tombolo.dev/v1alpha1',
         kind: 'ExportedEndpoints',
         metadata: { namespace: at, name },
-        spec: { clusterID, ...about, addressType: 'IPv4', ports, ...spec },
+        spec: { clusterID, ...web, addressType: 'IPv4', ports: [http], ...spec },
       } as never)
-    set.broker.put(exportedService, {
-      apiVersion: 'tombolo.dev/v1alpha1',
-      kind: 'ExportedService',
-      metadata: { namespace: at, name: exportedServiceName(about) },
-      spec: {
-        clusterID: 'north',
-        ...about,
-        type: 'ClusterSetIP',
-        ports,
-        ipFamilies: ['IPv4'],
-        exportedAt: '2030-01-01T00:00:00Z',
-      },
-    } as never)
+    set.broker.put(exportedService, constituent('north'))
     says('east', 'stolen', { endpoints: [{ address: '10.1.0.66', ready: true }] })
     says('north', 'foreign', { endpoints: ['10.3.0.1', '10.2.0.9'].map((address) => ({ address, ready: true })) })
     says('north', 'nonsense', { endpoints: 'all of them' })
@@ -373,7 +337,7 @@ suite('services across clusters', () => {
       assert.match(set.rejected.get('west')?.join('\n') ?? '', /north\/foreign: its cluster was not admitted/),
     )
     assert.deepEqual(await reachable(set.west), ['east 10.1.0.1'])
-    set.west.put(allocation, admitted('north'))
+    set.west.put(allocation, allocationOf('north'))
     await eventually(async () => assert.deepEqual(await reachable(set.west), ['east 10.1.0.1', 'north 10.3.0.1']))
     await eventually(() => {
       const told = set.rejected.get('west') ?? []
@@ -393,17 +357,17 @@ suite('services across clusters', () => {
     const theirs = {
       apiVersion: serviceImport.apiVersion,
       kind: 'ServiceImport',
-      metadata: key,
+      metadata: web,
       spec: { type: 'Headless', ports: [] },
     }
     set.west.put(serviceImport, theirs as never)
     for (const id of ['east', 'west'] as const) set.start(id)
     set.offer('east', [1])
     await ready(set.east)
-    set.east.remove(serviceExport, key)
-    await eventually(() => assert.equal(set.east.read(serviceImport, key), undefined))
+    set.east.remove(serviceExport, web)
+    await eventually(() => assert.equal(set.east.read(serviceImport, web), undefined))
     await pause(100, AbortSignal.timeout(5000))
-    assert.deepEqual(set.west.read(serviceImport, key)?.spec, theirs.spec)
+    assert.deepEqual(set.west.read(serviceImport, web)?.spec, theirs.spec)
     assert.equal(set.west.read(services, derived), undefined)
   })
 })

@@ -98,7 +98,8 @@ function sliceOf(
       ownerReferences: [owner],
     },
     addressType: from.spec.addressType,
-    ports,
+    // An empty list comes back from an apiserver as none, and would look like a change for ever.
+    ...(ports.length === 0 ? {} : { ports }),
     endpoints: endpoints.map((endpoint) => endpointOf(endpoint, nodes, trafficDistribution)),
   }
 }

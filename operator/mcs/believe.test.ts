@@ -1,0 +1,116 @@
+import assert from 'node:assert/strict'
+import fc from 'fast-check'
+import type { Allocation } from '#crds/allocation.ts'
+import { exportedEndpoints } from '#crds/exported-endpoints.ts'
+import { exportedService } from '#crds/exported-service.ts'
+import type { KubeObject } from '#lib/kube/object.ts'
+import { allocationOf, constituent, endpoints, http } from '#test/kit/services.ts'
+import type { Allocations } from './believe.ts'
+import { believer } from './believe.ts'
+
+const known: readonly string[] = ['east', 'west']
+const allocations: Allocations = (id) => (known.includes(id) ? allocationOf(id as 'east') : undefined)
+const believe = believer(allocations)
+/** As the wire could carry it: any spec under any name. */
+const twisted = (object: KubeObject, spec: object, metadata: object = {}): KubeObject => ({
+  ...object,
+  metadata: { ...object.metadata, ...metadata },
+  spec: { ...(object.spec as object), ...spec },
+})
+
+suite('what other members say', () => {
+  test('is believed of themselves', () => {
+    assert.deepEqual(believe.service(constituent('east')), { object: constituent('east'), refused: [] })
+    assert.deepEqual(believe.endpoints(endpoints('east', [1])), { object: endpoints('east', [1]), refused: [] })
+    assert.deepEqual(believe.about(endpoints('east', [1])), { clusterID: 'east', key: { namespace: 'shop', name: 'web' } })
+  })
+
+  const services: readonly (readonly [string, KubeObject, RegExp])[] = [
+    ['of another member', twisted(constituent('east'), { clusterID: 'west' }), /it speaks for west/],
+    ['of a cluster that was not admitted', constituent('north'), /north.*was not admitted|not admitted/],
+    [
+      'under a name that makes it a second one',
+      twisted(constituent('east'), {}, { name: 'x' }),
+      /its name is not the one of shop\/web/,
+    ],
+    ['without a spec', { ...constituent('east'), spec: undefined }, /spec/],
+    [
+      'with a port name that no Service can have',
+      twisted(constituent('east'), { ports: [{ ...http, name: 'Port A' }] }),
+      /ports\.0\.name/,
+    ],
+    ['with a label that no object can have', twisted(constituent('east'), { labels: { a: '-' } }), /labels\.a/],
+    [
+      'with a key of an annotation that no object can have',
+      twisted(constituent('east'), { annotations: { 'a b': '' } }),
+      /annotations/,
+    ],
+    [
+      'with an application protocol that is none',
+      twisted(constituent('east'), { ports: [{ ...http, appProtocol: 'a b' }] }),
+      /appProtocol/,
+    ],
+    ['with no family', twisted(constituent('east'), { ipFamilies: [] }), /ipFamilies/],
+    ['with a name that is no Service’s', twisted(constituent('east'), { name: '../../x' }), /spec\.name/],
+  ]
+  for (const [name, object, why] of services)
+    test(`a service ${name} is refused by name, and stands for nothing`, () => {
+      const { object: read, refused } = believe.service(object)
+      assert.equal(read, undefined)
+      assert.match(refused.join(), why)
+      assert.match(refused.join(), /^ExportedService tombolo-m-/)
+    })
+
+  test('endpoints outside the addresses of the cluster are dropped, counted and named; the others stay', () => {
+    const all = ['10.1.0.1', '10.2.0.1', '10.101.0.1', '192.168.0.1'].map((address) => ({ address, ready: true }))
+    const { object, refused } = believe.endpoints(endpoints('east', [], {}, { endpoints: all }))
+    assert.deepEqual(
+      object?.spec.endpoints.map(({ address }) => address),
+      ['10.1.0.1'],
+    )
+    assert.deepEqual(refused, [
+      'ExportedEndpoints tombolo-m-east/endpoints: 3 addresses are not the cluster’s own, such as 10.2.0.1',
+    ])
+  })
+
+  test('an address of the other family than the object says is none of it', () => {
+    const { object, refused } = believe.endpoints(
+      endpoints('east', [], {}, { endpoints: [{ address: 'fd00:1::1', ready: true }] }),
+    )
+    assert.deepEqual([object?.spec.endpoints, refused.length], [[], 1])
+  })
+
+  test('an address has one spelling and comes once', () => {
+    const spellings = ['fd00:1::1', 'FD00:1:0:0:0:0:0:1'].map((address) => ({ address, ready: true }))
+    const { object } = believe.endpoints(endpoints('east', [], {}, { addressType: 'IPv6', endpoints: spellings }))
+    assert.deepEqual(object?.spec.endpoints, [{ address: 'fd00:1::1', ready: true }])
+  })
+
+  test('is read again when the cluster is admitted with other addresses, and only then', () => {
+    let now: Allocation | undefined = allocationOf('east')
+    const changing = believer(() => now)
+    const object = endpoints('east', [1])
+    const first = changing.endpoints(object)
+    assert.equal(changing.endpoints(object), first)
+    now = { ...now, spec: { ...now.spec, podCIDRs: allocationOf('west').spec.podCIDRs } }
+    assert.deepEqual(changing.endpoints(object).object?.spec.endpoints, [])
+    now = undefined
+    assert.equal(changing.endpoints(object).object, undefined)
+  })
+
+  test('whatever it is, it never throws', () => {
+    const anyObject = fc.record({
+      apiVersion: fc.string(),
+      kind: fc.constantFrom(exportedService.kind, exportedEndpoints.kind),
+      metadata: fc.record({ name: fc.string(), namespace: fc.constant('tombolo-m-east') }),
+      spec: fc.anything(),
+    })
+    fc.assert(
+      fc.property(anyObject, (object) => {
+        const read = object.kind === exportedService.kind ? believe.service(object) : believe.endpoints(object)
+        assert.ok(read.object !== undefined || read.refused.length === 1)
+        assert.equal(believe.about(object) === undefined, read.object === undefined)
+      }),
+    )
+  })
+})

@@ -1,0 +1,300 @@
+import assert from 'node:assert/strict'
+import type { ExportedService } from '#crds/exported-service.ts'
+import { derivedServiceName, mcsSourceClusterLabel } from '#crds/places.ts'
+import type { ServiceImport } from '#crds/service-import.ts'
+import type { EndpointSlice, Service } from '#lib/kube/kinds.ts'
+import type { KubeObject } from '#lib/kube/object.ts'
+import type { Plan, Step } from '#lib/kube/plan.ts'
+import { marked } from '#lib/kube/plan.ts'
+import type { Cluster } from '#test/kit/services.ts'
+import { constituent, endpoints, http, idOf, web } from '#test/kit/services.ts'
+import { fieldManager } from '../install/install.ts'
+import type { Importing } from './import.ts'
+import { planImport } from './import.ts'
+import { merge } from './merge.ts'
+import type { SourceCluster } from './slices.ts'
+
+type Spec = Partial<ExportedService['spec']>
+type Had = Importing['have']
+
+const empty: Had = { import: undefined, service: undefined, slices: [] }
+const derived = derivedServiceName('shop', 'web')
+const source = (cluster: Cluster, spec: Spec = {}, pods: readonly number[] = [1]): SourceCluster => ({
+  service: constituent(cluster, spec),
+  endpoints: [endpoints(cluster, pods)],
+  nodes: 'theirs',
+})
+
+function seen(sources: readonly SourceCluster[], have: Had = empty, change: Partial<Importing> = {}): Importing {
+  return {
+    self: idOf('west'),
+    key: web,
+    namespace: 'present',
+    merged: merge(sources.map(({ service }) => service)),
+    sources,
+    families: ['IPv4'],
+    have,
+    now: new Date('2030-01-01T00:00:00Z'),
+    ...change,
+  }
+}
+
+const line = (step: Step): string =>
+  `${step.do} ${step.kind.kind} ${step.do === 'apply' ? step.object.metadata.name : step.key.name}`.replace(derived, 'derived')
+/** Slices by their cluster, since their names are hashes. */
+const lines = ({ steps }: Plan): readonly string[] =>
+  steps.map((step) =>
+    step.do === 'apply' && step.kind.kind === 'EndpointSlice'
+      ? `apply EndpointSlice ${step.object.metadata.labels?.[mcsSourceClusterLabel] ?? ''}`
+      : line(step),
+  )
+
+/** What an apiserver makes of the steps. Families beside IPv4 have the address fd00::n. */
+function applied(have: Had, { steps }: Plan): Had {
+  return steps.reduce((now, step): Had => {
+    const { kind } = step.kind
+    const name = step.do === 'apply' ? step.object.metadata.name : step.key.name
+    const others = now.slices.filter((slice) => slice.metadata.name !== name)
+    if (step.do === 'delete')
+      return kind === 'ServiceImport'
+        ? { ...now, import: undefined }
+        : kind === 'Service'
+          ? { ...now, service: undefined }
+          : { ...now, slices: others }
+    if (step.do === 'status') return { ...now, import: { ...now.import, status: step.status } as ServiceImport }
+    const object: KubeObject = marked(step.object, fieldManager)
+    object.metadata = { ...object.metadata, uid: `uid of ${name}`, generation: 1 }
+    if (kind === 'ServiceImport') return { ...now, import: { ...now.import, ...object } }
+    if (kind === 'EndpointSlice') return { ...now, slices: [...others, object as EndpointSlice] }
+    const spec = (object as Service).spec
+    const clusterIPs = spec?.ipFamilies?.map((family) => (family === 'IPv4' ? '10.102.0.10' : 'fd00:102::10')) ?? []
+    return { ...now, service: { ...object, spec: { ...spec, clusterIPs } } }
+  }, have)
+}
+
+/** Plans and applies until nothing is left; the plans on the way, in lines. */
+function converged(sources: readonly SourceCluster[], first: Had = empty, change: Partial<Importing> = {}) {
+  const rounds: (readonly string[])[] = []
+  let have = first
+  for (
+    let plan = planImport(seen(sources, have, change));
+    plan.steps.length > 0;
+    plan = planImport(seen(sources, have, change))
+  ) {
+    rounds.push(lines(plan))
+    have = applied(have, plan)
+    assert.ok(rounds.length < 10, `no end: ${JSON.stringify(rounds)}`)
+  }
+  return { rounds, have }
+}
+const readyOf = (have: Had) =>
+  have.import?.status?.conditions?.map(({ type, status, reason }) => `${type} ${status} ${reason}`).join()
+
+suite('an import', () => {
+  test('comes in the order of its needs: the address, the name, then what is behind it', () => {
+    const { rounds, have } = converged([source('east')])
+    assert.deepEqual(rounds, [
+      ['apply Service derived'],
+      ['apply ServiceImport web'],
+      ['apply EndpointSlice east', 'apply Service derived'],
+      ['status ServiceImport web'],
+    ])
+    assert.deepEqual(have.import?.spec, {
+      type: 'ClusterSetIP',
+      ports: [http],
+      ips: ['10.102.0.10'],
+      ipFamilies: ['IPv4'],
+      sessionAffinity: 'None',
+    })
+    assert.deepEqual([have.import.status?.clusters, have.import.status?.endpointSliceObjects], [[{ cluster: 'east' }], 'Present'])
+    assert.equal(readyOf(have), 'Ready True Ready')
+    assert.equal(have.service?.metadata.ownerReferences?.[0]?.uid, 'uid of web')
+    assert.equal(have.import.metadata.annotations?.['multicluster.kubernetes.io/derived-service'], derived)
+  })
+
+  test('once it is there nothing is written', () => {
+    const { have } = converged([source('east'), source('west')])
+    assert.deepEqual(planImport(seen([source('east'), source('west')], have)).steps, [])
+  })
+
+  test('an endpoint that changes is one write of one slice', () => {
+    const { have } = converged([source('east'), source('west')])
+    assert.deepEqual(converged([source('east', {}, [2]), source('west')], have).rounds, [['apply EndpointSlice east']])
+  })
+
+  test('a headless one has no address, but families, and no Service of its own', () => {
+    const { rounds, have } = converged([source('east', { type: 'Headless', ipFamilies: ['IPv4', 'IPv6'] })])
+    assert.deepEqual(rounds, [['apply ServiceImport web'], ['apply EndpointSlice east'], ['status ServiceImport web']])
+    assert.deepEqual([have.import?.spec?.ips, have.import?.spec?.ipFamilies], [undefined, ['IPv4', 'IPv6']])
+    assert.equal(have.import?.metadata.annotations?.['multicluster.kubernetes.io/derived-service'], undefined)
+  })
+
+  test('turns from one type into the other when the export that decided goes', () => {
+    const both = [source('east'), source('west', { type: 'Headless' })]
+    const first = converged(both)
+    assert.deepEqual(first.have.import?.status?.clusters, [{ cluster: 'east' }])
+    const { have } = converged(both.slice(1), first.have)
+    assert.deepEqual([have.import?.spec?.type, have.service, have.slices.length], ['Headless', undefined, 1])
+    assert.deepEqual(converged(both, have).have.import?.spec?.ips, ['10.102.0.10'])
+  })
+
+  test('goes with the last export, and takes all that was made for it', () => {
+    const { have } = converged([source('east')])
+    const [round] = converged([], have).rounds
+    assert.deepEqual(round?.slice(0, 2), ['delete ServiceImport web', 'delete Service derived'])
+    assert.equal(round.length, 3)
+    const { steps } = planImport(seen([], have))
+    assert.ok(steps.every((step) => step.do === 'delete' && step.uid !== undefined && step.uid !== ''))
+  })
+
+  test('is not where the namespace is not, and nobody cleans up in one that is going', () => {
+    const { have } = converged([source('east')])
+    for (const sources of [[source('east')], []])
+      for (const had of [empty, have]) assert.deepEqual(planImport(seen(sources, had, { namespace: 'absent' })).steps, [])
+  })
+
+  test('new slices are there before old ones go', () => {
+    const { have } = converged([source('east')])
+    const other = { ...source('east'), endpoints: [{ ...endpoints('east', [1]), metadata: { name: 'other' } }] }
+    const { rounds } = converged([other], have)
+    assert.deepEqual(rounds[0], ['apply EndpointSlice east'])
+    assert.match(rounds[1]?.join() ?? '', /^delete EndpointSlice/)
+  })
+
+  test('has the properties that the merge chose, also on the Service behind it', () => {
+    const { have } = converged([
+      source('east', {
+        ports: [
+          { protocol: 'TCP', port: 80 },
+          { name: 'h3', protocol: 'UDP', port: 443, appProtocol: 'h3' },
+        ],
+        sessionAffinity: 'ClientIP',
+        sessionAffinityTimeoutSeconds: 10,
+        internalTrafficPolicy: 'Local',
+        trafficDistribution: 'PreferClose',
+        labels: { tier: 'front', 'app.kubernetes.io/managed-by': 'somebody', 'tombolo.dev/cluster-id': 'west' },
+        annotations: { note: 'hi', 'multicluster.kubernetes.io/derived-service': 'kubernetes', 'applied.tombolo.dev/x': '1' },
+      }),
+    ])
+    assert.deepEqual(have.import?.spec, {
+      type: 'ClusterSetIP',
+      ports: [
+        { protocol: 'TCP', port: 80 },
+        { name: 'h3', protocol: 'UDP', appProtocol: 'h3', port: 443 },
+      ],
+      ips: ['10.102.0.10'],
+      ipFamilies: ['IPv4'],
+      sessionAffinity: 'ClientIP',
+      sessionAffinityConfig: { clientIP: { timeoutSeconds: 10 } },
+      internalTrafficPolicy: 'Local',
+      trafficDistribution: 'PreferClose',
+    })
+    assert.deepEqual(have.import.metadata.labels, { tier: 'front', 'app.kubernetes.io/managed-by': 'tombolo' })
+    const { 'applied.tombolo.dev/tombolo-operator': _, ...annotations } = have.import.metadata.annotations ?? {}
+    assert.deepEqual(annotations, { note: 'hi', 'multicluster.kubernetes.io/derived-service': derived })
+    assert.deepEqual(have.service?.spec?.ports, [
+      { name: 'port-80', protocol: 'TCP', port: 80 },
+      { name: 'h3', protocol: 'UDP', port: 443, appProtocol: 'h3' },
+    ])
+    assert.deepEqual(
+      [have.service.spec.sessionAffinity, have.service.spec.sessionAffinityConfig, have.service.spec.internalTrafficPolicy],
+      ['ClientIP', { clientIP: { timeoutSeconds: 10 } }, 'Local'],
+    )
+  })
+
+  const both = { families: ['IPv4', 'IPv6'] } as const
+  test('has an address of each family that the service and this cluster both have, in the service’s order', () => {
+    const { have } = converged([source('east', { ipFamilies: ['IPv6', 'IPv4'] })], empty, both)
+    assert.deepEqual(
+      [have.import?.spec?.ipFamilies, have.import?.spec?.ips],
+      [
+        ['IPv6', 'IPv4'],
+        ['fd00:102::10', '10.102.0.10'],
+      ],
+    )
+    assert.equal(have.service?.spec?.ipFamilyPolicy, 'RequireDualStack')
+    const single = converged([source('east', { ipFamilies: ['IPv6', 'IPv4'] })]).have
+    assert.deepEqual([single.import?.spec?.ipFamilies, single.import?.spec?.ips], [['IPv4'], ['10.102.0.10']])
+  })
+
+  test('keeps its first family, and its address, when another cluster brings one more or decides otherwise', () => {
+    const first = converged([source('west')], empty, both).have
+    const { have, rounds } = converged([source('west'), source('east', { ipFamilies: ['IPv6', 'IPv4'] })], first, both)
+    assert.deepEqual(
+      [have.import?.spec?.ipFamilies, have.import?.spec?.ips],
+      [
+        ['IPv4', 'IPv6'],
+        ['10.102.0.10', 'fd00:102::10'],
+      ],
+    )
+    assert.ok(!rounds.flat().includes('delete Service derived'))
+  })
+
+  test('gets another address only when no export has the family of the one it had', () => {
+    const first = converged([source('east')], empty, both).have
+    const { have, rounds } = converged([source('east', { ipFamilies: ['IPv6'] })], first, both)
+    assert.deepEqual(rounds[0], ['delete Service derived'])
+    assert.deepEqual(have.import?.spec?.ips, ['fd00:102::10'])
+  })
+
+  test('of a family that this cluster does not have says so, and has no address', () => {
+    const { have } = converged([source('east', { ipFamilies: ['IPv6'] })])
+    assert.equal(readyOf(have), 'Ready False IPFamilyNotSupported')
+    assert.deepEqual([have.import?.spec?.ips, have.import?.spec?.ipFamilies, have.service], [[], ['IPv6'], undefined])
+    assert.match(have.import?.status?.conditions?.[0]?.message ?? '', /dual-stack/)
+    assert.equal(readyOf(converged([source('east')], have).have), 'Ready True Ready')
+  })
+
+  test('waits for the families of this cluster, and for the address of a Service that has none yet', () => {
+    assert.equal(planImport(seen([source('east')], empty, { families: undefined })).next.kind, 'blocked')
+    const { have } = converged([source('east')])
+    const { clusterIPs: _, ...spec } = have.service?.spec ?? {}
+    const pending = { ...empty, service: { ...have.service, spec } as Service }
+    assert.deepEqual(planImport(seen([source('east')], pending)).steps, [])
+  })
+
+  test('that somebody changed is put right again', () => {
+    const { have } = converged([source('east')])
+    const changed = { ...have, import: { ...have.import, spec: { ...have.import?.spec, ips: ['1.2.3.4'] } } as ServiceImport }
+    assert.deepEqual(converged([source('east')], changed).have.import?.spec?.ips, ['10.102.0.10'])
+    assert.deepEqual(converged([source('east')], { ...have, service: undefined }).rounds[0], ['apply Service derived'])
+  })
+
+  const ours = { 'app.kubernetes.io/managed-by': 'tombolo' }
+  const foreign: readonly (readonly [string, (have: Had) => Had])[] = [
+    ['ServiceImport', (have) => ({ ...have, import: { ...have.import, metadata: { ...web, uid: 'theirs' } } as ServiceImport })],
+    [
+      'Service',
+      (have) => ({ ...have, service: { ...have.service, metadata: { ...web, name: derived, uid: 'theirs' } } as Service }),
+    ],
+  ]
+  for (const [kind, change] of foreign)
+    test(`a ${kind} of somebody else that has our name is neither written nor deleted, and named`, () => {
+      const have = change(converged([source('east')]).have)
+      const plan = planImport(seen([source('east')], have))
+      assert.deepEqual(plan.steps, [])
+      assert.match(plan.next.kind === 'blocked' ? plan.next.message : '', new RegExp(`^${kind} shop/.* was not made by Tombolo`))
+      const dropped = lines(planImport(seen([], have)))
+      assert.ok(!dropped.some((text) => text.startsWith(`delete ${kind} `)))
+      assert.deepEqual(planImport(seen([source('east')], have, { merged: 'unheard' })).steps, [])
+    })
+
+  suite('while the broker was not heard', () => {
+    const known = converged([source('east'), source('west')]).have
+    const unheard = (sources: readonly SourceCluster[], have: Had) => converged(sources, have, { merged: 'unheard' }).rounds
+
+    test('stays as it is, with the endpoints of the others', () => assert.deepEqual(unheard([source('west')], known), []))
+    test('follows our own endpoints', () =>
+      assert.deepEqual(unheard([source('west', {}, [9])], known), [['apply EndpointSlice west']]))
+    test('lets go of our own endpoints alone when we export no more', () => {
+      const [round = []] = unheard([], known)
+      assert.equal(round.length, 1)
+      assert.match(round[0] ?? '', /^delete EndpointSlice/)
+    })
+    test('is not made: nobody knows what the others export', () => assert.deepEqual(unheard([source('west')], empty), []))
+    test('a malformed one is left for later', () => {
+      const { spec: _, ...bare } = known.import ?? { metadata: { name: 'web', labels: ours } }
+      assert.deepEqual(unheard([source('west')], { ...known, import: bare as ServiceImport, slices: [] }), [])
+    })
+  })
+})
