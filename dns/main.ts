@@ -8,7 +8,7 @@ import { endpointSlices, namespaces } from '#lib/kube/kinds.ts'
 import { reflect } from '#lib/kube/reflector.ts'
 import { serve } from '#lib/serve/server.ts'
 import { logger } from '#lib/std/log.ts'
-import { pause } from '#lib/std/pause.ts'
+import { aborted, pause } from '#lib/std/pause.ts'
 import type { DnsConfig } from './config.ts'
 import { dnsConfig } from './config.ts'
 import { follow } from './follow.ts'
@@ -76,9 +76,3 @@ async function run(config: DnsConfig, asked: AbortSignal): Promise<void> {
   stop.abort()
   await Promise.all([following, imports.done, slices.done, spaces.done])
 }
-
-const aborted = (signal: AbortSignal): Promise<void> =>
-  new Promise((resolve) => {
-    if (signal.aborted) resolve()
-    else signal.addEventListener('abort', () => resolve(), { once: true })
-  })

@@ -88,9 +88,11 @@ async function listenUdp(options: ServerOptions, address: string, port: number):
     socket.send(reply.bytes, port, address, drop)
     options.onReply(reply.rcode, 'udp', (performance.now() - from) / 1000)
   })
+  // Asked for before binding: with a lookup that answers at once, `bind` says 'listening' before it returns.
+  const listening = once(socket, 'listening')
   socket.bind({ address, port })
   try {
-    await once(socket, 'listening')
+    await listening
   } catch (error) {
     socket.close()
     throw error
