@@ -3,7 +3,10 @@ import { createHash } from 'node:crypto'
 
 export const brokerNamespace = 'tombolo-broker'
 export const joinNamespace = 'tombolo-join'
-export const memberNamespace = (clusterID: string): string => `tombolo-m-${clusterID}`
+export const memberNamespace = (clusterID: string): string => `${memberPrefix}${clusterID}`
+const memberPrefix = 'tombolo-m-'
+/** Whether a namespace of the broker belongs to some member. */
+export const isMemberNamespace = (namespace: string | undefined): boolean => namespace?.startsWith(memberPrefix) ?? false
 /** Everything of ours in a member cluster. */
 export const systemNamespace = 'tombolo-system'
 

@@ -87,6 +87,16 @@ suite('the door, inward', () => {
     )
   })
 
+  test('on a broker that is a member itself, its own copies are nobody’s word', () => {
+    const { put, refused } = bringIn(
+      syncedGatewayEndpoint,
+      'east',
+      [endpoint('west', 'n1', 'tombolo-m-west'), endpoint('west', 'n1', 'tombolo-system')],
+      [],
+    )
+    assert.deepEqual([put.length, refused], [1, []])
+  })
+
   const hostile: readonly (readonly [string, KubeObject, RegExp])[] = [
     ['one that speaks for another cluster', endpoint('north', 'n1', 'tombolo-m-west'), /speaks for north/],
     [

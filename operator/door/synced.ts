@@ -4,7 +4,7 @@ import type { Definition } from '#crds/define.ts'
 import type { KubeObject } from '#lib/kube/object.ts'
 import { allocation, type Allocation } from '#crds/allocation.ts'
 import { gatewayEndpoint, type GatewayEndpoint } from '#crds/gateway-endpoint.ts'
-import { clusterIDLabel, managedBy, memberNamespace, systemNamespace } from '#crds/places.ts'
+import { clusterIDLabel, isMemberNamespace, managedBy, memberNamespace, systemNamespace } from '#crds/places.ts'
 import type { Owned, Refusal } from './judge.ts'
 import { judge } from './judge.ts'
 
@@ -48,7 +48,8 @@ export function bringIn<T extends Owned>(
   atBroker: readonly KubeObject[],
   local: readonly T[],
 ): Sync<T> {
-  const judged = atBroker.map((o) => judge(synced.kind, o))
+  // The broker may be a member itself: what lies elsewhere are its own copies, and nobody's word.
+  const judged = atBroker.filter((o) => isMemberNamespace(o.metadata.namespace)).map((o) => judge(synced.kind, o))
   const put = judged
     .flatMap((j) => (j.verdict === 'admitted' ? [j.object] : []))
     // Our own published objects are at home already; the broker's word on ourselves, the Allocation, is not.
