@@ -5,7 +5,8 @@ import { kube as connect } from '#lib/kube/client.ts'
 import type { Connection } from '#lib/kube/connection.ts'
 import { isForbidden, isUnauthorized, isUnreachable } from '#lib/kube/errors.ts'
 import { logger } from '#lib/std/log.ts'
-import { explain } from '#lib/std/result.ts'
+import type { Invalid } from '#lib/std/result.ts'
+import type { Problem } from '../problem.ts'
 import { notReached, failed, refused } from '../problem.ts'
 
 export const fieldManager = 'tombolo-cli'
@@ -28,11 +29,7 @@ export async function openCluster(choice: Chosen): Promise<Cluster> {
     ...(choice.kubeconfig === undefined ? {} : { path: choice.kubeconfig }),
     ...(choice.context === undefined ? {} : { context: choice.context }),
   })
-  if (!found.ok)
-    throw refused(
-      explain(found.error),
-      'Choose with --kubeconfig FILE and --context NAME; kubectl config get-contexts lists them.',
-    )
+  if (!found.ok) throw notChosen(found.error)
   const { context, namespace, connection } = found.value
   const client = connect(connection, logger('tombolo', 'silent'), 'tombolo-cli')
   return {
@@ -43,6 +40,14 @@ export async function openCluster(choice: Chosen): Promise<Cluster> {
     [Symbol.asyncDispose]: () => client[Symbol.asyncDispose](),
   }
 }
+
+const notChosen = ({ field, value, want }: Invalid): Problem =>
+  field === 'context'
+    ? refused(
+        value === '' ? 'The kubeconfig has no current context.' : `Context "${value}" cannot be used.`,
+        `Choose ${want}; --context NAME names it.`,
+      )
+    : refused(`The kubeconfig cannot be used: ${value}.`, `Choose ${want}; --kubeconfig FILE names it.`)
 
 function named(client: Kube, context: string, server: string): Kube {
   const of = async <T>(answer: Promise<T>): Promise<T> => {
@@ -77,7 +82,7 @@ function withContext(error: unknown, context: string, server: string): unknown {
   if (isForbidden(error))
     return failed(
       `Not allowed in context "${context}": ${error.message}`,
-      'Use credentials of a cluster administrator; the rights that are needed are those to apply the manifests that --dry-run prints.',
+      'Ask for that right, or choose a context with the credentials of a cluster administrator.',
       error,
     )
   return error

@@ -5,7 +5,7 @@ import type { CIDR } from '#lib/net/cidr.ts'
 import { parseCIDR } from '#lib/net/cidr.ts'
 import type { Result } from '#lib/std/result.ts'
 import { explain } from '#lib/std/result.ts'
-import type { Output } from '../output/output.ts'
+import type { Format, Output } from '../output/output.ts'
 import { formats } from '../output/output.ts'
 
 /** What a command works with besides its arguments. */
@@ -23,18 +23,18 @@ export type Session = {
 /** Adds a command to the program. */
 export type AddCommand = (program: Command, session: Session) => void
 
-export type ClusterOptions = { readonly context?: string; readonly kubeconfig?: string }
+/** What every command takes. */
+export type CommonOptions = { readonly context?: string; readonly kubeconfig?: string; readonly output: Format }
 export type DryRun = { readonly dryRun?: true }
 
-export const clusterOptions = (command: Command, of = 'the cluster'): Command =>
+export const commonOptions = (command: Command, of = 'the cluster'): Command =>
   command
+    .addOption(new Option('-o, --output <format>', 'how to print').choices(formats).default('table'))
     .option('--context <name>', `kubeconfig context of ${of} (default: the current one)`)
     .option('--kubeconfig <file>', 'kubeconfig file (default: $KUBECONFIG, then ~/.kube/config)')
 
 export const dryRunOption = (command: Command): Command =>
   command.option('--dry-run', 'print every manifest as YAML and change nothing')
-
-export const formatOption = (): Option => new Option('-o, --output <format>', 'how to print').choices(formats).default('table')
 
 export const timeoutOption = (seconds: number): Option =>
   new Option('--timeout <seconds>', 'how long to wait for the cluster').argParser(positive).default(seconds)

@@ -9,10 +9,10 @@ import { applyAll, applyCRDs, deploymentAvailable } from '../cluster/apply.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import { openCluster } from '../cluster/cluster.ts'
 import { refused } from '../problem.ts'
-import type { AddCommand, ClusterOptions, DryRun, Session } from './command.ts'
-import { clusterOptions, dryRunOption, timeoutOption } from './command.ts'
+import type { AddCommand, CommonOptions, DryRun, Session } from './command.ts'
+import { commonOptions, dryRunOption, timeoutOption } from './command.ts'
 
-type Options = ClusterOptions & DryRun & { readonly image?: string; readonly clusterset?: string; readonly timeout: number }
+type Options = CommonOptions & DryRun & { readonly image?: string; readonly clusterset?: string; readonly timeout: number }
 
 const defaultClusterset = 'default'
 
@@ -34,14 +34,15 @@ Examples:
   tombolo deploy-broker --context hub --clusterset prod --dry-run`,
     )
     .action((options: Options) => run(options, session))
-  clusterOptions(dryRunOption(command), 'the broker cluster')
+  commonOptions(dryRunOption(command), 'the broker cluster')
 }
 
 async function run(options: Options, session: Session): Promise<void> {
   const { output, signal } = session
   const image = options.image ?? session.image
   if (options.dryRun === true) {
-    output.manifests([...brokerCRDs(), ...brokerManifests({ image, clusterset: options.clusterset ?? defaultClusterset })])
+    const manifests = brokerManifests({ image, clusterset: options.clusterset ?? defaultClusterset })
+    output.manifests([...brokerCRDs(), ...manifests], options.output)
     return
   }
   await using cluster = await openCluster(options)
@@ -54,7 +55,11 @@ async function run(options: Options, session: Session): Promise<void> {
   await step('The broker controller is up', (say) =>
     deploymentAvailable(cluster.kube, { namespace: brokerNamespace, name: controllerName }, options.timeout * 1000, say, signal),
   )
-  output.line(`The broker of clusterset "${clusterset}" is ready in context "${cluster.context}".`)
+  output.result(
+    `The broker of clusterset "${clusterset}" is ready in context "${cluster.context}".`,
+    { context: cluster.context, clusterset, image },
+    options.output,
+  )
   output.note(`Next, for each cluster: tombolo join CLUSTER_ID --context CLUSTER --broker-context ${cluster.context}`)
 }
 

@@ -12,16 +12,16 @@ import type { ClusterID } from '#lib/net/cluster-id.ts'
 import { parseClusterID } from '#lib/net/cluster-id.ts'
 import { operatorManifests } from '#operator/install/manifests/operator.ts'
 import { applyAll, applyCRDs } from '../cluster/apply.ts'
-import { fieldManager, openCluster } from '../cluster/cluster.ts'
+import { openCluster } from '../cluster/cluster.ts'
 import type { Probe, Say } from '../cluster/until.ts'
 import { until } from '../cluster/until.ts'
 import { beAdmitted, readFleet, requestOf } from '../join/admission.ts'
 import { brokerAddress, brokerSecret, requestToken } from '../join/credentials.ts'
 import { addressesOf, checkNotElsewhere, clusterUID, gatewayNodeToLabel, readMember } from '../join/member.ts'
-import type { AddCommand, ClusterOptions, DryRun, Session } from './command.ts'
-import { checked, cidrList, clusterOptions, dryRunOption, timeoutOption } from './command.ts'
+import type { AddCommand, CommonOptions, DryRun, Session } from './command.ts'
+import { checked, cidrList, commonOptions, dryRunOption, timeoutOption } from './command.ts'
 
-type Options = ClusterOptions &
+type Options = CommonOptions &
   DryRun & {
     readonly brokerContext?: string
     readonly brokerKubeconfig?: string
@@ -57,7 +57,7 @@ Examples:
   tombolo join west --context west --broker-context hub --pod-cidr 10.2.0.0/16 --dry-run`,
     )
     .action((id: ClusterID, options: Options) => run(id, options, session))
-  clusterOptions(dryRunOption(command), 'the cluster that joins')
+  commonOptions(dryRunOption(command), 'the cluster that joins')
 }
 
 async function run(id: ClusterID, options: Options, session: Session): Promise<void> {
@@ -101,23 +101,29 @@ async function run(id: ClusterID, options: Options, session: Session): Promise<v
   }
   const crds = memberKinds.map((kind) => kind.crd())
   const manifests = (token: string): readonly KubeObject[] => [
+    ...(gateway === undefined ? [] : [gatewayNode(gateway)]),
     ...operatorManifests({ image }),
     brokerSecret(address, token, brokerUID),
     membershipOf(spec),
   ]
   if (options.dryRun === true) {
     output.note(`# on the broker (${broker.context}): the JoinRequest; everything else in ${cluster.context}`)
-    output.manifests([request, ...crds, ...manifests('made by the broker at the real run')])
+    output.manifests([request, ...crds, ...manifests('made by the broker at the real run')], options.output)
     return
   }
 
   await step(`The broker admits "${id}"`, (say) => beAdmitted(broker.kube, request, timeoutMs, say, signal))
   const token = await step('A token for its account on the broker', () => requestToken(broker, id, signal))
-  if (gateway !== undefined) await step(`Node ${gateway} becomes a gateway`, () => labelGateway(cluster.kube, gateway, signal))
   await step(`CRDs in ${cluster.context}`, (say) => applyCRDs(cluster.kube, crds, say, signal))
-  await step('Operator, rights, membership', (say) => applyAll(cluster.kube, manifests(token), say, signal))
+  await step(`${gateway === undefined ? '' : `Gateway node ${gateway}, `}operator, rights, membership`, (say) =>
+    applyAll(cluster.kube, manifests(token), say, signal),
+  )
   await step(`"${id}" is connected`, (say) => membershipReady(cluster.kube, cluster.context, timeoutMs, say, signal))
-  output.line(`"${id}" is a member of clusterset "${fleet.spec.clusterset}".`)
+  output.result(
+    `"${id}" is a member of clusterset "${fleet.spec.clusterset}".`,
+    { context: cluster.context, broker: address.server, ...spec },
+    options.output,
+  )
   output.note(`See it: tombolo show --context ${cluster.context}`)
 }
 
@@ -129,9 +135,12 @@ const membershipOf = (spec: Omit<Membership['spec'], 'wireguardPort'>): KubeObje
   spec,
 })
 
-async function labelGateway(kube: Kube, name: string, signal: AbortSignal): Promise<void> {
-  await kube.patch(nodes, { name }, { metadata: { labels: { [gatewayNodeLabel]: 'true' } } }, { fieldManager }, signal)
-}
+/** Applied as ours, so that leaving takes the label off again and lets those be that a person set. */
+const gatewayNode = (name: string): KubeObject => ({
+  apiVersion: nodes.apiVersion,
+  kind: nodes.kind,
+  metadata: { name, labels: { [gatewayNodeLabel]: 'true' } },
+})
 
 async function membershipReady(kube: Kube, context: string, timeoutMs: number, say: Say, signal: AbortSignal): Promise<void> {
   const key = { namespace: systemNamespace, name: membershipName }

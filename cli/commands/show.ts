@@ -6,14 +6,13 @@ import type { Snapshot } from '#fleet/snapshot.ts'
 import { takeSnapshot } from '#fleet/snapshot.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import { openCluster } from '../cluster/cluster.ts'
-import type { Format } from '../output/output.ts'
 import type { Column, Table } from '../output/table.ts'
 import { table } from '../output/table.ts'
 import { failed } from '../problem.ts'
-import type { AddCommand, ClusterOptions, Session } from './command.ts'
-import { clusterOptions, formatOption } from './command.ts'
+import type { AddCommand, CommonOptions, Session } from './command.ts'
+import { commonOptions } from './command.ts'
 
-type Options = ClusterOptions & { readonly output: Format; readonly broker?: true; readonly check?: true }
+type Options = CommonOptions & { readonly broker?: true; readonly check?: true }
 
 const subjects = ['clusters', 'connections', 'gateways', 'services'] as const
 type Subject = (typeof subjects)[number]
@@ -26,7 +25,6 @@ export const addShow: AddCommand = (program, session) => {
       'Shows the fleet as a member cluster sees it, or as the broker does.\nA member tells of its own connections, the broker of those of all members.',
     )
     .addArgument(new Argument('[what]', 'only this (default: all four)').choices([...subjects, 'all']))
-    .addOption(formatOption())
     .option('--broker', 'as the broker sees it, in a cluster that is a member too')
     .option('--check', 'exit code 1 when something shown is not well')
     .addHelpText(
@@ -41,7 +39,7 @@ Examples:
     .action((what: Subject | 'all' | undefined, options: Options) =>
       run(what === undefined || what === 'all' ? subjects : [what], options, session),
     )
-  clusterOptions(command)
+  commonOptions(command)
 }
 
 async function run(wanted: readonly Subject[], options: Options, { output, signal }: Session): Promise<void> {

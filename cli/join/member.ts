@@ -55,6 +55,11 @@ export const brokerUIDAnnotation = 'tombolo.dev/broker-uid'
 
 /** Throws when the cluster is a member already, under another id or of another broker. Joining again as what it is goes on. */
 export function checkNotElsewhere(facts: MemberFacts, wanted: { id: string; context: string; brokerUID: string }): void {
+  if (facts.membership?.metadata.deletionTimestamp !== undefined)
+    throw refused(
+      `The cluster of context "${wanted.context}" is still leaving a fleet.`,
+      `Finish that first: tombolo uninstall --context ${wanted.context}.`,
+    )
   const current = facts.membership?.spec.clusterID
   const remedy = `Check --context; to move the cluster, let it leave first: tombolo uninstall --context ${wanted.context}.`
   if (current !== undefined && current !== wanted.id)

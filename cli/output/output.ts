@@ -12,35 +12,38 @@ export type Format = (typeof formats)[number]
 export type Streams = { readonly out: NodeJS.WriteStream; readonly err: NodeJS.WriteStream }
 
 export interface Output {
-  /** A line of the result. */
-  line(text: string): void
+  /** What a command did: a sentence for a person, or the facts as one JSON or YAML document. */
+  result(text: string, facts: Readonly<Record<string, unknown>>, format: Format): void
   /** A line beside the result. */
   note(text: string): void
   warn(text: string): void
   /** Titled tables, or the same facts as one JSON or YAML document: a map from title to rows. */
   tables(tables: readonly Table[], format: Format): void
-  /** A value as a JSON or YAML document. */
-  value(value: unknown, format: 'json' | 'yaml'): void
-  /** What --dry-run shows: documents that kubectl accepts. */
-  manifests(objects: readonly KubeObject[]): void
+  /** What --dry-run shows: documents that kubectl accepts, in YAML unless JSON is asked for. */
+  manifests(objects: readonly KubeObject[], format: Format): void
   readonly progress: Progress
 }
 
 export function output({ out, err }: Streams): Output {
   const line = (text: string) => void out.write(`${text}\n`)
   const note = (text: string) => void err.write(`${text}\n`)
-  const value: Output['value'] = (data, format) =>
+  const value = (data: unknown, format: 'json' | 'yaml') =>
     void out.write(format === 'json' ? `${JSON.stringify(data, null, 2)}\n` : yaml(data))
   return {
-    line,
     note,
-    value,
+    result: (text, facts, format) => {
+      if (format === 'json' || format === 'yaml') value(facts, format)
+      else line(text)
+    },
     warn: (text) => note(`warning: ${text}`),
     tables: (tables, format) => {
       if (format === 'json' || format === 'yaml') value(Object.fromEntries(tables.map((t) => [t.title, t.rows])), format)
       else for (const [i, table] of tables.entries()) line(`${i > 0 ? '\n' : ''}${renderTable(table, format, tables.length > 1)}`)
     },
-    manifests: (objects) => void out.write(objects.map(yaml).join('---\n')),
+    manifests: (objects, format) => {
+      if (format === 'json') value({ apiVersion: 'v1', kind: 'List', items: objects }, format)
+      else out.write(objects.map(yaml).join('---\n'))
+    },
     progress: progress(err),
   }
 }

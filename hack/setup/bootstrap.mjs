@@ -1,6 +1,6 @@
 // The first thing that runs on a fresh machine: plain JavaScript, no dependency, any Node from 18.
 // Brings the packages (`npm ci`, which includes Node 24), then hands over to the TypeScript program named in argv.
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -42,8 +42,11 @@ if (!installed()) {
 }
 
 const [program, ...args] = process.argv.slice(2)
-const child = spawnSync(node, [join(root, program), ...args], {
+const child = spawn(node, [join(root, program), ...args], {
   stdio: 'inherit',
   env: { ...process.env, PATH: `${dirname(node)}:${process.env.PATH}` },
 })
-process.exit(child.status ?? 1)
+// The program decides what a signal means, and we stay until it is done. A terminal sends Ctrl-C to both of us.
+process.on('SIGINT', () => undefined)
+process.on('SIGTERM', () => child.kill('SIGTERM'))
+child.on('exit', (code) => process.exit(code ?? 1))

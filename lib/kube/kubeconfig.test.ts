@@ -57,4 +57,19 @@ suite('kubeconfig', () => {
     const missing = await fromKubeconfig({ path: join(folder, 'missing') })
     assert.equal(!missing.ok && missing.error.field, 'kubeconfig')
   })
+
+  test('a file that is no YAML is refused without its lines, as these may be secrets', async () => {
+    await writeFile(path, 'users: [{user: {token: secret}}\n')
+    const broken = await fromKubeconfig({ path })
+    assert.ok(!broken.ok)
+    assert.equal(broken.error.field, 'kubeconfig')
+    assert.doesNotMatch(broken.error.want, /secret|\n/)
+  })
+
+  test('credentials that cannot be had make the context unusable', async () => {
+    await writeFile(join(folder, 'plugin'), '#!/bin/sh\nexit 1\n')
+    const failing = await fromKubeconfig({ path, context: 'west' })
+    assert.ok(!failing.ok)
+    assert.match(failing.error.want, /^a context with usable credentials: /)
+  })
 })

@@ -13,6 +13,8 @@ export interface Chosen {
   readonly connection: Connection
 }
 
+const defaultPlaces = '$KUBECONFIG or ~/.kube/config'
+
 /** `path` absent: $KUBECONFIG, then ~/.kube/config, as kubectl does. `context` absent: the file's current one. */
 export async function fromKubeconfig(choice: { readonly path?: string; readonly context?: string }): Promise<Result<Chosen>> {
   const config = new KubeConfig()
@@ -20,8 +22,11 @@ export async function fromKubeconfig(choice: { readonly path?: string; readonly 
     if (choice.path === undefined) config.loadFromDefault()
     else config.loadFromFile(choice.path)
   } catch (error) {
-    return invalid('kubeconfig', choice.path ?? 'the default', `a readable kubeconfig file; ${String(error)}`)
+    return invalid('kubeconfig', choice.path ?? defaultPlaces, `a readable kubeconfig file: ${firstLine(error)}`)
   }
+  // Where it finds no file client-node makes up a cluster at http://localhost:8080, which nobody means.
+  if (choice.path === undefined && config.getCurrentCluster()?.server === 'http://localhost:8080')
+    return invalid('kubeconfig', defaultPlaces, 'a kubeconfig file: there is none')
   const context = choice.context ?? config.getCurrentContext()
   const found = config.getContextObject(context)
   const names = config.getContexts().map(({ name }) => name)
@@ -30,12 +35,16 @@ export async function fromKubeconfig(choice: { readonly path?: string; readonly 
   config.setCurrentContext(context)
   const cluster = config.getCurrentCluster()
   if (cluster === null) return invalid('context', context, 'a context whose cluster is in the kubeconfig')
-  return ok({
-    context,
-    namespace: found.namespace ?? 'default',
-    connection: await connect(config, cluster.server, cluster.proxyUrl),
-  })
+  try {
+    const connection = await connect(config, cluster.server, cluster.proxyUrl)
+    return ok({ context, namespace: found.namespace ?? 'default', connection })
+  } catch (error) {
+    return invalid('context', context, `a context with usable credentials: ${firstLine(error)}`)
+  }
 }
+
+/** Parsers show the lines around a mistake, and in a kubeconfig these may be secrets. */
+const firstLine = (error: unknown): string => (error instanceof Error ? error.message : String(error)).split('\n', 1)[0] ?? ''
 
 /** Certificates, also those an exec plugin gives, are taken once; bearer tokens are asked for anew, as plugins cache theirs. */
 async function connect(config: KubeConfig, server: string, proxyUrl: string | undefined): Promise<Connection> {
