@@ -22,7 +22,7 @@ import type { GatewayReading } from './metrics.ts'
 import { fleetOf } from './observe.ts'
 import { gatewayOwns } from './ownership.ts'
 import type { Identity } from './publish.ts'
-import { endpointOf, statusOf } from './publish.ts'
+import { endpointOf, faultStatus, statusOf } from './publish.ts'
 import type { Pulse } from './pulse/pulse.ts'
 
 export const fieldManager = 'tombolo-gateway'
@@ -87,10 +87,16 @@ export class Gateway implements AsyncDisposable {
     })
     const refused = [...fleet.refused, ...plan.refused]
     this.#report(refused)
-    await this.#guard(plan, signal)
-    await driver.set(plan.cables, signal)
-    await this.#apply(plan, signal)
-    this.#pulse ??= await this.#parts.startPulse()
+    try {
+      await this.#guard(plan, signal)
+      await driver.set(plan.cables, signal)
+      await this.#apply(plan, signal)
+      this.#pulse ??= await this.#parts.startPulse()
+    } catch (error) {
+      // A person looks at the cluster before they look at the log of a pod.
+      if (!signal.aborted) await this.#write((have) => faultStatus(have, claim, error, new Date()), signal)
+      throw error
+    }
     this.#pulse.set(plan.peers)
     this.#pulse.claim(claim)
     this.#plan = plan
@@ -125,24 +131,34 @@ export class Gateway implements AsyncDisposable {
   }
 
   async #publish(plan: GatewayPlan, claim: Claim, refused: GatewayPlan['refused'], signal: AbortSignal): Promise<void> {
-    const { self, kube, driver, endpoints } = this.#parts
+    const cables = await this.cables(signal)
+    await this.#write((have) => {
+      const now = performance.now()
+      const status = statusOf(have, {
+        claim,
+        driver: this.#parts.driver.about,
+        peers: plan.peers,
+        cables,
+        pulses: this.#pulse?.read() ?? [],
+        refused,
+        now: new Date(),
+        freshRtt: now - this.#rttWrittenAt >= rttEveryMs,
+      })
+      if (JSON.stringify(rtts(status)) !== JSON.stringify(rtts(have?.status))) this.#rttWrittenAt = now
+      return status
+    }, signal)
+  }
+
+  async #write(
+    statusAfter: (have: GatewayEndpoint | undefined) => NonNullable<GatewayEndpoint['status']>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { self, kube, endpoints } = this.#parts
     const wanted = endpointOf(self)
     const have = endpoints.get(keyOf(wanted)) as GatewayEndpoint | undefined
-    const now = performance.now()
-    const status = statusOf(have, {
-      claim,
-      driver: driver.about,
-      peers: plan.peers,
-      cables: await this.cables(signal),
-      pulses: this.#pulse?.read() ?? [],
-      refused,
-      now: new Date(),
-      freshRtt: now - this.#rttWrittenAt >= rttEveryMs,
-    })
-    if (JSON.stringify(rtts(status)) !== JSON.stringify(rtts(have?.status))) this.#rttWrittenAt = now
     const steps: Step[] = [
       { do: 'apply', kind: gatewayEndpoint, object: wanted, have },
-      { do: 'status', kind: gatewayEndpoint, key: keyOf(wanted), status, have },
+      { do: 'status', kind: gatewayEndpoint, key: keyOf(wanted), status: statusAfter(have), have },
     ]
     await applyPlan(kube, { steps, next: settled }, fieldManager, signal)
   }

@@ -3,7 +3,7 @@ import type { Connection, GatewayEndpoint } from '#crds/gateway-endpoint.ts'
 import { gatewayEndpoint } from '#crds/gateway-endpoint.ts'
 import type { Condition } from '#crds/fields.ts'
 import { clusterIDLabel, gatewayEndpointName, managedBy } from '#crds/places.ts'
-import { setCondition } from '#lib/kube/conditions.ts'
+import { setCondition, setConditions } from '#lib/kube/conditions.ts'
 import type { KubeObject } from '#lib/kube/object.ts'
 import { time } from '#lib/kube/time.ts'
 import type { PublicKey } from '#lib/net/keys.ts'
@@ -68,9 +68,22 @@ export function statusOf(before: GatewayEndpoint | undefined, facts: StatusFacts
     term: claim.term,
     driver,
     connections: peers.map((peer) => connectionOf(peer, published.get(peer.name), facts)),
-    conditions: [...setCondition(before?.status?.conditions, acceptance(refused), now)] as Condition[],
+    conditions: [...setConditions(before?.status?.conditions, [working, acceptance(refused)], now)] as Condition[],
   }
 }
+
+/** What a gateway says that could not set its node up: it is there, it carries nothing, and this is why. */
+export function faultStatus(before: GatewayEndpoint | undefined, claim: Claim, error: unknown, now: Date): Status {
+  const fault = { type: 'Ready', status: 'False', reason: 'NodeNotSetUp', message: String(error).slice(0, 1024) } as const
+  return {
+    role: 'Standby',
+    term: claim.term,
+    connections: [],
+    conditions: [...setCondition(before?.status?.conditions, fault, now)] as Condition[],
+  }
+}
+
+const working = { type: 'Ready', status: 'True', reason: 'Working', message: 'the cables are set up' } as const
 
 function connectionOf(peer: Peer, before: Connection | undefined, facts: StatusFacts): Connection {
   const link = facts.pulses.find((p) => p.publicKey === peer.publicKey)?.link ?? { state: 'Connecting' as const }

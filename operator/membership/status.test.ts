@@ -4,6 +4,13 @@ import type { Situation } from './status.ts'
 import { conditionsOf } from './status.ts'
 
 const gateway = { spec: { node: 'n1' }, status: { role: 'Active' } } as unknown as GatewayEndpoint
+const faulty = {
+  spec: { node: 'n2' },
+  status: {
+    role: 'Standby',
+    conditions: [{ type: 'Ready', status: 'False', message: 'wireguard-go did not come up. Does the node have /dev/net/tun?' }],
+  },
+} as unknown as GatewayEndpoint
 const well: Situation = {
   broker: { kind: 'reached' },
   workloads: [
@@ -53,6 +60,14 @@ suite('the conditions of a Membership', () => {
       'unready',
     ],
     ['no gateway is active', { gateways: [] }, 'GatewayActive', 'NoActiveGateway', /no gateway/, 'unready'],
+    [
+      'a gateway could not set its node up',
+      { gateways: [faulty] },
+      'GatewayActive',
+      'GatewayFailed',
+      /on n2 cannot work: .*\/dev\/net\/tun/,
+      'unready',
+    ],
     ['the cluster has another DNS', { dns: 'noCoreDNS' }, 'NamesWired', 'ForwardByHand', /forward clusterset\.local/, 'ready'],
     [
       'a peer publishes nonsense',

@@ -87,9 +87,20 @@ function componentsReady({ workloads }: Situation): Verdict {
 function gatewayActive({ gateways }: Situation): Verdict {
   const type = 'GatewayActive'
   const active = gateways.filter((g) => g.status?.role === 'Active')
-  return active.length > 0
-    ? { type, status: 'True', reason: 'Active', message: `the active gateway is on ${active.map((g) => g.spec.node).join(', ')}` }
-    : { type, status: 'False', reason: 'NoActiveGateway', message: 'no gateway is active yet' }
+  if (active.length > 0)
+    return {
+      type,
+      status: 'True',
+      reason: 'Active',
+      message: `the active gateway is on ${active.map((g) => g.spec.node).join(', ')}`,
+    }
+  const faults = gateways.flatMap(({ spec, status }) => {
+    const ready = status?.conditions?.find((c) => c.type === 'Ready')
+    return ready?.status === 'False' ? [`the gateway on ${spec.node} cannot work: ${ready.message}`] : []
+  })
+  return faults.length === 0
+    ? { type, status: 'False', reason: 'NoActiveGateway', message: 'no gateway is active yet' }
+    : { type, status: 'False', reason: 'GatewayFailed', message: faults.join('; ') }
 }
 
 function namesWired({ dns }: Situation): Verdict {
