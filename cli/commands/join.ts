@@ -156,9 +156,12 @@ async function membershipReady(kube: Kube, context: string, timeoutMs: number, s
   )
 }
 
+/** Traffic goes on without the broker, so a Membership is Ready without it; a cluster that never reached it has not joined. */
 function readiness(object: Membership | undefined): Probe<true> {
-  const ready = object?.status?.conditions?.find((c) => c.type === 'Ready')
+  const of = (type: string) => object?.status?.conditions?.find((c) => c.type === type)
+  const [ready, reached] = [of('Ready'), of('BrokerReachable')]
   const current = ready?.observedGeneration === undefined || ready.observedGeneration === object?.metadata.generation
   if (ready === undefined || !current) return { waiting: 'the operator has not reported yet' }
+  if (reached !== undefined && reached.status !== 'True') return { waiting: `the broker is not reached: ${reached.message}` }
   return ready.status === 'True' ? { done: true } : { waiting: ready.message }
 }

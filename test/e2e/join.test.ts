@@ -1,0 +1,101 @@
+// What a cluster is refused for when it wants to join: a clear word with the remedy, and nothing left in it.
+import assert from 'node:assert/strict'
+import type { Cluster } from '#test/rig/cluster.ts'
+import { fleetOf, image } from '#test/kit/fleet.ts'
+import { onRig } from '#test/kit/rig-suite.ts'
+
+suite('joining', function () {
+  this.timeout(120_000)
+  // One node each: what is refused needs no more.
+  const at = onRig({
+    clusters: [
+      { id: 'hub', nodes: 1 },
+      { id: 'same', nodes: 1, podCIDRs: ['10.241.0.0/16'], serviceCIDRs: ['10.99.0.0/16'] },
+      { id: 'bare', nodes: 1, lacks: [{ node: 1, what: 'tun' }] },
+    ],
+  })
+  const fleet = () => fleetOf(at.rig, at.signal)
+  const join = (id: string, context: string, ...more: readonly string[]) =>
+    fleet().tombolo('join', id, '--context', context, '--broker-context', 'hub', '--image', image, ...more)
+  const untouched = async (cluster: Cluster) => {
+    assert.doesNotMatch(
+      await cluster.kubectl(['get', 'namespace,crd,clusterrole,clusterrolebinding', '-o', 'name']),
+      /tombolo|multicluster/,
+    )
+    assert.doesNotMatch(await cluster.kubectl(['get', 'nodes', '--show-labels']), /tombolo/)
+  }
+
+  test('without a broker there, it says how to make one', async () => {
+    const { code, err } = await join('same', 'same', '--gateway-node', 'same-1')
+    assert.equal(code, 2, err)
+    assert.match(err, /tombolo deploy-broker --context hub/)
+    await untouched(at.rig.cluster('same'))
+  })
+
+  test('a context that is not there: it says which are', async () => {
+    const { code, err } = await join('same', 'wrong')
+    assert.equal(code, 2, err)
+    assert.match(err, /"wrong"/)
+    assert.match(err, /hub, same, bare/)
+  })
+
+  test('an id that is no DNS label', async () => {
+    const { code, err } = await join('Not_A_Label', 'same')
+    assert.equal(code, 2, err)
+    assert.match(err, /DNS label/)
+  })
+
+  suite('with a broker and a member', () => {
+    suiteSetup(async function () {
+      this.timeout(120_000)
+      await fleet().deployBroker()
+      await fleet().join(at.rig.cluster('hub'))
+    })
+
+    test('no node labelled as a gateway: it says how to name one', async () => {
+      const { code, err } = await join('same', 'same')
+      assert.equal(code, 2, err)
+      assert.match(err, /--gateway-node same-1/)
+      await untouched(at.rig.cluster('same'))
+    })
+
+    test('an id that is taken', async () => {
+      const { code, err } = await join('hub', 'bare', '--gateway-node', 'bare-1')
+      assert.equal(code, 2, err)
+      assert.match(err, /"hub".*taken|another cluster/s)
+      await untouched(at.rig.cluster('bare'))
+    })
+
+    test('pods that overlap those of a member: both are named, with both networks', async () => {
+      const { code, err } = await join('same', 'same', '--gateway-node', 'same-1')
+      assert.equal(code, 2, err)
+      assert.match(err, /10\.241\.0\.0\/16/)
+      assert.match(err, /hub/)
+      assert.match(err, /same/)
+      await untouched(at.rig.cluster('same'))
+    })
+
+    test('Services that overlap those of a member', async () => {
+      const { code, err } = await join(
+        'same',
+        'same',
+        '--gateway-node',
+        'same-1',
+        '--pod-cidr',
+        '10.77.0.0/16',
+        '--service-cidr',
+        '10.91.0.0/16',
+      )
+      assert.equal(code, 2, err)
+      assert.match(err, /10\.91\.0\.0\/16/)
+      await untouched(at.rig.cluster('same'))
+    })
+
+    test('a gateway node without /dev/net/tun: it says so, and which node', async () => {
+      const { code, err } = await join('bare', 'bare', '--gateway-node', 'bare-1', '--timeout', '30')
+      assert.equal(code, 1, err)
+      assert.match(err, /bare-1/)
+      assert.match(err, /\/dev\/net\/tun/)
+    })
+  })
+})
