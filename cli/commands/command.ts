@@ -1,6 +1,7 @@
 // What every command is made of: how it enters the program, what it is given, and the options they share.
 import type { Command } from 'commander'
 import { InvalidArgumentError, Option } from 'commander'
+import { dnsLabelField } from '#crds/fields.ts'
 import type { CIDR } from '#lib/net/cidr.ts'
 import { parseCIDR } from '#lib/net/cidr.ts'
 import type { Result } from '#lib/std/result.ts'
@@ -44,6 +45,12 @@ export const cidrList = (text: string, before: readonly CIDR[] | undefined): rea
   ...(before ?? []),
   ...text.split(',').map((cidr) => checked(parseCIDR(cidr.trim()))),
 ]
+
+/** The name of a Service or a namespace. */
+export const objectName = (text: string): string => {
+  if (dnsLabelField.safeParse(text).success) return text
+  throw new InvalidArgumentError('It must be a DNS label: lower-case letters, digits and "-".')
+}
 
 /** The value, or the usage error that commander prints beside the argument's name. */
 export function checked<T>(result: Result<T>): T {

@@ -9,6 +9,7 @@ import { openCluster } from '../cluster/cluster.ts'
 import type { Column, Table } from '../output/table.ts'
 import { table } from '../output/table.ts'
 import { failed } from '../problem.ts'
+import { notAMember } from '../cluster/membership.ts'
 import type { AddCommand, CommonOptions, Session } from './command.ts'
 import { commonOptions } from './command.ts'
 
@@ -65,11 +66,7 @@ export function seenFrom(snapshot: Snapshot, asBroker: boolean, { context }: Pic
       `There is no broker in context "${context}".`,
       `Choose its cluster with --context, or make this one the broker: tombolo deploy-broker --context ${context}.`,
     )
-  if (member === undefined && broker === undefined)
-    throw failed(
-      `There is no Tombolo in context "${context}".`,
-      `Join it to a fleet: tombolo join CLUSTER_ID --context ${context} --broker-context BROKER; or choose another with --context.`,
-    )
+  if (member === undefined && broker === undefined) throw notAMember(context)
   return asBroker ? { ...snapshot, member: undefined } : snapshot
 }
 

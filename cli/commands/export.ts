@@ -1,0 +1,139 @@
+// `tombolo export service`: offers a Service to the whole fleet. Doing it again changes nothing and waits for the same.
+import type { Command } from 'commander'
+import type { ServiceExport } from '#crds/service-export.ts'
+import { serviceExport } from '#crds/service-export.ts'
+import { namespaces, services } from '#lib/kube/kinds.ts'
+import type { Key } from '#lib/kube/object.ts'
+import { keyText } from '#lib/kube/object.ts'
+import type { Cluster } from '../cluster/cluster.ts'
+import { fieldManager, openCluster } from '../cluster/cluster.ts'
+import type { Say } from '../cluster/until.ts'
+import { until } from '../cluster/until.ts'
+import { failed, refused } from '../problem.ts'
+import type { Outcome } from '../services/exports.ts'
+import { dnsNameOf, outcomeOf, unsupported } from '../services/exports.ts'
+import { readMembership } from '../cluster/membership.ts'
+import type { AddCommand, CommonOptions, DryRun, Session } from './command.ts'
+import { commonOptions, dryRunOption, objectName, timeoutOption } from './command.ts'
+
+export type ServiceOptions = CommonOptions &
+  DryRun & { readonly namespace?: string; readonly wait: boolean; readonly timeout: number }
+
+export const addExport: AddCommand = (program, session) => {
+  const group = program.command('export').summary('offer a Service to the fleet').description('Offers a Service to the fleet.')
+  const command = serviceCommand(group)
+    .summary('offer a Service to the fleet')
+    .description(
+      'Makes the ServiceExport of a Service: pods of all clusters reach it as NAME.NAMESPACE.svc.clusterset.local.\nA Service that does not exist yet is exported as soon as it does.',
+    )
+    .option('--no-wait', 'do not wait until the other clusters can import it')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  tombolo export service web -n shop --context east
+  tombolo export service web -n shop --dry-run`,
+    )
+    .action((name: string, options: ServiceOptions) => run(name, options, session))
+  commonOptions(dryRunOption(command))
+}
+
+export const serviceCommand = (group: Command): Command =>
+  group
+    .command('service')
+    .argument('<name>', 'the Service', objectName)
+    .option('-n, --namespace <name>', 'its namespace (default: that of the context)', objectName)
+    .addOption(timeoutOption(60))
+
+async function run(name: string, options: ServiceOptions, { output, signal }: Session): Promise<void> {
+  await using cluster = await openCluster(options)
+  const { kube, context } = cluster
+  const key = { namespace: options.namespace ?? cluster.namespace, name }
+  await readMembership(cluster, signal)
+  const service = await checkedService(cluster, key, signal)
+  const wanted = { apiVersion: serviceExport.apiVersion, kind: serviceExport.kind, metadata: { ...key } }
+  if (options.dryRun === true) {
+    output.manifests([wanted], options.output)
+    return
+  }
+  const text = keyText(key)
+  await output.progress.step(`ServiceExport ${text} in ${context}`, async (say) => {
+    await earlierOneGone(cluster, key, options.timeout * 1000, say, signal)
+    await kube.apply(serviceExport, wanted, { fieldManager }, signal)
+  })
+  if (service === 'missing') output.warn(`Service ${text} does not exist yet (NoService); it is exported as soon as it does.`)
+  const facts = { context, ...key, dnsName: dnsNameOf(key.namespace, name) }
+  if (!options.wait) {
+    output.result(`${text} is to be exported as ${facts.dnsName}.`, { ...facts, state: 'asked' }, options.output)
+    return
+  }
+  const outcome = await output.progress.step(`Export of ${text}`, (say) => exported(cluster, key, service, options, say, signal))
+  if (outcome.kind === 'invalid')
+    throw failed(
+      `${text} cannot be exported: ${outcome.message}.`,
+      `Take the export back: tombolo unexport service ${name} -n ${key.namespace} --context ${context}.`,
+    )
+  if (outcome.kind === 'conflict') output.warn(`the clusters that export ${text} differ: ${outcome.message}`)
+  output.result(
+    outcome.kind === 'early'
+      ? `${text} will be exported as ${facts.dnsName} when the Service exists.`
+      : `${text} is exported as ${facts.dnsName}.`,
+    { ...facts, state: outcome.kind, message: outcome.message },
+    options.output,
+  )
+}
+
+/** Refuses what can never be exported before anything is written. */
+async function checkedService({ kube, context }: Cluster, key: Key & { namespace: string }, signal: AbortSignal) {
+  const service = await kube.get(services, key, signal)
+  if (service === undefined) {
+    if ((await kube.get(namespaces, { name: key.namespace }, signal)) === undefined)
+      throw refused(
+        `Context "${context}" has no namespace "${key.namespace}".`,
+        `Choose one with -n, or make it: kubectl --context ${context} create namespace ${key.namespace}.`,
+      )
+    return 'missing'
+  }
+  const wrong = unsupported(service)
+  if (wrong !== undefined) throw refused(wrong.says, wrong.remedy)
+  return 'there'
+}
+
+async function earlierOneGone({ kube }: Cluster, key: Key, timeoutMs: number, say: Say, signal: AbortSignal): Promise<void> {
+  await until(
+    {
+      what: `The end of the earlier ServiceExport ${keyText(key)}`,
+      timeoutMs,
+      remedy: `kubectl get serviceexport ${key.name} -n ${key.namespace ?? ''} -o yaml says what holds it.`,
+      say,
+    },
+    async () => {
+      const have = await kube.get(serviceExport, key, signal)
+      return have?.metadata.deletionTimestamp === undefined ? { done: true } : { waiting: 'it is being removed' }
+    },
+    signal,
+  )
+}
+
+function exported(
+  { kube, context }: Cluster,
+  key: Key & { namespace: string },
+  service: 'there' | 'missing',
+  { timeout }: ServiceOptions,
+  say: Say,
+  signal: AbortSignal,
+): Promise<Outcome> {
+  return until(
+    {
+      what: `The export of ${keyText(key)}`,
+      timeoutMs: timeout * 1000,
+      remedy: `Nothing has to be undone: it goes on by itself. tombolo show --context ${context} says how the cluster is.`,
+      say,
+    },
+    async () => {
+      const object: ServiceExport | undefined = await kube.get(serviceExport, key, signal)
+      return outcomeOf(object, service)
+    },
+    signal,
+  )
+}
