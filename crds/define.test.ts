@@ -83,6 +83,18 @@ suite('kinds', () => {
     for (const address of ['010.1.2.3', '::ffff:10.1.2.3', 'web', '10.1.2.3/32']) assert.equal(parse(address), false, address)
   })
 
+  test('a Membership keeps its cluster id: the apiserver compares it with the one before', () => {
+    const [version] = membership.crd().spec.versions
+    const { spec } = version?.schema.openAPIV3Schema.properties as Record<string, Schema>
+    const { 'x-kubernetes-validations': rules } = spec?.properties?.clusterID as {
+      'x-kubernetes-validations'?: { rule: string }[]
+    }
+    assert.deepEqual(
+      rules?.map(({ rule }) => rule),
+      ['self == oldSelf'],
+    )
+  })
+
   test('a status is not needed: the object was just made', () =>
     assert.ok(membership.parse(member({})).ok && gatewayEndpoint.versions.length === 1))
 
