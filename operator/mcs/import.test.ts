@@ -245,9 +245,12 @@ suite('an import', () => {
     assert.equal(readyOf(converged([source('east')], have).have), 'Ready True Ready')
   })
 
-  test('waits for the families of this cluster, and for the address of a Service that has none yet', () => {
-    assert.equal(planImport(seen([source('east')], empty, { families: undefined })).next.kind, 'blocked')
+  test('waits, and deletes nothing, until it is known what this cluster was admitted with, and for the address of a Service that has none yet', () => {
     const { have } = converged([source('east')])
+    for (const sources of [[source('east')], []]) {
+      const plan = planImport(seen(sources, have, { families: undefined }))
+      assert.deepEqual([plan.steps, plan.next.kind], [[], 'blocked'])
+    }
     const { clusterIPs: _, ...spec } = have.service?.spec ?? {}
     const pending = { ...empty, service: { ...have.service, spec } as Service }
     assert.deepEqual(planImport(seen([source('east')], pending)).steps, [])

@@ -44,7 +44,7 @@ export type Importing = {
   readonly merged: Merged | 'unheard' | undefined
   /** What each cluster offers under this name, as far as it is believed. */
   readonly sources: readonly SourceCluster[]
-  /** Families of this cluster's Services, the first one first; undefined while that is not known. */
+  /** Families of this cluster's Services, the first one first; undefined while nothing is known of who was admitted. */
   readonly families: readonly IPFamily[] | undefined
   readonly have: {
     readonly import: HadImport | undefined
@@ -58,6 +58,8 @@ export type Importing = {
 export function planImport(seen: Importing): Plan {
   const { key, namespace, merged, have } = seen
   if (namespace === 'absent') return nothing
+  if (seen.families === undefined)
+    return { steps: [], next: blocked('Pending', 'this cluster’s own Allocation has not come from the broker yet') }
   const foreign = [have.import, have.service].find((object) => object !== undefined && !isOurs(object))
   if (merged === 'unheard') return foreign === undefined ? planUnheard(seen) : nothing
   if (merged === undefined) return drop([have.import, have.service, ...have.slices].filter((o) => o !== undefined && isOurs(o)))
@@ -110,9 +112,7 @@ function planHeadless(seen: Importing, merged: Merged): Plan {
 }
 
 function planClusterSetIP(seen: Importing, merged: Merged): Plan {
-  const { have, families } = seen
-  if (families === undefined)
-    return { steps: [], next: blocked('Pending', 'the families of this cluster’s Services are not known yet') }
+  const { have, families = [] } = seen
   const ipFamilies = familiesOf(merged.global.ipFamilies, families, have.service)
   const [primary] = ipFamilies
   if (primary === undefined) return planNoFamily(seen, merged, families)

@@ -275,6 +275,32 @@ suite('services across clusters', () => {
     await ready(set.west)
   })
 
+  test('who was admitted may become known after what they export', async () => {
+    await using set = await clusterset('east')
+    for (const name of ['east', 'west']) set.west.remove(allocation, { namespace: systemNamespace, name })
+    set.start('west')
+    set.offer('east', [1])
+    await ready(set.east)
+    for (const id of ['east', 'west'] as const) {
+      await pause(50, AbortSignal.timeout(5000))
+      assert.equal(set.west.read(serviceImport, web), undefined)
+      set.west.put(allocation, allocationOf(id))
+    }
+    await ready(set.west)
+  })
+
+  test('an export that the broker does not take says why, until it takes it', async () => {
+    await using set = await clusterset('east')
+    const refusal = { do: 'status', code: 403, reason: 'Forbidden' } as const
+    const allow = set.broker.fault(({ verb }) => verb === 'apply', refusal, Infinity)
+    set.offer('east', [1])
+    await eventually(() => assert.equal(conditionsOf(set.east).Ready, 'False Failed'))
+    const [, told] = set.east.read(serviceExport, web)?.status?.conditions ?? []
+    assert.match(told?.message ?? '', /the broker does not take the export: .*403/)
+    allow()
+    await eventually(() => assert.equal(conditionsOf(set.east).Ready, 'True Exported'))
+  })
+
   test('clusters that disagree are all told, and told again when they agree', async () => {
     await using set = await clusterset('east', 'west')
     set.offer('east', [1])

@@ -68,7 +68,8 @@ export async function runMcs(mcs: Mcs, signal: AbortSignal): Promise<void> {
     reconcile: async (key, stop) => {
       const [text, { namespace = '', name }] = [keyText(key), key]
       const have = [...stores.brokerServices.by('ours', text), ...stores.brokerEndpoints.by('ours', text)]
-      const plan = (now: readonly KubeObject[]) => planPublish(world.offer({ namespace, name }), now)
+      const offer = world.offer({ namespace, name })
+      const plan = (now: readonly KubeObject[]) => planPublish(offer, now)
       try {
         const next = await converge(
           { kube: mcs.broker, fieldManager, stores: [stores.brokerServices, stores.brokerEndpoints], have, plan },
@@ -77,9 +78,9 @@ export async function runMcs(mcs: Mcs, signal: AbortSignal): Promise<void> {
         if (failures.delete(text)) status.add(key)
         return next
       } catch (error) {
-        // Said by the broker about these very objects; that it cannot be reached is the Membership's to tell.
-        if (error instanceof StatusError && error.code < 500 && failures.get(text) !== error.message) {
-          failures.set(text, error.message)
+        const refusal = refusalIn(error)
+        if (refusal !== undefined && failures.get(text) !== refusal) {
+          failures.set(text, refusal)
           status.add(key)
         }
         throw error
@@ -118,13 +119,14 @@ export async function runMcs(mcs: Mcs, signal: AbortSignal): Promise<void> {
     sources: [...world.exportSources, ...world.importSources, ...world.brokerSources],
     reconcile: (key, stop) => {
       const at = { namespace: key.namespace ?? '', name: key.name }
+      const seen = world.importing(at)
       return converge(
         {
           kube: mcs.local,
           fieldManager,
           stores: [stores.imports, stores.services, stores.slices],
           have: world.imported(at),
-          plan: (have) => planImport(world.importing(at, have)),
+          plan: (have) => planImport({ ...seen, have: sorted(have) }),
         },
         stop,
       )
@@ -139,13 +141,20 @@ export async function runMcs(mcs: Mcs, signal: AbortSignal): Promise<void> {
       source(store, () => [everything]),
     ),
     reconcile: async (_, stop) => {
-      mcs.rejected(world.refused())
+      // What is not believed is often only early: the Allocation of a new member comes by another watch than its services.
       await pause(calm.refusalsMs, stop)
+      if (!stop.aborted) mcs.rejected(world.refused())
       return settled
     },
   })
 
   await Promise.all([publish, status, imports, refusals].map((c) => c.run(signal)))
+}
+
+/** What the broker says about the very objects that were written; that it cannot be reached is the Membership's to tell. */
+function refusalIn(error: unknown): string | undefined {
+  const errors: readonly unknown[] = error instanceof AggregateError ? error.errors : [error]
+  return errors.find((e): e is StatusError => e instanceof StatusError && [400, 403, 413, 422].includes(e.code))?.message
 }
 
 function watchAll({ local, broker }: Mcs, signal: AbortSignal) {
@@ -214,7 +223,7 @@ function worldOf({ clusterID: self, allocations }: Mcs, stores: Stores) {
     return objects.filter((object) => object !== undefined)
   }
 
-  function importing(key: ServiceKey, have: readonly KubeObject[]): Importing {
+  function importing(key: ServiceKey): Omit<Importing, 'have'> {
     const own = offer(key)
     const space = stores.namespaces.get({ name: key.namespace })
     const admitted = allocationOf(self)
@@ -225,11 +234,6 @@ function worldOf({ clusterID: self, allocations }: Mcs, stores: Stores) {
       merged: merged(key, own),
       sources: sources(key, own),
       families: admitted === undefined ? undefined : [...new Set(admitted.spec.serviceCIDRs.map(familyOf))],
-      have: {
-        import: have.find((o) => o.kind === serviceImport.kind),
-        service: have.find((o): o is Service => o.kind === services.kind),
-        slices: have.filter((o): o is EndpointSlice => o.kind === endpointSlices.kind),
-      },
       now: new Date(),
     }
   }
@@ -273,7 +277,14 @@ function worldOf({ clusterID: self, allocations }: Mcs, stores: Stores) {
     /** The broker's word counts when it comes; nobody waits for it. */
     brokerSources: [
       ...heard.map((store: Store) => unawaited(source(store, about))),
-      unawaited(source(allocations, ({ spec }) => stores.brokerServices.by('cluster', spec.clusterID).flatMap(about))),
+      // Our own Allocation says which families we have, and that the door has brought in what we know of anybody.
+      unawaited(
+        source(allocations, ({ spec }) =>
+          (spec.clusterID === self ? stores.brokerServices.list() : stores.brokerServices.by('cluster', spec.clusterID)).flatMap(
+            about,
+          ),
+        ),
+      ),
       ...heard.map((store: Store) =>
         onceSynced(store, () => (brokerHeard() ? [...stores.imports.list(), ...stores.exports.list()].map(keyOf) : [])),
       ),
@@ -299,6 +310,13 @@ function addIndexes(stores: Stores, believe: Believer, self: ClusterID): void {
   stores.slices.addIndex('service', (slice) => serviceKeys(slice).map(keyText))
   stores.slices.addIndex('import', (slice) => importKeys(slice).map(keyText))
 }
+
+/** The objects of one import, by what they are to it. */
+const sorted = (have: readonly KubeObject[]): Importing['have'] => ({
+  import: have.find((o) => o.kind === serviceImport.kind),
+  service: have.find((o): o is Service => o.kind === services.kind),
+  slices: have.filter((o): o is EndpointSlice => o.kind === endpointSlices.kind),
+})
 
 /** The Service whose own endpoints these are. */
 function serviceKeys(slice: EndpointSlice): readonly Key[] {

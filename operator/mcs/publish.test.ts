@@ -35,11 +35,9 @@ suite('publishing an offer', () => {
     assert.deepEqual(lines(offer(2), held(offer(1))), ['put leaf-2'])
     assert.deepEqual(lines(offer(2), [...held(offer(1)), ...held(offer(2))]), ['delete ExportedEndpoints leaf-1'])
   })
-  for (const none of [
-    { kind: 'none' },
-    { kind: 'refused', reason: 'NoService', message: '' },
-    { kind: 'waiting', message: '' },
-  ] satisfies readonly Offer[])
+  test('leaves everything as it is while it waits', () =>
+    assert.deepEqual(lines({ kind: 'waiting', message: '' }, held(offer(1))), []))
+  for (const none of [{ kind: 'none' }, { kind: 'refused', reason: 'NoService', message: '' }] satisfies readonly Offer[])
     test(`withdraws all of it when it is ${none.kind}, and that very incarnation`, () => {
       const { steps } = planPublish(none, held(offer(1)))
       assert.deepEqual(lines(none, held(offer(1))), [`delete ExportedService ${name}`, 'delete ExportedEndpoints leaf-1'])

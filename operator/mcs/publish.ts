@@ -11,6 +11,8 @@ import type { Offer } from './export.ts'
 
 /** Puts go before drops: an endpoint that moves from one object to another is never in neither. */
 export function planPublish(offer: Offer, have: readonly KubeObject[]): Plan {
+  // What holds the offer up says nothing against what was published before.
+  if (offer.kind === 'waiting') return { steps: [], next: settled }
   const wanted = offer.kind === 'offered' ? [offer.service, ...offer.endpoints] : []
   const byIdentity = new Map(have.map((object) => [identity(object), object]))
   const puts = wanted
