@@ -3,7 +3,16 @@
 import assert from 'node:assert/strict'
 import { parse } from 'yaml'
 import type { ServiceExport } from '#crds/service-export.ts'
-import { memberNamespace } from '#crds/places.ts'
+import { allocation } from '#crds/allocation.ts'
+import { exportedEndpoints } from '#crds/exported-endpoints.ts'
+import { brokerSecretName, memberNamespace, systemNamespace } from '#crds/places.ts'
+import { kube } from '#lib/kube/client.ts'
+import type { Connection } from '#lib/kube/connection.ts'
+import type { Secret } from '#lib/kube/kinds.ts'
+import { secrets } from '#lib/kube/kinds.ts'
+import type { Kind, KubeObject } from '#lib/kube/object.ts'
+import { logger } from '#lib/std/log.ts'
+import { readCredentials } from '#operator/membership/credentials.ts'
 import type { Cluster } from '#test/rig/cluster.ts'
 import { twoClusters } from '#test/rig/spec.ts'
 import { eventually } from '#test/kit/eventually.ts'
@@ -154,6 +163,62 @@ suite('two clusters', function () {
     })
   })
 
+  suite('a member that was taken over', () => {
+    const own = memberNamespace('west')
+    const base = { apiVersion: 'tombolo.dev/v1alpha1', metadata: { name: 'evil', namespace: own } }
+    const service = { clusterID: 'west', namespace: 'shop', name: 'web' }
+    const slice = { ...service, addressType: 'IPv4', ports: [], endpoints: [{ address: '10.242.1.9', ready: true }] }
+    const attempts: readonly (readonly [string, Kind, KubeObject, RegExp])[] = [
+      [
+        'write into another’s namespace',
+        exportedEndpoints,
+        { ...base, kind: 'ExportedEndpoints', metadata: { name: 'evil', namespace: memberNamespace('east') }, spec: slice },
+        /cannot (create|patch)/,
+      ],
+      [
+        'speak for another',
+        exportedEndpoints,
+        { ...base, kind: 'ExportedEndpoints', spec: { ...slice, clusterID: 'east' } },
+        /own id/,
+      ],
+      [
+        'announce an address of another',
+        exportedEndpoints,
+        { ...base, kind: 'ExportedEndpoints', spec: { ...slice, endpoints: [{ address: '10.241.1.5', ready: true }] } },
+        /outside the admitted ranges: 10\.241\.1\.5/,
+      ],
+      [
+        'admit itself to more addresses',
+        allocation,
+        { ...base, kind: 'Allocation', spec: { clusterID: 'west', podCIDRs: ['0.0.0.0/1'], serviceCIDRs: ['10.92.0.0/16'] } },
+        /cannot (create|patch)/,
+      ],
+      [
+        'read a Secret',
+        secrets,
+        { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'evil', namespace: own } },
+        /cannot (create|patch)/,
+      ],
+    ]
+    for (const [what, kind, object, says] of attempts)
+      test(`cannot ${what}`, async () => {
+        await using broker = kube(await connectionOfMember(west()), logger('test', 'silent'))
+        await assert.rejects(broker.create(kind, object, {}, at.signal), says)
+        if (kind === secrets) await assert.rejects(broker.list(secrets, { namespace: own }, at.signal), /cannot list/)
+      })
+
+    test('can do what it is there for', async () => {
+      await using broker = kube(await connectionOfMember(west()), logger('test', 'silent'))
+      await broker.create(
+        exportedEndpoints,
+        { ...base, kind: 'ExportedEndpoints', spec: slice },
+        { dryRun: true },
+        at.signal,
+      )
+      assert.ok((await broker.list(allocation, {}, at.signal)).items.length >= 2)
+    })
+  })
+
   suite('while traffic flows', () => {
     const flow = () => traffic(west(), { pod: 'shop/client', url: webURL })
 
@@ -236,6 +301,17 @@ suite('two clusters', function () {
   })
 })
 
+/** To the broker, as the member itself connects: with what lies in its Secret. */
+async function connectionOfMember(cluster: Cluster): Promise<Connection> {
+  const secret = JSON.parse(
+    await cluster.kubectl(['-n', systemNamespace, 'get', 'secret', brokerSecretName, '-o', 'json']),
+  ) as Secret
+  const read = readCredentials(secret)
+  assert.ok(read.ok)
+  const { server, ca, token } = read.value
+  return { server, ca, token: () => Promise.resolve(token) }
+}
+
 type PodRow = { readonly name: string; readonly component: string }
 
 async function tomboloPods(cluster: Cluster): Promise<readonly PodRow[]> {
@@ -281,6 +357,6 @@ async function condition(cluster: Cluster, name: string, type: string, status: s
     const object = parse(await cluster.kubectl(['-n', 'shop', 'get', 'serviceexport', name, '-o', 'yaml'])) as ServiceExport
     const found = object.status?.conditions?.find((c) => c.type === type)
     assert.equal(found?.status, status, `${type} of ${name}: ${found?.message ?? 'not there'}`)
-    if (reason !== undefined) assert.equal(found?.reason, reason)
+    if (reason !== undefined) assert.equal(found.reason, reason)
   }, 10_000)
 }
