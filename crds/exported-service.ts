@@ -24,6 +24,10 @@ export const servicePortField = z.object({
 })
 export type ServicePort = z.output<typeof servicePortField>
 
+/** Of labels or annotations: an apiserver takes 256 KiB of them in an object, whoever they come from. */
+const maxEntries = 32
+const isSmall = (map: object): boolean => Object.keys(map).length <= maxEntries
+
 export const exportedService = define({
   group: tomboloGroup,
   kind: 'ExportedService',
@@ -51,13 +55,15 @@ export const exportedService = define({
     trafficDistribution: z.string().min(1).max(63).optional(),
     labels: z
       .record(qualifiedNameField, labelValueField)
+      .refine(isSmall, `at most ${maxEntries} entries`)
       .optional()
-      .meta({ maxProperties: 64 })
+      .meta({ maxProperties: maxEntries })
       .describe('The ServiceExport’s exportedLabels, for the ServiceImport.'),
     annotations: z
-      .record(qualifiedNameField, z.string().max(4096))
+      .record(qualifiedNameField, z.string().max(1024))
+      .refine(isSmall, `at most ${maxEntries} entries`)
       .optional()
-      .meta({ maxProperties: 64 })
+      .meta({ maxProperties: maxEntries })
       .describe('The ServiceExport’s exportedAnnotations, for the ServiceImport.'),
     exportedAt: z
       .string()
