@@ -41,6 +41,11 @@ suite('what other members say', () => {
     ],
     ['with a label that no object can have', twisted(constituent('east'), { labels: { a: '-' } }), /labels\.a/],
     [
+      'with more annotations than an object can have',
+      twisted(constituent('east'), { annotations: Object.fromEntries(Array.from({ length: 33 }, (_, n) => [`a${n}`, ''])) }),
+      /annotations: want at most 32/,
+    ],
+    [
       'with a key of an annotation that no object can have',
       twisted(constituent('east'), { annotations: { 'a b': '' } }),
       /annotations/,

@@ -58,8 +58,7 @@ export type Importing = {
 export function planImport(seen: Importing): Plan {
   const { key, namespace, merged, have } = seen
   if (namespace === 'absent') return nothing
-  if (seen.families === undefined)
-    return { steps: [], next: blocked('Pending', 'this cluster’s own Allocation has not come from the broker yet') }
+  if (seen.families === undefined) return nothing
   const foreign = [have.import, have.service].find((object) => object !== undefined && !isOurs(object))
   if (merged === 'unheard') return foreign === undefined ? planUnheard(seen) : nothing
   if (merged === undefined) return drop([have.import, have.service, ...have.slices].filter((o) => o !== undefined && isOurs(o)))

@@ -1,0 +1,218 @@
+// The stores as questions about one service: what do we offer, what do all offer, what is there of its import. And the other way
+// round: which services a change of an object is about.
+import type { Allocation } from '#crds/allocation.ts'
+import { exportedEndpoints, type ExportedEndpoints } from '#crds/exported-endpoints.ts'
+import { exportedService, type ExportedService } from '#crds/exported-service.ts'
+import { derivedServiceName, memberNamespace, systemNamespace } from '#crds/places.ts'
+import { serviceExport, type ServiceExport } from '#crds/service-export.ts'
+import { serviceImport, type ServiceImport } from '#crds/service-import.ts'
+import type { Kube } from '#lib/kube/client.ts'
+import type { Source } from '#lib/kube/controller.ts'
+import { source } from '#lib/kube/controller.ts'
+import type { EndpointSlice, Namespace, Service } from '#lib/kube/kinds.ts'
+import { endpointSlices, namespaces, services } from '#lib/kube/kinds.ts'
+import type { Key, Kind, KubeObject } from '#lib/kube/object.ts'
+import { keyOf, keyText } from '#lib/kube/object.ts'
+import { reflect } from '#lib/kube/reflector.ts'
+import type { Store } from '#lib/kube/store.ts'
+import { familyOf } from '#lib/net/cidr.ts'
+import type { ClusterID } from '#lib/net/cluster-id.ts'
+import type { Believer } from './believe.ts'
+import { believer } from './believe.ts'
+import type { Offer } from './export.ts'
+import { offerOf } from './export.ts'
+import type { Importing } from './import.ts'
+import type { Merged } from './merge.ts'
+import { merge } from './merge.ts'
+import type { ServiceKey } from './names.ts'
+import { importedName, isOurSlice, serviceNameLabel } from './names.ts'
+import type { SourceCluster } from './slices.ts'
+
+/** Starts the watches; they end with `signal`. */
+export function watchAll(local: Kube, broker: Kube, signal: AbortSignal) {
+  const all = <T extends KubeObject>(kube: Kube, kind: Kind<T>): Store<T> => reflect(kube, kind, {}, signal).store
+  return {
+    namespaces: all(local, namespaces),
+    exports: all(local, serviceExport),
+    services: all(local, services),
+    slices: all(local, endpointSlices),
+    imports: all(local, serviceImport),
+    brokerServices: all(broker, exportedService),
+    brokerEndpoints: all(broker, exportedEndpoints),
+  }
+}
+
+type Stores = ReturnType<typeof watchAll>
+
+export function worldOf(self: ClusterID, allocations: Store<Allocation>, stores: Stores) {
+  const allocationOf = (clusterID: string) => allocations.get({ namespace: systemNamespace, name: clusterID })
+  const believe = believer(allocationOf)
+  addIndexes(stores, believe, self)
+  const heard = [stores.brokerServices, stores.brokerEndpoints] as const
+  const brokerHeard = () => heard.every((store) => store.synced)
+
+  const offer = (key: ServiceKey): Offer =>
+    offerOf({
+      self,
+      key,
+      export: stores.exports.get(key),
+      service: stores.services.get(key),
+      slices: stores.slices.by('service', keyText(key)),
+      allocation: allocationOf(self),
+    })
+
+  const others = (key: ServiceKey): readonly ExportedService[] =>
+    stores.brokerServices
+      .by('key', keyText(key))
+      .flatMap((object) => believe.service(object).object ?? [])
+      .filter(({ spec }) => spec.clusterID !== self)
+
+  const merged = (key: ServiceKey, own: Offer): Merged | 'unheard' | undefined =>
+    brokerHeard() ? merge([...others(key), ...(own.kind === 'offered' ? [own.service] : [])]) : 'unheard'
+
+  function sources(key: ServiceKey, own: Offer): readonly SourceCluster[] {
+    const endpoints = stores.brokerEndpoints.by('key', keyText(key)).flatMap((object) => believe.endpoints(object).object ?? [])
+    return [
+      ...others(key).map((service) => ({
+        service,
+        endpoints: endpoints.filter(({ spec }) => spec.clusterID === service.spec.clusterID),
+        nodes: 'theirs' as const,
+      })),
+      ...(own.kind === 'offered' ? [{ service: own.service, endpoints: own.endpoints, nodes: 'ours' as const }] : []),
+    ]
+  }
+
+  const derivedKey = ({ namespace, name }: ServiceKey) => ({ namespace, name: derivedServiceName(namespace, name) })
+
+  /** The objects of an import that are there; foreign ones of the same names too. */
+  function imported(key: ServiceKey): readonly KubeObject[] {
+    const objects: readonly (KubeObject | undefined)[] = [
+      stores.imports.get(key),
+      stores.services.get(derivedKey(key)),
+      ...stores.slices.by('import', keyText(key)),
+    ]
+    return objects.filter((object) => object !== undefined)
+  }
+
+  function importing(key: ServiceKey): Omit<Importing, 'have'> {
+    const own = offer(key)
+    const space = stores.namespaces.get({ name: key.namespace })
+    const admitted = allocationOf(self)
+    return {
+      self,
+      key,
+      namespace: space === undefined || space.metadata.deletionTimestamp !== undefined ? 'absent' : 'present',
+      merged: merged(key, own),
+      sources: sources(key, own),
+      families: admitted === undefined ? undefined : [...new Set(admitted.spec.serviceCIDRs.map(familyOf))],
+      now: new Date(),
+    }
+  }
+
+  const refused = (): readonly string[] => [
+    ...stores.brokerServices.list().flatMap((object) => believe.service(object).refused),
+    ...stores.brokerEndpoints.list().flatMap((object) => believe.endpoints(object).refused),
+  ]
+
+  const isExported = (key: Key): readonly Key[] => (stores.exports.get(key) === undefined ? [] : [key])
+  const about = (object: KubeObject): readonly Key[] => {
+    const found = believe.about(object)
+    return found === undefined ? [] : [found.key]
+  }
+  const everyExport = () => stores.exports.list().map(keyOf)
+
+  return {
+    offer,
+    merged,
+    importing,
+    imported,
+    refused,
+    brokerHeard,
+    /** Keys of our own objects at the broker. */
+    ours: (object: KubeObject) => (object.metadata.namespace === memberNamespace(self) ? about(object) : []),
+    exportSources: [
+      source<ServiceExport>(stores.exports, (object) => [keyOf(object)]),
+      source<Service>(stores.services, (object) => isExported(keyOf(object))),
+      source<EndpointSlice>(stores.slices, (slice) => serviceKeys(slice).flatMap(isExported)),
+      source(allocations, ({ spec }) => (spec.clusterID === self ? everyExport() : [])),
+    ],
+    importSources: [
+      source<ServiceImport>(stores.imports, (object) => [keyOf(object)]),
+      source<Service>(stores.services, importKeys),
+      source<EndpointSlice>(stores.slices, importKeys),
+      source<Namespace>(stores.namespaces, ({ metadata: { name } }) => [
+        ...stores.brokerServices.by('namespace', name).flatMap(about),
+        ...everyExport().filter(({ namespace }) => namespace === name),
+      ]),
+    ],
+    /** The broker's word counts when it comes; nobody waits for it. */
+    brokerSources: [
+      ...heard.map((store: Store) => unawaited(source(store, about))),
+      // Our own Allocation says which families we have, and that the door has brought in what we know of anybody.
+      unawaited(
+        source(allocations, ({ spec }) =>
+          (spec.clusterID === self ? stores.brokerServices.list() : stores.brokerServices.by('cluster', spec.clusterID)).flatMap(
+            about,
+          ),
+        ),
+      ),
+      ...heard.map((store: Store) =>
+        onceSynced(store, () => (brokerHeard() ? [...stores.imports.list(), ...stores.exports.list()].map(keyOf) : [])),
+      ),
+    ],
+  }
+}
+
+function addIndexes(stores: Stores, believe: Believer, self: ClusterID): void {
+  const text = (object: KubeObject): readonly string[] => {
+    const found = believe.about(object)
+    return found === undefined ? [] : [keyText(found.key)]
+  }
+  const brokerStores: readonly (Store<ExportedService> | Store<ExportedEndpoints>)[] = [
+    stores.brokerServices,
+    stores.brokerEndpoints,
+  ]
+  for (const store of brokerStores) {
+    store.addIndex('key', text)
+    store.addIndex('ours', (object: KubeObject) => (object.metadata.namespace === memberNamespace(self) ? text(object) : []))
+  }
+  stores.brokerServices.addIndex('namespace', (object) => [believe.about(object)?.key.namespace ?? ''])
+  stores.brokerServices.addIndex('cluster', (object) => [believe.about(object)?.clusterID ?? ''])
+  stores.slices.addIndex('service', (slice) => serviceKeys(slice).map(keyText))
+  stores.slices.addIndex('import', (slice) => importKeys(slice).map(keyText))
+}
+
+/** The objects of one import, by what they are to it. */
+export const sortedOut = (have: readonly KubeObject[]): Importing['have'] => ({
+  import: have.find((o) => o.kind === serviceImport.kind),
+  service: have.find((o): o is Service => o.kind === services.kind),
+  slices: have.filter((o): o is EndpointSlice => o.kind === endpointSlices.kind),
+})
+
+/** The Service whose own endpoints these are. */
+function serviceKeys(slice: EndpointSlice): readonly Key[] {
+  const name = slice.metadata.labels?.[serviceNameLabel]
+  return name === undefined || isOurSlice(slice) ? [] : [{ namespace: slice.metadata.namespace ?? '', name }]
+}
+
+/** The import that a derived Service or a slice of ours was made for. */
+function importKeys(object: KubeObject): readonly Key[] {
+  const name = importedName(object)
+  return name === undefined ? [] : [{ namespace: object.metadata.namespace ?? '', name }]
+}
+
+const unawaited = (from: Source): Source => ({ ...from, whenSynced: () => Promise.resolve() })
+
+/** Tells its keys when the store is complete for the first time: what is not in it has gone. */
+function onceSynced(store: Store, keys: () => readonly Key[]): Source {
+  return {
+    whenSynced: () => Promise.resolve(),
+    follow: (add) => {
+      const stop = new AbortController()
+      void store.whenSynced(stop.signal).then(() => {
+        if (!stop.signal.aborted) for (const key of keys()) add(key)
+      })
+      return () => stop.abort()
+    },
+  }
+}
