@@ -74,7 +74,7 @@ suite('what other members say', () => {
       ['10.1.0.1'],
     )
     assert.deepEqual(refused, [
-      'ExportedEndpoints tombolo-m-east/endpoints: 3 addresses are not the cluster’s own, such as 10.2.0.1',
+      'ExportedEndpoints tombolo-m-east/endpoints: addresses that are not the cluster’s own: 3, such as 10.2.0.1',
     ])
   })
 

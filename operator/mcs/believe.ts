@@ -98,7 +98,7 @@ function believeEndpoints(object: ExportedEndpoints, { spec: { podCIDRs } }: All
       .slice(0, 1)
       .map(
         ({ address }) =>
-          `${nameForPeople(object, object)}: ${outside.length} addresses are not the cluster’s own, such as ${address}`,
+          `${nameForPeople(object, object)}: addresses that are not the cluster’s own: ${outside.length}, such as ${address}`,
       ),
   }
 }

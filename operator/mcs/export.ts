@@ -2,21 +2,21 @@
 // ExportedService and a few ExportedEndpoints (KEP-1645 "Exporting services"). Pure; also what our own imports are made from,
 // so that they do not depend on the broker.
 import type { Allocation } from '#crds/allocation.ts'
-import type { ExportedEndpoint, ExportedEndpoints } from '#crds/exported-endpoints.ts'
+import type { ExportedEndpoints } from '#crds/exported-endpoints.ts'
 import { exportedEndpoints, maxEndpointsPerObject } from '#crds/exported-endpoints.ts'
-import type { ExportedService, ServicePort } from '#crds/exported-service.ts'
+import type { ExportedService } from '#crds/exported-service.ts'
 import { exportedService } from '#crds/exported-service.ts'
-import { admits, labelValueField } from '#crds/fields.ts'
 import { clusterIDLabel, clustersetZone, hashedName, managedBy, mcsServiceNameLabel, memberNamespace } from '#crds/places.ts'
 import type { ServiceExport } from '#crds/service-export.ts'
 import type { EndpointSlice, Service } from '#lib/kube/kinds.ts'
-import type { Meta } from '#lib/kube/object.ts'
 import type { ClusterID } from '#lib/net/cluster-id.ts'
 import type { IPFamily } from '#lib/net/ip.ts'
-import { formatIP, parseIP } from '#lib/net/ip.ts'
+import { parseIP } from '#lib/net/ip.ts'
 import { explain } from '#lib/std/result.ts'
 import type { ServiceKey } from './names.ts'
-import { exportedServiceName, importedName } from './names.ts'
+import type { Group } from './export-endpoints.ts'
+import { endpointsOf, portOf } from './export-endpoints.ts'
+import { exportedServiceName, importedName, isGoing } from './names.ts'
 import { pack } from './pack.ts'
 
 /** Upstream's schema lets the spec be absent. */
@@ -76,7 +76,9 @@ export function offerOf(now: Exporting): Offer {
   const parsed = exportedService.parse(exported)
   if (!parsed.ok)
     return { kind: 'refused', reason: 'InvalidExport', message: `it cannot be exported as it is: ${explain(parsed.error)}` }
-  const endpoints = endpointsOf(now.slices, allocation, (endpoint) => hostNameFits(endpoint, self, key))
+  const endpoints = endpointsOf(now.slices, allocation, (host) =>
+    [host, self, key.name, key.namespace, 'svc', clustersetZone].join('.'),
+  )
   return {
     kind: 'offered',
     service: exported,
@@ -84,8 +86,6 @@ export function offerOf(now: Exporting): Offer {
     remarks: endpoints.remarks,
   }
 }
-
-const isGoing = ({ metadata }: { readonly metadata: Meta }): boolean => metadata.deletionTimestamp !== undefined
 
 function serviceOf(self: ClusterID, key: ServiceKey, from: AskedExport, { spec = {} }: Service): ExportedService {
   const type = spec.clusterIP === 'None' ? 'Headless' : 'ClusterSetIP'
@@ -127,110 +127,6 @@ function familiesOf({ ipFamilies = [], clusterIPs = [], clusterIP = '' }: Servic
     return parsed.ok ? [parsed.value.family] : []
   })
   return seen.length > 0 ? [...new Set(seen)] : ['IPv4']
-}
-
-type Protocol = ServicePort['protocol']
-const protocolOf = (text: string | undefined): Protocol => (text === 'UDP' || text === 'SCTP' ? text : 'TCP')
-
-function portOf(port: {
-  readonly name?: string | undefined
-  readonly protocol?: string | undefined
-  readonly port: number
-  readonly appProtocol?: string | undefined
-}): ServicePort {
-  return {
-    ...(port.name === undefined || port.name === '' ? {} : { name: port.name }),
-    protocol: protocolOf(port.protocol),
-    ...(port.appProtocol === undefined || port.appProtocol === '' ? {} : { appProtocol: port.appProtocol }),
-    port: port.port,
-  }
-}
-
-/** Endpoints that listen on the same ports and speak the same family. */
-type Group = {
-  readonly addressType: IPFamily
-  readonly ports: readonly ServicePort[]
-  readonly endpoints: readonly ExportedEndpoint[]
-}
-
-function endpointsOf(
-  slices: readonly EndpointSlice[],
-  allocation: Allocation,
-  fits: (endpoint: ExportedEndpoint) => boolean,
-): { readonly admitted: readonly Group[]; readonly remarks: readonly string[] } {
-  const rows = slices.flatMap(rowsOf)
-  const isInside = ({ endpoint }: Row) => admits(allocation.spec.podCIDRs, endpoint.address)
-  const { inside = [], outside = [] } = Object.groupBy(rows, (row) => (isInside(row) ? 'inside' : 'outside'))
-  const nameless = rows.filter(({ endpoint }) => !fits(endpoint))
-  const groups = Map.groupBy(inside, ({ addressType, ports }) => `${addressType} ${JSON.stringify(ports)}`)
-  return {
-    admitted: [...groups.values()].flatMap((group) => {
-      const [first] = group
-      return first === undefined ? [] : [{ ...first, endpoints: distinct(group.map((row) => row.endpoint)) }]
-    }),
-    remarks: [
-      ...remark(
-        outside.map(({ endpoint }) => endpoint.address),
-        (some, count) =>
-          `${count} endpoints are left out, their addresses lie outside this cluster’s admitted pod CIDRs (${some}): pods in the host’s network cannot be exported`,
-      ),
-      ...remark(
-        nameless.map(({ endpoint }) => endpoint.hostname ?? ''),
-        (some, count) => `${count} endpoints get no name of their own, it would be longer than 253 characters (${some})`,
-      ),
-    ],
-  }
-}
-
-function remark(names: readonly string[], say: (some: string, count: number) => string): readonly string[] {
-  const once = [...new Set(names)].sort()
-  return once.length === 0 ? [] : [say(once.slice(0, 3).join(', ') + (once.length > 3 ? ', …' : ''), once.length)]
-}
-
-type Row = { readonly addressType: IPFamily; readonly ports: readonly ServicePort[]; readonly endpoint: ExportedEndpoint }
-
-function rowsOf(slice: EndpointSlice): readonly Row[] {
-  const { addressType } = slice
-  if (isGoing(slice) || (addressType !== 'IPv4' && addressType !== 'IPv6')) return []
-  const ports = (slice.ports ?? [])
-    .flatMap(({ name, protocol, port, appProtocol }) =>
-      port === undefined ? [] : [portOf({ name, protocol, port, appProtocol })],
-    )
-    .sort((a, b) => (portKey(a) < portKey(b) ? -1 : 1))
-  return slice.endpoints.flatMap((endpoint) => {
-    // Consumers of a slice use the first address only (discovery/v1, EndpointAddresses).
-    const ip = parseIP(endpoint.addresses[0] ?? '')
-    if (!ip.ok || ip.value.family !== addressType) return []
-    return [{ addressType, ports, endpoint: endpointOf(formatIP(ip.value), endpoint) }]
-  })
-}
-
-const portKey = ({ name = '', protocol, port }: ServicePort): string => `${name} ${protocol} ${port}`
-
-/** Only what differs from the ordinary is said: ready, hence serving, and not terminating. */
-function endpointOf(address: string, from: EndpointSlice['endpoints'][number]): ExportedEndpoint {
-  const { ready = true, serving = ready, terminating = false } = from.conditions ?? {}
-  return {
-    address,
-    ready,
-    ...(serving === ready ? {} : { serving }),
-    ...(terminating ? { terminating } : {}),
-    ...(from.hostname === undefined || from.hostname === '' ? {} : { hostname: from.hostname }),
-    ...(from.nodeName === undefined || from.nodeName === '' ? {} : { node: from.nodeName }),
-    // The apiserver does not check a zone, and other members believe only what could be one.
-    ...(labelValueField.safeParse(from.zone).success && from.zone !== '' ? { zone: from.zone } : {}),
-  }
-}
-
-/** While an endpoint moves from one slice to another it is in both: the ready one counts. */
-function distinct(endpoints: readonly ExportedEndpoint[]): readonly ExportedEndpoint[] {
-  const ordered = endpoints.toSorted((a, b) => Number(a.ready) - Number(b.ready))
-  return [...new Map(ordered.map((endpoint) => [endpoint.address, endpoint])).values()]
-}
-
-/** `<hostname>.<cluster>.<service>.<namespace>.svc.<zone>`: RFC 1035 has room for 253 characters. */
-function hostNameFits({ hostname }: ExportedEndpoint, self: ClusterID, { namespace, name }: ServiceKey): boolean {
-  return hostname === undefined || [hostname, self, name, namespace, 'svc', clustersetZone].join('.').length <= 253
 }
 
 function packed(self: ClusterID, key: ServiceKey, { addressType, ports, endpoints }: Group): readonly ExportedEndpoints[] {

@@ -227,6 +227,7 @@ suite('an import', () => {
         ['10.102.0.10', 'fd00:102::10'],
       ],
     )
+    assert.equal(rounds[0]?.join(), 'apply Service derived')
     assert.ok(!rounds.flat().includes('delete Service derived'))
   })
 

@@ -5,18 +5,13 @@
 //
 // The address comes first, because a name that resolves waits for it and for nothing else.
 import type { ExportedService, ServicePort } from '#crds/exported-service.ts'
-import {
-  derivedServiceAnnotation,
-  derivedServiceName,
-  managedBy,
-  mcsServiceNameLabel,
-  mcsSourceClusterLabel,
-} from '#crds/places.ts'
+import { mcsSourceClusterLabel } from '#crds/places.ts'
 import type { ServiceImport } from '#crds/service-import.ts'
 import { serviceImport } from '#crds/service-import.ts'
 import type { NewCondition } from '#lib/kube/conditions.ts'
 import { setConditions } from '#lib/kube/conditions.ts'
 import { blocked, settled } from '#lib/kube/controller.ts'
+import { same } from '#lib/kube/differs.ts'
 import type { EndpointSlice, Service } from '#lib/kube/kinds.ts'
 import { endpointSlices, services } from '#lib/kube/kinds.ts'
 import type { Kind, KubeObject, Wanted } from '#lib/kube/object.ts'
@@ -26,11 +21,12 @@ import { changes } from '#lib/kube/plan.ts'
 import type { ClusterID } from '#lib/net/cluster-id.ts'
 import type { IPFamily } from '#lib/net/ip.ts'
 import { fieldManager } from '../install/install.ts'
+import { derivedService, importObject } from './import-objects.ts'
 import type { Merged } from './merge.ts'
 import type { ServiceKey } from './names.ts'
 import { isOurs } from './names.ts'
 import type { SourceCluster } from './slices.ts'
-import { derivedPortName, slicesOf } from './slices.ts'
+import { slicesOf } from './slices.ts'
 
 /** Upstream's schema lets the spec be absent. */
 type HadImport = KubeObject & Partial<Pick<ServiceImport, 'spec'>> & Pick<ServiceImport, 'status'>
@@ -57,8 +53,7 @@ export type Importing = {
 
 export function planImport(seen: Importing): Plan {
   const { key, namespace, merged, have } = seen
-  if (namespace === 'absent') return nothing
-  if (seen.families === undefined) return nothing
+  if (namespace === 'absent' || seen.families === undefined) return nothing
   const foreign = [have.import, have.service].find((object) => object !== undefined && !isOurs(object))
   if (merged === 'unheard') return foreign === undefined ? planUnheard(seen) : nothing
   if (merged === undefined) return drop([have.import, have.service, ...have.slices].filter((o) => o !== undefined && isOurs(o)))
@@ -98,7 +93,7 @@ function dropStep(object: KubeObject): Step {
 
 function planHeadless(seen: Importing, merged: Merged): Plan {
   const { have } = seen
-  const wanted = importOf(seen, merged, { ipFamilies: merged.global.ipFamilies })
+  const wanted = importObject(seen.key, merged, { ipFamilies: merged.global.ipFamilies })
   return firstOf(
     () => [apply(serviceImport, wanted, have.import)],
     () => putSlices(seen, merged.global.ports, have.import),
@@ -111,7 +106,7 @@ function planHeadless(seen: Importing, merged: Merged): Plan {
 }
 
 function planClusterSetIP(seen: Importing, merged: Merged): Plan {
-  const { have, families = [] } = seen
+  const { key, have, families = [] } = seen
   const ipFamilies = familiesOf(merged.global.ipFamilies, families, have.service)
   const [primary] = ipFamilies
   if (primary === undefined) return planNoFamily(seen, merged, families)
@@ -119,13 +114,12 @@ function planClusterSetIP(seen: Importing, merged: Merged): Plan {
   if (have.service !== undefined && (have.service.spec?.ipFamilies?.[0] ?? primary) !== primary) return drop([have.service])
   const ips = have.service?.spec?.clusterIPs ?? []
   if (have.service !== undefined && ips.length === 0) return nothing
+  const service = apply(services, derivedService(key, merged.global, ipFamilies, have.import), have.service)
   return firstOf(
-    () => (have.service === undefined ? [apply(services, serviceOf(seen, merged, ipFamilies), undefined)] : []),
-    () => [apply(serviceImport, importOf(seen, merged, { ipFamilies, ips }), have.import)],
-    () => [
-      ...putSlices(seen, merged.global.ports, have.import),
-      apply(services, serviceOf(seen, merged, ipFamilies), have.service),
-    ],
+    // Its addresses are what the import says: as many as there are families.
+    () => (same(ipFamilies, have.service?.spec?.ipFamilies) ? [] : [service]),
+    () => [apply(serviceImport, importObject(key, merged, { ipFamilies, ips }), have.import)],
+    () => [...putSlices(seen, merged.global.ports, have.import), service],
     () => [
       ...dropSlices(seen, merged.global.ports, have.import),
       ...status(seen, merged, {
@@ -141,7 +135,7 @@ function planClusterSetIP(seen: Importing, merged: Merged): Plan {
 function planNoFamily(seen: Importing, merged: Merged, families: readonly IPFamily[]): Plan {
   const { have } = seen
   return firstOf(
-    () => [apply(serviceImport, importOf(seen, merged, { ipFamilies: merged.global.ipFamilies, ips: [] }), have.import)],
+    () => [apply(serviceImport, importObject(seen.key, merged, { ipFamilies: merged.global.ipFamilies, ips: [] }), have.import)],
     () => [
       ...[have.service, ...have.slices].flatMap((object) => (object === undefined ? [] : [dropStep(object)])),
       ...status(seen, merged, {
@@ -182,79 +176,6 @@ function familiesOf(wanted: readonly IPFamily[], here: readonly IPFamily[], serv
 function apply<T extends KubeObject>(kind: Kind<T>, object: Wanted<NoInfer<T>>, have: KubeObject | undefined): Step {
   return { do: 'apply', kind, object, have }
 }
-
-function serviceOf({ key, have }: Importing, { global }: Merged, ipFamilies: IPFamily[]): Wanted<Service> {
-  const { sessionAffinity = 'None', sessionAffinityTimeoutSeconds: timeoutSeconds, internalTrafficPolicy, ports } = global
-  return {
-    apiVersion: services.apiVersion,
-    kind: services.kind,
-    metadata: {
-      name: derivedServiceName(key.namespace, key.name),
-      namespace: key.namespace,
-      labels: { ...managedBy, [mcsServiceNameLabel]: key.name },
-      ...(have.import === undefined ? {} : { ownerReferences: [ownedBy(have.import)] }),
-    },
-    spec: {
-      type: 'ClusterIP',
-      ipFamilyPolicy: ipFamilies.length > 1 ? 'RequireDualStack' : 'SingleStack',
-      ipFamilies,
-      ports: ports.map((port) => ({
-        ...(derivedPortName(port, ports) === '' ? {} : { name: derivedPortName(port, ports) }),
-        protocol: port.protocol,
-        port: port.port,
-        ...(port.appProtocol === undefined ? {} : { appProtocol: port.appProtocol }),
-      })),
-      sessionAffinity,
-      ...(sessionAffinity === 'ClientIP' && timeoutSeconds !== undefined
-        ? { sessionAffinityConfig: { clientIP: { timeoutSeconds } } }
-        : {}),
-      ...(internalTrafficPolicy === undefined ? {} : { internalTrafficPolicy }),
-    },
-  }
-}
-
-function importOf(
-  { key }: Importing,
-  { type, global }: Merged,
-  addresses: { readonly ipFamilies: readonly IPFamily[]; readonly ips?: readonly string[] },
-): Wanted<ServiceImport> {
-  const { sessionAffinity = 'None', sessionAffinityTimeoutSeconds: timeoutSeconds } = global
-  const derived = { [derivedServiceAnnotation]: derivedServiceName(key.namespace, key.name) }
-  const annotations = { ...exportable(global.annotations), ...(type === 'Headless' ? {} : derived) }
-  return {
-    apiVersion: serviceImport.apiVersion,
-    kind: serviceImport.kind,
-    metadata: {
-      name: key.name,
-      namespace: key.namespace,
-      labels: { ...exportable(global.labels), ...managedBy },
-      annotations,
-    },
-    spec: {
-      type,
-      ports: global.ports.map(({ name, protocol, appProtocol, port }) => ({
-        ...(name === undefined ? {} : { name }),
-        protocol,
-        ...(appProtocol === undefined ? {} : { appProtocol }),
-        port,
-      })),
-      ...(addresses.ips === undefined ? {} : { ips: [...addresses.ips] }),
-      ipFamilies: [...addresses.ipFamilies],
-      ...(type === 'Headless' ? {} : { sessionAffinity }),
-      ...(sessionAffinity === 'ClientIP' && timeoutSeconds !== undefined
-        ? { sessionAffinityConfig: { clientIP: { timeoutSeconds } } }
-        : {}),
-      ...(global.internalTrafficPolicy === undefined ? {} : { internalTrafficPolicy: global.internalTrafficPolicy }),
-      ...(global.trafficDistribution === undefined ? {} : { trafficDistribution: global.trafficDistribution }),
-    },
-  }
-}
-
-/** What others may put on our import: not the words by which we, and readers of imports, know what is what. */
-const exportable = (map: Readonly<Record<string, string>> = {}): Record<string, string> =>
-  Object.fromEntries(
-    Object.entries(map).filter(([name]) => !/^([^/]*\.)?(tombolo\.dev|multicluster\.kubernetes\.io)\//.test(name)),
-  )
 
 function wantedSlices(seen: Importing, ports: readonly ServicePort[], owner: HadImport | undefined): readonly EndpointSlice[] {
   if (owner?.spec === undefined) return []

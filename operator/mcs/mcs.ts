@@ -16,6 +16,7 @@ import { pause } from '#lib/std/pause.ts'
 import { fieldManager } from '../install/install.ts'
 import { exportStatus } from './export-status.ts'
 import { planImport } from './import.ts'
+import { isGoing } from './names.ts'
 import { planPublish } from './publish.ts'
 import { sortedOut, watchAll, worldOf } from './world.ts'
 
@@ -78,7 +79,7 @@ export async function runMcs(mcs: Mcs, signal: AbortSignal): Promise<void> {
       await pause(calm.statusMs, stop)
       const at = { namespace: key.namespace ?? '', name: key.name }
       const found = stores.exports.get(at)
-      if (found === undefined || found.metadata.deletionTimestamp !== undefined) return settled
+      if (found === undefined || isGoing(found)) return settled
       const offer = world.offer(at)
       const merged = world.merged(at, offer)
       const step = exportStatus({

@@ -1,8 +1,7 @@
 // How the objects of one service across clusters are named, marked and found again.
-import { hashedName, mcsServiceNameLabel, sliceManagedByLabel, sliceManager } from '#crds/places.ts'
+import { hashedName, managedBy, managedByLabel, mcsServiceNameLabel, sliceManagedByLabel, sliceManager } from '#crds/places.ts'
 import type { EndpointSlice } from '#lib/kube/kinds.ts'
 import type { Key, KubeObject } from '#lib/kube/object.ts'
-import { managedBy, managedByLabel } from '#crds/places.ts'
 
 /** A Service, its ServiceExport and its ServiceImport: all three have one namespace and name. */
 export type ServiceKey = Required<Key>
@@ -13,6 +12,9 @@ export const headlessLabel = 'service.kubernetes.io/headless'
 
 /** In a member's namespace on the broker. */
 export const exportedServiceName = ({ namespace, name }: ServiceKey): string => hashedName(namespace, name)
+
+/** Being deleted, which nobody can take back. */
+export const isGoing = ({ metadata }: Pick<KubeObject, 'metadata'>): boolean => metadata.deletionTimestamp !== undefined
 
 export const isOurs = (object: KubeObject): boolean => object.metadata.labels?.[managedByLabel] === managedBy[managedByLabel]
 

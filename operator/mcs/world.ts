@@ -25,7 +25,7 @@ import type { Importing } from './import.ts'
 import type { Merged } from './merge.ts'
 import { merge } from './merge.ts'
 import type { ServiceKey } from './names.ts'
-import { importedName, isOurSlice, serviceNameLabel } from './names.ts'
+import { importedName, isGoing, isOurSlice, serviceNameLabel } from './names.ts'
 import type { SourceCluster } from './slices.ts'
 
 /** Starts the watches; they end with `signal`. */
@@ -101,7 +101,7 @@ export function worldOf(self: ClusterID, allocations: Store<Allocation>, stores:
     return {
       self,
       key,
-      namespace: space === undefined || space.metadata.deletionTimestamp !== undefined ? 'absent' : 'present',
+      namespace: space === undefined || isGoing(space) ? 'absent' : 'present',
       merged: merged(key, own),
       sources: sources(key, own),
       families: admitted === undefined ? undefined : [...new Set(admitted.spec.serviceCIDRs.map(familyOf))],

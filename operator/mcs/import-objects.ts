@@ -1,0 +1,91 @@
+// The two objects that stand for a service of the clusterset in this cluster: its ServiceImport, and the Service behind it.
+import { derivedServiceAnnotation, derivedServiceName, managedBy, mcsServiceNameLabel } from '#crds/places.ts'
+import type { ServiceImport } from '#crds/service-import.ts'
+import { serviceImport } from '#crds/service-import.ts'
+import type { Service } from '#lib/kube/kinds.ts'
+import { services } from '#lib/kube/kinds.ts'
+import type { KubeObject, Wanted } from '#lib/kube/object.ts'
+import { ownedBy } from '#lib/kube/object.ts'
+import type { IPFamily } from '#lib/net/ip.ts'
+import type { Global, Merged } from './merge.ts'
+import type { ServiceKey } from './names.ts'
+import { derivedPortName } from './slices.ts'
+
+/** The selectorless Service behind an import: its ClusterIP is the clusterset IP, as this cluster sees it. */
+export function derivedService(
+  key: ServiceKey,
+  global: Global,
+  ipFamilies: IPFamily[],
+  owner: KubeObject | undefined,
+): Wanted<Service> {
+  const { sessionAffinity = 'None', sessionAffinityTimeoutSeconds: timeoutSeconds, internalTrafficPolicy, ports } = global
+  return {
+    apiVersion: services.apiVersion,
+    kind: services.kind,
+    metadata: {
+      name: derivedServiceName(key.namespace, key.name),
+      namespace: key.namespace,
+      labels: { ...managedBy, [mcsServiceNameLabel]: key.name },
+      ...(owner === undefined ? {} : { ownerReferences: [ownedBy(owner)] }),
+    },
+    spec: {
+      type: 'ClusterIP',
+      ipFamilyPolicy: ipFamilies.length > 1 ? 'RequireDualStack' : 'SingleStack',
+      ipFamilies,
+      ports: ports.map((port) => ({
+        ...(derivedPortName(port, ports) === '' ? {} : { name: derivedPortName(port, ports) }),
+        protocol: port.protocol,
+        port: port.port,
+        ...(port.appProtocol === undefined ? {} : { appProtocol: port.appProtocol }),
+      })),
+      sessionAffinity,
+      ...(sessionAffinity === 'ClientIP' && timeoutSeconds !== undefined
+        ? { sessionAffinityConfig: { clientIP: { timeoutSeconds } } }
+        : {}),
+      ...(internalTrafficPolicy === undefined ? {} : { internalTrafficPolicy }),
+    },
+  }
+}
+
+export function importObject(
+  key: ServiceKey,
+  { type, global }: Merged,
+  addresses: { readonly ipFamilies: readonly IPFamily[]; readonly ips?: readonly string[] },
+): Wanted<ServiceImport> {
+  const { sessionAffinity = 'None', sessionAffinityTimeoutSeconds: timeoutSeconds } = global
+  const derived = { [derivedServiceAnnotation]: derivedServiceName(key.namespace, key.name) }
+  const annotations = { ...exportable(global.annotations), ...(type === 'Headless' ? {} : derived) }
+  return {
+    apiVersion: serviceImport.apiVersion,
+    kind: serviceImport.kind,
+    metadata: {
+      name: key.name,
+      namespace: key.namespace,
+      labels: { ...exportable(global.labels), ...managedBy },
+      annotations,
+    },
+    spec: {
+      type,
+      ports: global.ports.map(({ name, protocol, appProtocol, port }) => ({
+        ...(name === undefined ? {} : { name }),
+        protocol,
+        ...(appProtocol === undefined ? {} : { appProtocol }),
+        port,
+      })),
+      ...(addresses.ips === undefined ? {} : { ips: [...addresses.ips] }),
+      ipFamilies: [...addresses.ipFamilies],
+      ...(type === 'Headless' ? {} : { sessionAffinity }),
+      ...(sessionAffinity === 'ClientIP' && timeoutSeconds !== undefined
+        ? { sessionAffinityConfig: { clientIP: { timeoutSeconds } } }
+        : {}),
+      ...(global.internalTrafficPolicy === undefined ? {} : { internalTrafficPolicy: global.internalTrafficPolicy }),
+      ...(global.trafficDistribution === undefined ? {} : { trafficDistribution: global.trafficDistribution }),
+    },
+  }
+}
+
+/** What others may put on our import: not the words by which we, and readers of imports, know what is what. */
+const exportable = (map: Readonly<Record<string, string>> = {}): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(map).filter(([name]) => !/^([^/]*\.)?(tombolo\.dev|multicluster\.kubernetes\.io)\//.test(name)),
+  )
