@@ -62,8 +62,9 @@ suite('two clusters', function () {
         '--timeout',
         '5',
       )
-      assert.notEqual(code, 0, out)
-      assert.match(out + err, /NoService|does not exist/)
+      // MCS lets the two come in any order, so it is a caution and no error.
+      assert.equal(code, 0, err)
+      assert.match(out + err, /when the Service exists/)
       await condition(east(), 'later', 'Valid', 'False', 'NoService')
       await east().kubectl(['-n', 'shop', 'create', 'service', 'clusterip', 'later', '--tcp=80:8080'])
       await condition(east(), 'later', 'Valid', 'True')
@@ -209,12 +210,7 @@ suite('two clusters', function () {
 
     test('can do what it is there for', async () => {
       await using broker = kube(await connectionOfMember(west()), logger('test', 'silent'))
-      await broker.create(
-        exportedEndpoints,
-        { ...base, kind: 'ExportedEndpoints', spec: slice },
-        { dryRun: true },
-        at.signal,
-      )
+      await broker.create(exportedEndpoints, { ...base, kind: 'ExportedEndpoints', spec: slice }, { dryRun: true }, at.signal)
       assert.ok((await broker.list(allocation, {}, at.signal)).items.length >= 2)
     })
   })

@@ -27,7 +27,7 @@ const rule = (from: string, to: string): string =>
 async function table(netns: string, name: string, hook: 'forward', rules: readonly string[]): Promise<AsyncDisposable> {
   const nft = (text: string) =>
     run('nsenter', [...inNetns(netns).slice(1), 'nft', '-f', '-'], { stdin: text }, AbortSignal.timeout(10_000))
-  await nft(`table inet ${name} { chain ${hook} { type filter hook ${hook} priority filter;\n${rules.join('\n')}\n} }\n`)
+  await nft(`table inet ${name} {\nchain ${hook} {\ntype filter hook ${hook} priority filter;\n${rules.join('\n')}\n}\n}\n`)
   return {
     [Symbol.asyncDispose]: async () => {
       await nft(`delete table inet ${name}\n`)
