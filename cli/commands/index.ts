@@ -5,6 +5,15 @@ import { addExport } from './export.ts'
 import { addJoin } from './join.ts'
 import { addShow } from './show.ts'
 import { addUnexport } from './unexport.ts'
+import { addUninstall } from './uninstall.ts'
 import { addVersion } from './version.ts'
 
-export const commands: readonly AddCommand[] = [addDeployBroker, addJoin, addShow, addExport, addUnexport, addVersion]
+export const commands: readonly AddCommand[] = [
+  addDeployBroker,
+  addJoin,
+  addShow,
+  addExport,
+  addUnexport,
+  addUninstall,
+  addVersion,
+]

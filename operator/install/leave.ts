@@ -7,6 +7,7 @@ import { membership, type Membership } from '#crds/membership.ts'
 import { managedByLabel, membershipName, sliceManagedByLabel, sliceManager, systemNamespace } from '#crds/places.ts'
 import { serviceImport } from '#crds/service-import.ts'
 import type { Kube } from '#lib/kube/client.ts'
+import { isNotFound } from '#lib/kube/errors.ts'
 import { daemonSets, deployments, endpointSlices, services } from '#lib/kube/kinds.ts'
 import type { Kind, Where } from '#lib/kube/object.ts'
 import { keyOf } from '#lib/kube/object.ts'
@@ -24,6 +25,20 @@ type Step = { readonly name: string; readonly run: (signal: AbortSignal) => Prom
 export async function leave(
   kube: Kube,
   member: Membership,
+  say: (reason: string) => Promise<void>,
+  log: Logger,
+  signal: AbortSignal,
+): Promise<void> {
+  await takeAway(kube, member.spec, say, log, signal)
+  const finalizers = (member.metadata.finalizers ?? []).filter((f) => f !== finalizer)
+  const key = { namespace: systemNamespace, name: membershipName }
+  await kube.patch(membership, key, { metadata: { finalizers } }, { fieldManager }, signal)
+}
+
+/** All of it but the finalizer; what the CLI does by itself where no operator is left to do it. */
+export async function takeAway(
+  kube: Kube,
+  member: Pick<Membership['spec'], 'image' | 'clusterID'>,
   say: (reason: string) => Promise<void>,
   log: Logger,
   signal: AbortSignal,
@@ -64,13 +79,15 @@ export async function leave(
     await say(step.name)
     await step.run(signal)
   }
-  const finalizers = (member.metadata.finalizers ?? []).filter((f) => f !== finalizer)
-  await kube.patch(membership, { ...inSystem, name: membershipName }, { metadata: { finalizers } }, { fieldManager }, signal)
 }
 
 /** A pod on every node takes what is ours off it and becomes ready when nothing is left. */
-async function cleanNodes(kube: Kube, { spec }: Membership, signal: AbortSignal): Promise<void> {
-  const wanted = cleanupDaemonSet(spec)
+async function cleanNodes(
+  kube: Kube,
+  member: Pick<Membership['spec'], 'image' | 'clusterID'>,
+  signal: AbortSignal,
+): Promise<void> {
+  const wanted = cleanupDaemonSet(member)
   await kube.apply(daemonSets, wanted, { fieldManager }, signal)
   while (!signal.aborted) {
     const now = await kube.get(daemonSets, keyOf(wanted), signal)
@@ -82,9 +99,14 @@ async function cleanNodes(kube: Kube, { spec }: Membership, signal: AbortSignal)
   await untilGone(kube, daemonSets, nameOf('cleanup'), signal)
 }
 
+/** A kind that the cluster no longer knows has no objects. */
 async function deleteAll(kube: Kube, kind: Kind, where: Where, signal: AbortSignal): Promise<void> {
-  const { items } = await kube.list(kind, where, signal)
-  for (const item of items) await kube.delete(kind, keyOf(item), {}, signal)
+  try {
+    const { items } = await kube.list(kind, where, signal)
+    for (const item of items) await kube.delete(kind, keyOf(item), {}, signal)
+  } catch (error) {
+    if (!isNotFound(error)) throw error
+  }
 }
 
 async function untilGone(kube: Kube, kind: Kind, name: string, signal: AbortSignal): Promise<void> {
