@@ -1,17 +1,17 @@
 // A node: containerd, kubelet and kube-proxy in its network namespace, and a mount and host name namespace that the first two share.
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { connect } from 'node:net'
 import { join } from 'node:path'
 import { copyStore } from '#hack/setup/image/store.ts'
 import { findProgram } from '#hack/setup/packages.ts'
 import { programPath } from '#hack/setup/programs.ts'
-import { pause } from '#lib/std/pause.ts'
 import type { Output } from './exec.ts'
 import { runFor } from './exec.ts'
 import { cniConfig, containerdConfig, containerdSocket, kubeconfig, kubeletConfig, proxyConfig } from './files.ts'
 import type { ClusterLayout, NodeLayout } from './layout.ts'
 import { inNetns } from './network.ts'
 import type { Piece } from './piece.ts'
-import { piece } from './piece.ts'
+import { piece, waitFor } from './piece.ts'
 import { loginOf, pkiOf, users } from './pki.ts'
 
 export interface Node {
@@ -108,7 +108,7 @@ export async function startContainerd(layout: NodeLayout, node: ReturnType<typeo
   const ready = join(layout.runDir, 'holder.ready')
   await waitFor(() => existsSync(ready), node.holder, signal)
   node.containerd.start()
-  await waitFor(() => existsSync(containerdSocket(layout)), node.containerd, signal)
+  await waitFor(() => accepts(containerdSocket(layout)), node.containerd, signal)
 }
 
 /** The mounts a node has for itself; then it only holds the namespaces. */
@@ -127,12 +127,13 @@ function holderScript(node: NodeLayout): string {
   ].join('\n')
 }
 
-/** Throws with the end of its log when the piece ends instead. */
-export async function waitFor(done: () => boolean, by: Piece, signal: AbortSignal): Promise<void> {
-  while (!done()) {
-    signal.throwIfAborted()
-    if (by.pid === undefined)
-      throw new Error(`${by.name} ended:\n${readFileSync(by.log, 'utf8').trim().split('\n').slice(-5).join('\n')}`)
-    await pause(10, signal)
-  }
-}
+/** The socket's file is there before anybody listens. */
+const accepts = (path: string): Promise<boolean> =>
+  new Promise((resolve) => {
+    const socket = connect(path)
+    socket.on('connect', () => {
+      socket.destroy()
+      resolve(true)
+    })
+    socket.on('error', () => resolve(false))
+  })

@@ -72,6 +72,22 @@ export function piece({ name, command, env, log, pidFile }: PieceSpec): Piece {
   }
 }
 
+/** Resolves when `done`. Throws, with the end of its log, when a piece has ended instead. */
+export async function waitFor(
+  done: () => boolean | Promise<boolean>,
+  by: Piece | readonly Piece[],
+  signal: AbortSignal,
+): Promise<void> {
+  const pieces = 'name' in by ? [by] : by
+  while (!(await done())) {
+    signal.throwIfAborted()
+    for (const { name, pid, log } of pieces)
+      if (pid === undefined)
+        throw new Error(`${name} ended:\n${readFileSync(log, 'utf8').trim().split('\n').slice(-5).join('\n')}`)
+    await pause(20, signal)
+  }
+}
+
 /** A process id is used again one day; with its start time (clock ticks since boot, proc(5)) it is unique. */
 export type Identity = { readonly pid: number; readonly started: string }
 

@@ -11,12 +11,12 @@ import { deployments, nodes } from '#lib/kube/kinds.ts'
 import type { Kind, KubeObject } from '#lib/kube/object.ts'
 import { reflect } from '#lib/kube/reflector.ts'
 import { logger } from '#lib/std/log.ts'
-import { pause } from '#lib/std/pause.ts'
 import { addons } from './addons.ts'
 import type { ControlPlane } from './control-plane.ts'
 import { configureControlPlane, controlPlaneOf } from './control-plane.ts'
 import type { ClusterLayout } from './layout.ts'
-import { configureNode, nodeOf, prepareNode, startContainerd, waitFor } from './node.ts'
+import { configureNode, nodeOf, prepareNode, startContainerd } from './node.ts'
+import { waitFor } from './piece.ts'
 import { loginOf, makePKI, users } from './pki.ts'
 
 /** Resolves when all nodes are Ready and the cluster's DNS answers. The network must be there. */
@@ -38,7 +38,11 @@ export async function startCluster(cluster: ClusterLayout, images: string, signa
     node.kubeProxy.start()
   }
   await using client = kube(connectionOf(cluster), logger('rig', 'silent'), 'tombolo-rig')
-  await Promise.all([nodesReady(client, cluster, signal), dnsAvailable(client, signal)])
+  let up = false
+  const ready = Promise.all([nodesReady(client, cluster, signal), dnsAvailable(client, signal)]).then(() => (up = true))
+  const { etcd, apiserver, controllerManager, scheduler } = controlPlane
+  const pieces = nodes.flatMap(({ node }) => [node.kubelet, node.kubeProxy, node.containerd])
+  await Promise.all([ready, waitFor(() => up, [etcd, apiserver, controllerManager, scheduler, ...pieces], signal)])
 }
 
 async function startControlPlane(cluster: ClusterLayout, pieces: ControlPlane, signal: AbortSignal): Promise<void> {
@@ -47,14 +51,7 @@ async function startControlPlane(cluster: ClusterLayout, pieces: ControlPlane, s
   configureControlPlane(cluster)
   pieces.apiserver.start()
   const connection = connectionOf(cluster)
-  let ready = false
-  const look = async () => {
-    while (!ready && !signal.aborted) {
-      ready = await isReady(connection)
-      if (!ready) await pause(50, signal)
-    }
-  }
-  await Promise.all([look(), waitFor(() => ready, pieces.apiserver, signal)])
+  await waitFor(() => isReady(connection), [pieces.etcd, pieces.apiserver], signal)
   // Not earlier: both end when the bootstrap roles are not there yet.
   pieces.controllerManager.start()
   pieces.scheduler.start()
