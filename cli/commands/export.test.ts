@@ -4,14 +4,13 @@ import type { ServiceExport } from '#crds/service-export.ts'
 import { serviceExport } from '#crds/service-export.ts'
 import { namespaces, services } from '#lib/kube/kinds.ts'
 import type { Service } from '#lib/kube/kinds.ts'
-import type { CIDR } from '#lib/net/cidr.ts'
-import type { ClusterID } from '#lib/net/cluster-id.ts'
 import type { ApiServer } from '#test/kit/apiserver.ts'
 import { apiserver, writes } from '#test/kit/apiserver.ts'
 import type { Ran } from '#test/kit/cli.ts'
 import { tombolo } from '#test/kit/cli.ts'
 import { eventually } from '#test/kit/eventually.ts'
 import type { Kubeconfig } from '#test/kit/kubeconfig.ts'
+import { membershipOf } from '#test/kit/installed.ts'
 import { kubeconfig } from '#test/kit/kubeconfig.ts'
 
 const key = { namespace: 'shop', name: 'web' }
@@ -38,20 +37,7 @@ suite('tombolo export service', () => {
   })
 
   const run = (...args: readonly string[]): Promise<Ran> => tombolo([...args, '--kubeconfig', config.path], { signal })
-  const joined = () =>
-    server.put(membership, {
-      apiVersion: membership.apiVersion,
-      kind: 'Membership',
-      metadata: { name: 'membership', namespace: 'tombolo-system' },
-      spec: {
-        clusterID: 'east' as ClusterID,
-        clusterset: 'default',
-        podCIDRs: ['10.1.0.0/16' as CIDR],
-        serviceCIDRs: ['10.101.0.0/16' as CIDR],
-        image: 'i',
-        wireguardPort: 51820,
-      },
-    })
+  const joined = () => server.put(membership, membershipOf('east'))
   const serviceOf = (spec: Service['spec'] = {}) =>
     server.put(services, { apiVersion: 'v1', kind: 'Service', metadata: { ...key }, spec })
   /** The operator's word, as soon as there is an export to say it of. */

@@ -74,10 +74,10 @@ export function gatewayNodeToLabel(facts: MemberFacts, named: string | undefined
   const gateways = facts.nodes.filter((n) => n.metadata.labels?.[gatewayNodeLabel] === 'true')
   if (named === undefined) {
     if (gateways.length > 0) return undefined
-    const [first] = facts.nodes
+    const name = facts.nodes[0]?.metadata.name ?? 'NODE'
     throw refused(
       `No node of context "${context}" is labelled as a gateway (${gatewayNodeLabel}=true).`,
-      `Name one that other clusters can reach by UDP: --gateway-node ${first?.metadata.name ?? 'NODE'}.`,
+      `Name one that other clusters can reach by UDP: --gateway-node ${name}; or kubectl --context ${context} label node ${name} ${gatewayNodeLabel}=true.`,
     )
   }
   if (!facts.nodes.some((n) => n.metadata.name === named))

@@ -10,6 +10,7 @@ import * as builtin from '#lib/kube/kinds.ts'
 import type { Kind, KubeObject } from '#lib/kube/object.ts'
 import type { CIDR } from '#lib/net/cidr.ts'
 import type { ClusterID } from '#lib/net/cluster-id.ts'
+import { every } from '#lib/std/pause.ts'
 import { finalizer } from '#operator/install/leave.ts'
 import { agentDaemonSet } from '#operator/install/manifests/agent.ts'
 import { operatorManifests } from '#operator/install/manifests/operator.ts'
@@ -34,6 +35,40 @@ export function bareCluster(server: ApiServer, uid: string, ...nodeNames: readon
     { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'kube-system', labels: { uid } } },
     ...nodeNames.map((name) => ({ apiVersion: 'v1', kind: 'Node', metadata: { name } })),
   ])
+}
+
+/** What an apiserver and its controller manager do for whatever is installed: CRDs are served, Deployments run. Until `signal` aborts. */
+export async function controlPlane(server: ApiServer, signal: AbortSignal): Promise<void> {
+  const crds = allKinds.map((kind) => ({ name: `${kind.plural}.${kind.group}` }))
+  const workloads = [
+    { namespace: 'tombolo-system', name: 'tombolo-operator' },
+    { namespace: 'tombolo-broker', name: 'tombolo-broker-controller' },
+  ]
+  const { customResourceDefinitions, deployments } = builtin
+  await every(
+    10,
+    () => {
+      for (const key of crds) {
+        const crd = server.read(customResourceDefinitions, key)
+        if (crd !== undefined && crd.status === undefined) server.put(customResourceDefinitions, { ...crd, status: established })
+      }
+      for (const key of workloads) {
+        const deployment = server.read(deployments, key)
+        const { generation: observedGeneration = 1 } = deployment?.metadata ?? {}
+        const replicas = deployment?.spec?.replicas ?? 1
+        const status = { observedGeneration, replicas, updatedReplicas: replicas, availableReplicas: replicas }
+        if (deployment !== undefined && deployment.status?.observedGeneration !== observedGeneration)
+          server.put(deployments, { ...deployment, status })
+      }
+    },
+    signal,
+  )
+}
+
+const established = {
+  conditions: [{ type: 'Established', status: 'True' as const }],
+  acceptedNames: { kind: '', plural: '' },
+  storedVersions: [],
 }
 
 /** The UID that the server gave to kube-system. */
