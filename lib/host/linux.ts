@@ -1,6 +1,6 @@
 // The real machine. With `inside`, another one: a network (and mount) namespace entered by nsenter, so that a test can hold many nodes.
 import { spawn } from 'node:child_process'
-import { chmod, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { dirname } from 'node:path'
 import type { Daemon, Host } from './host.ts'
@@ -42,7 +42,7 @@ export function linuxHost(inside?: Inside): Host {
       await chmod(beside, mode ?? 0o644)
       await rename(beside, root + path)
     },
-    remove: (path) => rm(root + path, { recursive: true, force: true }).catch(stillMounted),
+    remove: (path) => remove(root + path),
     // /var/run is an absolute link on many systems, which would lead back to this machine's own.
     ask: (socket, request, until, signal) =>
       ask(inside === undefined ? socket : root + socket.replace(/^\/var\/run\//, '/run/'), request, until, signal),
@@ -142,7 +142,12 @@ function noSuchFile(error: unknown): undefined {
   throw error
 }
 
-/** A directory that something is mounted on stays; what was in it is gone by then. */
-function stillMounted(error: unknown): void {
-  if (!(error instanceof Error && 'code' in error && error.code === 'EBUSY')) throw error
+/** A directory that something is mounted on stays; the kernel refuses it before anybody looks inside, so what is in it goes one by one. */
+async function remove(path: string): Promise<void> {
+  try {
+    await rm(path, { recursive: true, force: true })
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EBUSY')) throw error
+    for (const name of await readdir(path)) await remove(`${path}/${name}`)
+  }
 }
