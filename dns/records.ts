@@ -24,11 +24,13 @@ export type Slice = {
   readonly metadata: { readonly labels?: Readonly<Record<string, string>> }
   readonly addressType: string
   readonly ports?: readonly Port[]
-  readonly endpoints?: readonly {
-    readonly addresses: readonly string[]
-    readonly hostname?: string
-    readonly conditions?: { readonly ready?: boolean }
-  }[]
+  readonly endpoints?:
+    | readonly {
+        readonly addresses: readonly string[]
+        readonly hostname?: string
+        readonly conditions?: { readonly ready?: boolean }
+      }[]
+    | null
 }
 
 type Port = { readonly name?: string | undefined; readonly protocol?: string | undefined; readonly port?: number }

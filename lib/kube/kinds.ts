@@ -19,7 +19,8 @@ export type Namespace = Builtin<core.Namespace>
 export type Node = Builtin<core.Node>
 export type Pod = Builtin<core.Pod>
 export type Service = Builtin<core.Service>
-export type EndpointSlice = Builtin<Slice>
+/** The endpoint slice controller writes null for a Service without endpoints, whatever the reference says. */
+export type EndpointSlice = Omit<Builtin<Slice>, 'endpoints'> & { endpoints: Slice['endpoints'] | null }
 export type Secret = Builtin<core.Secret>
 export type ConfigMap = Builtin<core.ConfigMap>
 export type ServiceAccount = Builtin<core.ServiceAccount>

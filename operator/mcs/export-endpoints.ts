@@ -63,7 +63,7 @@ function rowsOf(slice: EndpointSlice): readonly Row[] {
       port === undefined ? [] : [portOf({ name, protocol, port, appProtocol })],
     )
     .sort((a, b) => (portKey(a) < portKey(b) ? -1 : 1))
-  return slice.endpoints.flatMap((endpoint) => {
+  return (slice.endpoints ?? []).flatMap((endpoint) => {
     // Consumers of a slice use the first address only (discovery/v1, EndpointAddresses).
     const ip = parseIP(endpoint.addresses[0] ?? '')
     if (!ip.ok || ip.value.family !== addressType) return []
@@ -74,7 +74,7 @@ function rowsOf(slice: EndpointSlice): readonly Row[] {
 const portKey = ({ name = '', protocol, port }: ServicePort): string => `${name} ${protocol} ${port}`
 
 /** Only what differs from the ordinary is said: ready, hence serving, and not terminating. */
-function endpointOf(address: string, from: EndpointSlice['endpoints'][number]): ExportedEndpoint {
+function endpointOf(address: string, from: NonNullable<EndpointSlice['endpoints']>[number]): ExportedEndpoint {
   const { ready = true, serving = ready, terminating = false } = from.conditions ?? {}
   return {
     address,

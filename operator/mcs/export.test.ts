@@ -191,7 +191,8 @@ suite('what a cluster offers', () => {
       {},
       { endpoints: [{ addresses: [] }, { addresses: ['fd00:1::1'] }, { addresses: ['010.1.0.1'] }] },
     )
-    assert.deepEqual(endpointsOf(names, leaving, odd), [])
+    const none = sliceOf('east', [], {}, { endpoints: null })
+    assert.deepEqual(endpointsOf(names, leaving, odd, none), [])
   })
 
   test('what is offered is what the other side believes: both kinds parse', () => {

@@ -123,7 +123,7 @@ const reachable = async (server: ApiServer): Promise<readonly string[]> =>
   (await slicesOf(server))
     .map(
       ({ metadata, endpoints }) =>
-        `${metadata.labels?.['multicluster.kubernetes.io/source-cluster'] ?? ''} ${endpoints.map((e) => e.addresses[0]).join(' ')}`,
+        `${metadata.labels?.['multicluster.kubernetes.io/source-cluster'] ?? ''} ${endpoints?.map((e) => e.addresses[0]).join(' ')}`,
     )
     .sort()
 const conditionsOf = (server: ApiServer): Record<string, string> =>

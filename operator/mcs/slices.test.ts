@@ -26,7 +26,8 @@ const from = (change: Partial<SourceCluster> = {}): SourceCluster => ({
   nodes: 'theirs',
   ...change,
 })
-const addresses = (slices: readonly EndpointSlice[]) => slices.flatMap((slice) => slice.endpoints.flatMap((e) => e.addresses))
+const addresses = (slices: readonly EndpointSlice[]) =>
+  slices.flatMap((slice) => (slice.endpoints ?? []).flatMap((e) => e.addresses))
 const upTo = (count: number) => Array.from({ length: count }, (_, n) => n)
 
 suite('slices of an imported service', () => {
@@ -64,14 +65,14 @@ suite('slices of an imported service', () => {
 
   test('name nodes of our own only: another cluster’s node may be called like one of ours', () => {
     const nodeOf = (nodes: SourceCluster['nodes']) =>
-      slicesOf(imported(), from({ nodes, endpoints: [endpoints('east', [1], { node: 'n1' })] }))[0]?.endpoints[0]?.nodeName
+      slicesOf(imported(), from({ nodes, endpoints: [endpoints('east', [1], { node: 'n1' })] }))[0]?.endpoints?.[0]?.nodeName
     assert.deepEqual([nodeOf('ours'), nodeOf('theirs')], ['n1', undefined])
   })
 
   test('hint at zones when the service prefers what is near', () => {
     const hints = (trafficDistribution?: string) =>
-      slicesOf(imported({ trafficDistribution }), from({ endpoints: [endpoints('east', [1], { zone: 'z1' })] }))[0]?.endpoints[0]
-        ?.hints
+      slicesOf(imported({ trafficDistribution }), from({ endpoints: [endpoints('east', [1], { zone: 'z1' })] }))[0]
+        ?.endpoints?.[0]?.hints
     assert.deepEqual(hints('PreferClose'), { forZones: [{ name: 'z1' }] })
     assert.equal(hints(), undefined)
   })
