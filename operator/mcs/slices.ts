@@ -108,7 +108,7 @@ function endpointOf(
   { address, ready, serving = ready, terminating = false, hostname, node, zone }: ExportedEndpoint,
   nodes: SourceCluster['nodes'],
   trafficDistribution: string | undefined,
-): EndpointSlice['endpoints'][number] {
+): NonNullable<EndpointSlice['endpoints']>[number] {
   return {
     addresses: [address],
     conditions: { ready, serving, terminating },

@@ -55,7 +55,7 @@ export const service = (spec: Service['spec'] = {}): Service => ({
 export const sliceOf = (
   cluster: Cluster,
   pods: readonly number[],
-  change: Partial<EndpointSlice['endpoints'][number]> = {},
+  change: Partial<NonNullable<EndpointSlice['endpoints']>[number]> = {},
   rest: Partial<EndpointSlice> = {},
 ): EndpointSlice => ({
   apiVersion: 'discovery.k8s.io/v1',
