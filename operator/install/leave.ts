@@ -19,6 +19,9 @@ import { nameOf } from './manifests/pod.ts'
 
 export const finalizer = 'tombolo.dev/cleanup'
 
+/** Three times what our pods are given to stop. */
+const stopMs = 15_000
+
 type Step = { readonly name: string; readonly run: (signal: AbortSignal) => Promise<void> }
 
 /** Says what is being done as the reason of the condition `Leaving`. */
@@ -61,7 +64,7 @@ export async function takeAway(
         for (const name of [nameOf('gateway'), nameOf('agent')])
           await kube.delete(daemonSets, { ...inSystem, name }, { propagation: 'Foreground' }, stop)
         await kube.delete(deployments, { ...inSystem, name: nameOf('dns') }, {}, stop)
-        for (const name of [nameOf('gateway'), nameOf('agent')]) await untilGone(kube, daemonSets, name, stop)
+        for (const name of [nameOf('gateway'), nameOf('agent')]) await goneWithin(stopMs, kube, daemonSets, name, stop)
       },
     },
     { name: 'CleaningNodes', run: (stop) => cleanNodes(kube, member, stop) },
@@ -96,7 +99,7 @@ async function cleanNodes(
     await pause(500, signal)
   }
   await kube.delete(daemonSets, keyOf(wanted), { propagation: 'Foreground' }, signal)
-  await untilGone(kube, daemonSets, nameOf('cleanup'), signal)
+  await goneWithin(stopMs, kube, daemonSets, nameOf('cleanup'), signal)
 }
 
 /** A kind that the cluster no longer knows has no objects. */
@@ -109,7 +112,13 @@ async function deleteAll(kube: Kube, kind: Kind, where: Where, signal: AbortSign
   }
 }
 
-async function untilGone(kube: Kube, kind: Kind, name: string, signal: AbortSignal): Promise<void> {
-  while (!signal.aborted && (await kube.get(kind, { namespace: systemNamespace, name }, signal)) !== undefined)
+/** On a node that lives. The pods of a node that is gone never go, and must not keep the others from being cleaned. */
+async function goneWithin(ms: number, kube: Kube, kind: Kind, name: string, signal: AbortSignal): Promise<void> {
+  const end = performance.now() + ms
+  while (
+    !signal.aborted &&
+    performance.now() < end &&
+    (await kube.get(kind, { namespace: systemNamespace, name }, signal)) !== undefined
+  )
     await pause(300, signal)
 }

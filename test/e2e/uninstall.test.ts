@@ -1,0 +1,98 @@
+// Leaving when things are broken, on real clusters: the operator is dead, a node is dead, the broker goes last.
+import assert from 'node:assert/strict'
+import type { ClusterRow, ConnectionRow } from '#fleet/model.ts'
+import type { Cluster } from '#test/rig/cluster.ts'
+import { eventually } from '#test/kit/eventually.ts'
+import { fleetOf } from '#test/kit/fleet.ts'
+import { onRig } from '#test/kit/rig-suite.ts'
+
+const inSystem = ['-n', 'tombolo-system'] as const
+const operatorPods = 'app.kubernetes.io/component=operator'
+
+suite('leaving with something broken', function () {
+  this.timeout(180_000)
+  const at = onRig(
+    {
+      clusters: [
+        { id: 'east', nodes: 1 },
+        { id: 'west', nodes: 2 },
+      ],
+    },
+    async (rig, signal) => {
+      const fleet = fleetOf(rig, signal)
+      await fleet.deployBroker()
+      await Promise.all(rig.clusters.map((cluster) => fleet.join(cluster)))
+    },
+  )
+  const fleet = () => fleetOf(at.rig, at.signal)
+  const east = () => at.rig.cluster('east')
+  const west = () => at.rig.cluster('west')
+  const shown = async <Row>(what: string, ...args: readonly string[]): Promise<readonly Row[]> => {
+    const { out } = await fleet().must('show', what, '-o', 'json', ...args)
+    return (JSON.parse(out) as Record<string, readonly Row[]>)[what] ?? []
+  }
+  const ours = (cluster: Cluster) =>
+    cluster.kubectl(['get', 'crd,clusterrole,clusterrolebinding,namespace,validatingadmissionpolicy', '-o', 'name'])
+  const nodeIsClean = async (node: Cluster['nodes'][number]) => {
+    const look = async (...command: readonly string[]) => (await node.exec(command)).stdout
+    assert.doesNotMatch(await look('ip', '-o', 'link'), /tmb-wg|vx-tombolo/, node.name)
+    assert.doesNotMatch(await look('ip', 'rule'), /730[01]/, node.name)
+    assert.doesNotMatch(await look('nft', 'list', 'tables'), /tombolo/, node.name)
+  }
+
+  test('both clusters and the broker show the same fleet', async () => {
+    await eventually(async () => {
+      const [row] = await shown<ConnectionRow>('connections', '--context', 'east')
+      assert.deepEqual([row?.remoteCluster, row?.state, row?.role], ['west', 'Connected', 'Active'])
+      assert.ok((row?.rttMs ?? 0) > 0)
+    }, 30_000)
+    const states = async (...args: readonly string[]) =>
+      (await shown<ClusterRow>('clusters', ...args)).map(({ id, view, state }) => `${id} ${view} ${state}`)
+    assert.deepEqual(await states('--context', 'east'), ['east Local Ready', 'west Peer Connected'])
+    await eventually(async () => {
+      assert.deepEqual(await states('--context', 'east', '--broker'), ['east Member Ready', 'west Member Ready'])
+    }, 30_000)
+  })
+
+  test('a broker is not removed from under its members', async () => {
+    const { code, err } = await fleet().tombolo('uninstall', '--broker', '--context', 'east', '--yes')
+    assert.equal(code, 2, err)
+    assert.match(err, /still has 2 members: east, west/)
+  })
+
+  test('without an operator and with a node that is dead, it says which node, and --force goes on without it', async () => {
+    await west().kubectl([...inSystem, 'scale', 'deployment/tombolo-operator', '--replicas=0'])
+    await west().kubectl([...inSystem, 'wait', '--for=delete', 'pod', '-l', operatorPods, '--timeout=60s'])
+    const dead = west().node(2)
+    dead.kubelet.stop()
+    try {
+      const held = await fleet().tombolo('uninstall', '--context', 'west', '--yes', '--timeout', '40')
+      assert.equal(held.code, 1, held.err)
+      assert.match(held.err, /could not be taken off node west-2/)
+      const forced = await fleet().tombolo('uninstall', '--context', 'west', '--yes', '--timeout', '5', '--force')
+      assert.equal(forced.code, 0, forced.err)
+      assert.match(forced.out, /on node west-2, until it is restarted/)
+      assert.match(forced.out, /on the broker/)
+    } finally {
+      dead.kubelet.resume()
+    }
+    assert.doesNotMatch(await ours(west()), /tombolo|multicluster/)
+    await nodeIsClean(west().node(1))
+  })
+
+  test('what remained on the broker is found by the cluster’s identity', async () => {
+    await fleet().must('uninstall', '--context', 'west', '--broker-context', 'east', '--yes')
+    assert.equal((await east().kubectl(['get', 'namespace', 'tombolo-m-west', '--ignore-not-found', '-o', 'name'])).trim(), '')
+    const again = await fleet().must('uninstall', '--context', 'west', '--broker-context', 'east', '--yes')
+    assert.match(again.out, /There is nothing of Tombolo in context "west"/)
+  })
+
+  test('a cluster that is member and broker is left in two steps, and nothing stays', async () => {
+    const left = await fleet().must('uninstall', '--context', 'east', '--yes')
+    assert.doesNotMatch(left.out, /What remains/)
+    assert.match(await ours(east()), /allocations\.tombolo\.dev/)
+    await nodeIsClean(east().node(1))
+    await fleet().must('uninstall', '--broker', '--context', 'east', '--yes')
+    assert.doesNotMatch(await ours(east()), /tombolo|multicluster/)
+  })
+})
