@@ -7,13 +7,15 @@ type Count = { readonly passed: number; readonly failed: number }
 const steps: readonly Step[] = [
   { name: 'types', run: ['tsc'], counts: 'itself' },
   { name: 'lint', run: ['eslint', '.'], counts: 'itself' },
+  { name: 'unused code', run: ['knip'], counts: 'itself' },
   { name: 'generated files', run: ['node', 'hack/codegen.ts', '--check'], counts: 'itself' },
   { name: 'format', run: ['prettier', '--check', '--log-level', 'warn', '.'], counts: 'itself' },
   {
     name: 'unit',
-    run: ['mocha', '--reporter', 'dot', '{lib,crds,broker,operator,gateway,dns,fleet,cli}/**/*.test.ts', 'test/*.test.ts'],
+    run: ['mocha', '--reporter', 'dot', '{lib,crds,broker,operator,gateway,dns,fleet,cli,hack}/**/*.test.ts', 'test/*.test.ts'],
     counts: 'tests',
   },
+  { name: 'end to end', run: ['mocha', '--reporter', 'spec', 'test/e2e/*.test.ts'], counts: 'tests' },
 ]
 
 /** What `npm run verify` runs: the steps that look at the sources and start nothing. */

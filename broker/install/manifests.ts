@@ -1,6 +1,6 @@
 // What `tombolo deploy-broker` applies, as plain objects: the same values are printed by --dry-run, applied by the CLI and rendered into charts.
 import { brokerKinds } from '#crds/index.ts'
-import { brokerNamespace, componentLabel, fleetName, joinNamespace, managedBy, managedByLabel } from '#crds/places.ts'
+import { brokerNamespace, componentLabel, fleetName, joinNamespace, managedBy } from '#crds/places.ts'
 import type { KubeObject } from '#lib/kube/object.ts'
 import { admissionPolicies } from './policy.ts'
 import { brokerRoles, controllerName } from './rbac.ts'
@@ -85,6 +85,3 @@ function controllerDeployment(image: string) {
     },
   }
 }
-
-/** Finds everything of ours, for removal. */
-export const ours = `${managedByLabel}=tombolo`

@@ -53,8 +53,6 @@ const hasCode = (error: unknown, code: number): error is StatusError => error in
 export const isNotFound = (error: unknown): error is StatusError => hasCode(error, 404)
 export const isForbidden = (error: unknown): error is StatusError => hasCode(error, 403)
 export const isUnauthorized = (error: unknown): error is StatusError => hasCode(error, 401)
-/** The object's fields are wrong; `details.causes` names them. */
-export const isInvalid = (error: unknown): error is StatusError => hasCode(error, 422)
 /** Somebody wrote in between, a precondition failed, or a field belongs to another manager: read again. */
 export const isConflict = (error: unknown): error is StatusError => hasCode(error, 409) && error.reason !== 'AlreadyExists'
 export const isAlreadyExists = (error: unknown): error is StatusError => hasCode(error, 409) && error.reason === 'AlreadyExists'
