@@ -54,7 +54,8 @@ function member(id: string, more: Fields = {}): Snapshot {
     spec: { ...addresses(id), clusterset: 'default', image: 'i', wireguardPort: 51820 },
     status: { conditions: [condition('Ready', 'True')] },
   })
-  const view = { membership, allocations: [allocation(id)], gateways: [], exports: [], imports: [], slices: [], ...more }
+  const running = ['east-1', 'east-2']
+  const view = { membership, allocations: [allocation(id)], gateways: [], running, exports: [], imports: [], slices: [], ...more }
   return { member: view as unknown as MemberView, broker: undefined, ignored: [], takenAt }
 }
 
@@ -198,6 +199,14 @@ suite('gateways and connections', () => {
       'east-1 → west-2 Standby Connected 0.9',
       'east-2 → west-1 Standby Connected 0.7',
     ])
+  })
+
+  test('what a gateway said that does not run any more is not repeated', () => {
+    const snapshot = member('east', { gateways, running: ['east-2'] })
+    assert.deepEqual(cables(snapshot)[0], 'east-1 → west-1 Standby Error -')
+    assert.equal(connectionsOf(snapshot)[0]?.message, 'no gateway runs on east-1 now')
+    assert.deepEqual(gatewaysOf(snapshot).map((g) => `${g.node} ${g.role}`)[0], 'east-1 Unknown')
+    assert.equal(clustersOf(snapshot)[0]?.gateway, undefined)
   })
 
   test('the broker tells of the connections of all', () => {

@@ -77,8 +77,8 @@ export function clustersOf({ member, broker, takenAt }: Snapshot): readonly Clus
   return rows.toSorted(by((row) => [row.id]))
 }
 
-function localCluster({ membership, gateways }: MemberView): ClusterRow {
-  const { spec, status, metadata } = membership
+function localCluster(view: MemberView): ClusterRow {
+  const { spec, status, metadata } = view.membership
   const ready = conditionOf(status?.conditions, 'Ready')
   const leaving = metadata.deletionTimestamp !== undefined
   const state = leaving ? 'Leaving' : ready?.status === 'True' ? 'Ready' : 'NotReady'
@@ -86,7 +86,7 @@ function localCluster({ membership, gateways }: MemberView): ClusterRow {
     id: spec.clusterID,
     view: 'Local',
     state,
-    gateway: activeOf(gateways, spec.clusterID)?.spec.node,
+    gateway: activeOf(believed(view), spec.clusterID)?.spec.node,
     rttMs: undefined,
     podCIDRs: spec.podCIDRs,
     serviceCIDRs: spec.serviceCIDRs,
@@ -105,7 +105,9 @@ const complaintOf = (conditions: readonly Condition[] | undefined): string | und
     .flatMap((condition) => (condition?.status === 'False' ? condition.message : []))
     .join('; ') || undefined
 
-function peers({ membership, allocations, gateways }: MemberView): readonly ClusterRow[] {
+function peers(view: MemberView): readonly ClusterRow[] {
+  const { membership, allocations } = view
+  const gateways = believed(view)
   const own = activeOf(gateways, membership.spec.clusterID)
   return allocations
     .filter((a) => a.spec.clusterID !== membership.spec.clusterID)
@@ -324,7 +326,22 @@ export const isWell = (row: ClusterRow | ConnectionRow | ServiceRow): boolean =>
 
 const named = (namespace: string, name: string) => ({ namespace, name, dnsName: `${name}.${namespace}.svc.${clustersetZone}` })
 
-const endpointsOf = ({ member, broker }: Snapshot): readonly GatewayEndpoint[] => member?.gateways ?? broker?.gateways ?? []
+const endpointsOf = ({ member, broker }: Snapshot): readonly GatewayEndpoint[] =>
+  member !== undefined ? believed(member) : (broker?.gateways ?? [])
+
+/** What gateways of this cluster say that do not run is from before; those of others are judged by the cables that end here. */
+function believed({ membership, gateways, running }: MemberView): readonly GatewayEndpoint[] {
+  return gateways.map((endpoint) => {
+    const { spec, status } = endpoint
+    if (spec.clusterID !== membership.spec.clusterID || running.includes(spec.node) || status === undefined) return endpoint
+    const { role: _, ...rest } = status
+    const message = `no gateway runs on ${spec.node} now`
+    return {
+      ...endpoint,
+      status: { ...rest, connections: (rest.connections ?? []).map((c) => ({ ...c, state: 'Error' as const, message })) },
+    }
+  })
+}
 
 /** Of two that say Active, the one with the higher term is right. */
 const activeOf = (gateways: readonly GatewayEndpoint[], clusterID: string): GatewayEndpoint | undefined =>

@@ -6,11 +6,11 @@ import { fleet } from '#crds/fleet.ts'
 import { gatewayEndpoint } from '#crds/gateway-endpoint.ts'
 import type { Kube } from '#lib/kube/client.ts'
 import { StatusError } from '#lib/kube/errors.ts'
-import { endpointSlices, leases } from '#lib/kube/kinds.ts'
+import { endpointSlices, leases, pods } from '#lib/kube/kinds.ts'
 import type { Kind, KubeObject } from '#lib/kube/object.ts'
 import { clustersOf, connectionsOf, gatewaysOf, servicesOf } from './model.ts'
 import type { Snapshot } from './snapshot.ts'
-import { parseHeartbeat, parseSlice, takeSnapshot } from './snapshot.ts'
+import { parseGatewayPod, parseHeartbeat, parseSlice, takeSnapshot } from './snapshot.ts'
 
 const { signal } = new AbortController()
 type Reader = Pick<Kube, 'get' | 'list'>
@@ -92,7 +92,7 @@ suite('a snapshot', () => {
   })
 
   test('whatever stands in the objects, there are rows and no exception', async () => {
-    const kinds = [...allKinds, endpointSlices, leases]
+    const kinds = [...allKinds, endpointSlices, leases, pods]
     const anything = fc.oneof(
       fc.jsonValue(),
       fc.dictionary(fc.constantFrom('clusterID', 'conditions', 'endpoints'), fc.jsonValue()),
@@ -148,6 +148,24 @@ suite('objects that are not ours', () => {
 
   test('a slice without endpoints is null in Go', () => {
     assert.equal(parseSlice(slice(null))?.endpoints, 0)
+  })
+
+  test('a gateway runs where its pod is ready', () => {
+    const pod = (status: unknown): KubeObject => ({
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name: 'p' },
+      spec: { nodeName: 'n1' },
+      status,
+    })
+    const ready = (status: string) => pod({ conditions: [{ type: 'Ready', status }] })
+    assert.deepEqual([ready('True'), ready('False'), pod({}), pod({ conditions: null }), pod(undefined)].map(parseGatewayPod), [
+      'n1',
+      undefined,
+      undefined,
+      undefined,
+      undefined,
+    ])
   })
 
   const lease = (renewTime: unknown): KubeObject => ({

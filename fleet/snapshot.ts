@@ -18,6 +18,7 @@ import type { Membership } from '#crds/membership.ts'
 import { membership } from '#crds/membership.ts'
 import {
   brokerNamespace,
+  componentLabel,
   fleetName,
   heartbeatName,
   mcsServiceNameLabel,
@@ -32,7 +33,7 @@ import type { ServiceImport } from '#crds/service-import.ts'
 import { serviceImport } from '#crds/service-import.ts'
 import type { Kube } from '#lib/kube/client.ts'
 import { isNotFound } from '#lib/kube/errors.ts'
-import { endpointSlices, leases } from '#lib/kube/kinds.ts'
+import { endpointSlices, leases, pods } from '#lib/kube/kinds.ts'
 import type { Key, Kind, KubeObject, Where } from '#lib/kube/object.ts'
 import { keyOf, keyText } from '#lib/kube/object.ts'
 import { explain } from '#lib/std/result.ts'
@@ -44,6 +45,8 @@ export type MemberView = {
   readonly allocations: readonly Allocation[]
   /** Of all members, its own among them. */
   readonly gateways: readonly GatewayEndpoint[]
+  /** Nodes on which a gateway runs now. What a gateway said of itself stays when it dies. */
+  readonly running: readonly string[]
   readonly exports: readonly ServiceExport[]
   readonly imports: readonly ServiceImport[]
   /** Of imported services. */
@@ -96,15 +99,16 @@ async function readMember(door: Door): Promise<MemberView | undefined> {
   const own = await door.one(membership, { namespace: systemNamespace, name: membershipName })
   if (own === undefined) return undefined
   const inSystem = { namespace: systemNamespace }
-  const [allocations, gateways, exports, imports, slices] = await Promise.all([
+  const [allocations, gateways, running, exports, imports, slices] = await Promise.all([
     door.all(allocation, inSystem),
     door.all(gatewayEndpoint, inSystem),
+    door.any(pods, { ...inSystem, labels: `${componentLabel}=gateway` }, parseGatewayPod),
     door.all(serviceExport, {}),
     door.all(serviceImport, {}),
     door.any(endpointSlices, { labels: mcsServiceNameLabel }, parseSlice),
   ])
   // The MCS schema allows an import without a spec; there is nothing to say about one.
-  return { membership: own, allocations, gateways, exports, imports: imports.filter((i) => 'spec' in i), slices }
+  return { membership: own, allocations, gateways, running, exports, imports: imports.filter((i) => 'spec' in i), slices }
 }
 
 async function readBroker(door: Door): Promise<BrokerView | undefined> {
@@ -190,6 +194,19 @@ export function parseSlice(object: KubeObject): Slice | undefined {
     // Kubernetes: whose readiness is not known is taken for ready.
     ready: endpoints.filter((e) => e.conditions?.ready !== false).length,
   }
+}
+
+const podField = z.looseObject({
+  spec: z.looseObject({ nodeName: z.string() }),
+  status: z.looseObject({ conditions: z.array(z.looseObject({ type: z.string(), status: z.string() })).nullish() }),
+})
+
+/** The node of a pod that is ready. */
+export function parseGatewayPod(object: KubeObject): string | undefined {
+  const parsed = podField.safeParse(object)
+  if (!parsed.success) return undefined
+  const ready = parsed.data.status.conditions?.some((c) => c.type === 'Ready' && c.status === 'True') ?? false
+  return ready ? parsed.data.spec.nodeName : undefined
 }
 
 const leaseField = z.looseObject({ spec: z.looseObject({ renewTime: z.string(), leaseDurationSeconds: z.int().min(1) }) })

@@ -20,7 +20,11 @@ export type ServiceOptions = CommonOptions &
   DryRun & { readonly namespace?: string; readonly wait: boolean; readonly timeout: number }
 
 export const addExport: AddCommand = (program, session) => {
-  const group = program.command('export').summary('offer a Service to the fleet').description('Offers a Service to the fleet.')
+  const group = program
+    .command('export')
+    .summary('offer a Service to the fleet')
+    .description('Offers a Service to the fleet.')
+    .addHelpText('after', '\nExample:\n  tombolo export service web -n shop --context east')
   const command = serviceCommand(group)
     .summary('offer a Service to the fleet')
     .description(

@@ -17,6 +17,7 @@ export const addUnexport: AddCommand = (program, session) => {
     .command('unexport')
     .summary('take a Service back from the fleet')
     .description('Takes a Service back from the fleet.')
+    .addHelpText('after', '\nExample:\n  tombolo unexport service web -n shop --context east')
   const command = serviceCommand(group)
     .summary('take a Service back from the fleet')
     .description('Deletes the ServiceExport of a Service. The Service itself, and its exports from other clusters, stay.')
