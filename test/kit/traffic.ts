@@ -16,8 +16,8 @@ export interface Request {
 export interface Traffic extends AsyncDisposable {
   /** So far. */
   readonly requests: readonly Request[]
-  /** Lost ones that began since `at`. */
-  lostSince(at: number): readonly Request[]
+  /** Lost ones that began from `from` to `to`. Whether one is lost is known only after `lostMs`. */
+  lostBetween(from: number, to: number): readonly Request[]
 }
 
 /** One request every `everyMs`, whether the last was answered or not; lost is what has no answer after `lostMs`. */
@@ -40,7 +40,7 @@ export async function traffic(
   await Promise.race([first, ended.then(() => Promise.reject(new Error(`no traffic from ${pod} in ${cluster.id}`)))])
   return {
     requests,
-    lostSince: (at) => requests.filter((r) => r.at >= at && r.lost !== undefined),
+    lostBetween: (from, to) => requests.filter((r) => r.at >= from && r.at < to && r.lost !== undefined),
     [Symbol.asyncDispose]: async () => {
       child.stdin.end()
       await ended

@@ -39,6 +39,14 @@ export const dnsDeployment = (want: { readonly image: string; readonly clusterID
               env: { CLUSTER_ID: want.clusterID, DNS_PORT: String(dnsPort) },
               memory: { request: '48Mi', limit: '512Mi' },
             }),
+            // A pod that ends says so here and answers on. Nodes move their flows of UDP only when it is no longer ready, so it has to
+            // be asked often enough to have that heard before it stops (DRAIN_SECONDS).
+            readinessProbe: {
+              httpGet: { path: '/readyz', port: dnsMetricsPort },
+              periodSeconds: 1,
+              failureThreshold: 1,
+              timeoutSeconds: 2,
+            },
             securityContext: confined,
           },
         ],
