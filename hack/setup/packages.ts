@@ -16,6 +16,7 @@ const wanted: Readonly<Record<string, string>> = {
   nftables: 'nft',
   runc: 'runc',
   tar: 'tar',
+  unzip: 'unzip',
   'util-linux': 'nsenter',
   'wireguard-tools': 'wg',
 }

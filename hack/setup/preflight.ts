@@ -1,7 +1,7 @@
 // What must be true of the machine before anything is made on it. Each refusal is one sentence with the remedy.
 import { existsSync, mkdirSync, readFileSync, statfsSync } from 'node:fs'
 import { cachePath } from './cache.ts'
-import { assetsGiven, findGo, programsDone } from './programs.ts'
+import { assetsGiven, programsDone } from './programs.ts'
 import { Refusal } from './refusal.ts'
 import { run } from './run.ts'
 
@@ -29,7 +29,6 @@ export async function preflight(signal: AbortSignal): Promise<void> {
     throw new Refusal(
       `${cachePath()} has ${(free / 1e9).toFixed(1)} GB free and building needs 8 GB: free some space, or set XDG_CACHE_HOME to a larger disk.`,
     )
-  await findGo(signal)
 }
 
 function freeBytes(path: string): number {

@@ -3,6 +3,7 @@
 import { existsSync, mkdirSync, readFileSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
 import { cachePath, keyOf, makeFolder } from './cache.ts'
+import { goTool } from './go.ts'
 import type { Say } from './progress.ts'
 import { step } from './progress.ts'
 import { Refusal } from './refusal.ts'
@@ -108,20 +109,9 @@ export async function buildPrograms(say: Say, signal: AbortSignal): Promise<void
   }
   const todo = modules.filter((module) => !existsSync(folderOf(module)))
   if (todo.length === 0) return
-  const go = await findGo(signal)
+  const go = await goTool(say, signal)
   for (const module of todo)
     await step(`build ${Object.keys(module.programs).join(', ')}`, module.expect, say, () => build(module, go, signal))
-}
-
-/** The Go tool's name, or a refusal: there is no other source of the programs here. */
-export async function findGo(signal: AbortSignal): Promise<string> {
-  for (const go of ['go', '/usr/local/go/bin/go']) {
-    const version = await run(go, ['version'], {}, signal).catch(() => '')
-    if (version !== '') return go
-  }
-  throw new Refusal(
-    'Kubernetes, etcd, containerd and CoreDNS must be built and there is no Go: install Go 1.26 or later (https://go.dev/dl), or set TOMBOLO_ASSETS to a folder whose bin/ holds the programs.',
-  )
 }
 
 const moduleFolder = (module: Module) => join(import.meta.dirname, 'modules', module.name)
