@@ -82,8 +82,12 @@ Examples:
       sayOnStderr('interrupted; nothing of it is left')
       return 130
     }
+    if (error instanceof Refusal) {
+      sayOnStderr(`tombolo: ${error.message}`)
+      return error.exitCode
+    }
     sayOnStderr(`tombolo: ${messageOf(error)}`)
-    return error instanceof Refusal ? error.exitCode : 1
+    return 1
   }
 }
 

@@ -1,5 +1,7 @@
 // `npm test`: everything that must hold before a change lands. Ends with one line, `N passed, N failed`.
 import { spawn } from 'node:child_process'
+import { Refusal } from './setup/refusal.ts'
+import { setUp } from './setup/set-up.ts'
 
 type Step = { readonly name: string; readonly run: readonly string[]; readonly counts: 'tests' | 'itself' }
 type Count = { readonly passed: number; readonly failed: number }
@@ -21,6 +23,9 @@ const steps: readonly Step[] = [
 /** What `npm run verify` runs: the steps that look at the sources and start nothing. */
 const chosen = process.argv.includes('--verify') ? steps.filter((s) => s.counts === 'itself') : steps
 
+// First, so that a machine on which it cannot be proved says so before anything is tried.
+if (chosen === steps) await prepare()
+
 let total: Count = { passed: 0, failed: 0 }
 for (const step of chosen) {
   const from = Date.now()
@@ -34,6 +39,17 @@ for (const step of chosen) {
 }
 process.stdout.write(`${total.passed} passed, ${total.failed} failed\n`)
 process.exitCode = total.failed === 0 ? 0 : 1
+
+/** Ends the program with exit code 2 and one sentence when this machine cannot run the tests. */
+async function prepare(): Promise<void> {
+  try {
+    await setUp(new AbortController().signal)
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error
+    process.stderr.write(`tombolo: ${error.message}\n`)
+    process.exit(error.exitCode)
+  }
+}
 
 /** Mocha's own summary; a run that ended badly without naming a failure counts as one. */
 function mochaCount(output: string, code: number): Count {

@@ -1,0 +1,77 @@
+// A machine that cannot run the rig is told so by both README commands: one sentence with the remedy, exit code 2, nothing made.
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+const root = join(import.meta.dirname, '../..')
+
+suite('set-up', function () {
+  this.timeout(60_000)
+  let cache: string
+  setup(() => {
+    cache = mkdtempSync(join(tmpdir(), 'tombolo-cache-'))
+  })
+  teardown(() => rmSync(cache, { recursive: true, force: true }))
+
+  /** Runs a README command after `before`, in a mount namespace of its own, with an empty cache. */
+  const refused = (program: string, before: string, preload: string) => {
+    const script = `mount --make-rprivate / && ${before} && exec ${process.execPath} ${preload} ${program}`
+    return spawnSync('unshare', ['--mount', 'sh', '-ec', script], {
+      cwd: root,
+      encoding: 'utf8',
+      // A machine that is not refused would begin to build Kubernetes.
+      timeout: 20_000,
+      killSignal: 'SIGKILL',
+      env: {
+        PATH: `${join(process.execPath, '..')}:/usr/sbin:/usr/bin:/sbin:/bin`,
+        HOME: cache,
+        XDG_CACHE_HOME: cache,
+        GOPROXY: 'http://127.0.0.1:65000',
+      },
+    })
+  }
+
+  const cases: readonly (readonly [string, { readonly before?: string; readonly preload?: string; readonly says: RegExp }])[] = [
+    ['a user who is not root', { preload: 'process.getuid = () => 1000', says: /needs root: run the same command with sudo/ }],
+    [
+      'a system that is not Linux',
+      {
+        preload: "Object.defineProperty(process, 'platform', { value: 'darwin' })",
+        says: /needs Linux.*this is darwin.*virtual machine/,
+      },
+    ],
+    [
+      'too little disk',
+      { before: 'mount -t tmpfs -o size=64m tmpfs "$XDG_CACHE_HOME"', says: /building needs 8 GB: free some space/ },
+    ],
+    ['no /dev/net/tun', { before: 'mount -t tmpfs tmpfs /dev/net', says: /\/dev\/net\/tun.*load the tun module/ }],
+    [
+      'no Go and no way to bring one',
+      {
+        before: '{ [ ! -d /usr/local/go ] || mount -t tmpfs tmpfs /usr/local/go; }',
+        says: /no Go here.*cannot be reached.*install Go/,
+      },
+    ],
+  ]
+  for (const [name, { before = 'true', preload: code = '', says }] of cases)
+    for (const program of ['hack/playground.ts', 'hack/test.ts'])
+      test(`${program}: ${name} is one sentence with the remedy, and exit code 2`, function () {
+        if (process.getuid?.() !== 0) this.skip()
+        const preload = code === '' ? '' : `--import 'data:text/javascript,${encodeURIComponent(code).replaceAll("'", '%27')}'`
+        const ran = refused(program, before, preload)
+        assert.equal(ran.status, 2, ran.stderr)
+        const said = ran.stderr
+          .trim()
+          .split('\n')
+          .filter((line) => !line.startsWith('setup: '))
+        assert.equal(said.length, 1, ran.stderr)
+        assert.match(said[0] ?? '', says)
+        const left = existsSync(join(cache, 'tombolo')) ? readdirSync(join(cache, 'tombolo')) : []
+        assert.deepEqual(
+          left.filter((entry) => entry !== 'set-up.lock'),
+          [],
+        )
+      })
+})
