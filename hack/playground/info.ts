@@ -20,9 +20,10 @@ export const nextSteps = (rig: Rig): string => {
   const [first, second] = rig.clusters.map(({ id }) => id)
   return `Try next:
   export KUBECONFIG=${rig.kubeconfig}
-  npm run --silent tombolo -- show --context ${first}
+  bin/tombolo show --context ${first}
   npm run --silent playground -- kubectl ${second} -n shop exec client -- dig +short SRV _http._tcp.web.shop.svc.clusterset.local
-  npm run --silent playground -- exec ${first} ${first}-1 -- wg show
+  npm run --silent playground -- exec ${second} ${second}-1 -- ip route show table 7300
+  npm run --silent playground -- kubectl ${first} -n tombolo-system exec daemonset/tombolo-gateway -- wg show
   npm run --silent playground -- kubectl ${first} -n shop scale deployment web --replicas 5
   npm run --silent playground -- down`
 }

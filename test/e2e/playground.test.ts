@@ -1,0 +1,106 @@
+// The playground as a newcomer uses it: every sub-command, from `up` to `down`.
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { liveRigs } from '#test/rig/find.ts'
+
+const root = join(import.meta.dirname, '../..')
+const playground = (...args: readonly string[]) =>
+  spawnSync(process.execPath, ['hack/playground.ts', ...args], { cwd: root, encoding: 'utf8', timeout: 240_000 })
+
+const mine = () => liveRigs().filter(({ spec }) => spec.purpose === 'playground')
+
+type Info = {
+  readonly run: string
+  readonly clusters: readonly {
+    readonly id: string
+    readonly kubeconfig: string
+    readonly podCIDR: string
+    readonly serviceCIDR: string
+    readonly nodes: readonly { readonly name: string; readonly netns: string; readonly address: string }[]
+  }[]
+  readonly broker: { readonly cluster: string; readonly kubeconfig: string }
+  readonly kubectl: string
+}
+
+suite('playground', function () {
+  this.timeout(300_000)
+  suiteSetup(function () {
+    // Somebody's own playground is not ours to take down.
+    if (mine().length > 0) this.skip()
+  })
+  suiteTeardown(() => {
+    playground('down')
+    assert.deepEqual(mine(), [])
+  })
+
+  test('without one, its sub-commands say how to start it', () => {
+    for (const args of [['status'], ['info'], ['kubectl', 'east', 'get', 'nodes']]) {
+      const { status, stderr } = playground(...args)
+      assert.equal(status, 1)
+      assert.match(stderr, /npm run playground/)
+    }
+  })
+
+  test('numbers that make no fleet are refused', () => {
+    for (const args of [
+      ['--clusters', '1'],
+      ['--clusters', 'many'],
+      ['--nodes', '0'],
+    ]) {
+      const { status, stderr } = playground(...args)
+      assert.equal(status, 2, stderr)
+      assert.match(stderr, /a number from/)
+    }
+  })
+
+  test('it comes up with the proof on the screen, says what to try next, and stays', () => {
+    const { status, stdout, stderr } = playground('--nodes', '1')
+    assert.equal(status, 0, stderr)
+    assert.match(stdout, /\beast\b.*Ready/)
+    assert.match(stdout, /Connected.* ms/)
+    assert.match(stdout, /A pod in west was answered by pod web-\S+ in east, which saw the caller's own address, 10\.242\./)
+    assert.match(stdout, /Try next:/)
+  })
+
+  test('up again finds it', () => {
+    const { status, stdout, stderr } = playground()
+    assert.equal(status, 0, stderr)
+    assert.match(stderr, /is up already/)
+    assert.match(stdout, /answered by pod/)
+  })
+
+  test('info is for scripts: its kubeconfigs and kubectl work as they are', () => {
+    const info = JSON.parse(playground('info', '-o', 'json').stdout) as Info
+    assert.deepEqual(
+      info.clusters.map(({ id, podCIDR, serviceCIDR }) => [id, podCIDR, serviceCIDR]),
+      [
+        ['east', '10.241.0.0/16', '10.91.0.0/16'],
+        ['west', '10.242.0.0/16', '10.92.0.0/16'],
+      ],
+    )
+    assert.equal(info.broker.cluster, 'east')
+    for (const { id, kubeconfig, nodes } of info.clusters) {
+      const get = ['--kubeconfig', kubeconfig, 'get', 'nodes', '-o', 'jsonpath={.items[*].metadata.name}']
+      assert.equal(spawnSync(info.kubectl, get, { encoding: 'utf8' }).stdout, nodes.map(({ name }) => name).join(' '), id)
+      assert.ok(nodes.every(({ netns, address }) => existsSync(`/run/netns/${netns}`) && /^[0-9.]+$/.test(address)))
+    }
+  })
+
+  test('kubectl and exec reach a cluster and a node, and hand on what they end with', () => {
+    assert.match(playground('kubectl', 'west', 'get', 'serviceimports', '-A').stdout, /shop\s+web/)
+    assert.equal(playground('kubectl', 'west', 'get', 'nothing').status, 1)
+    assert.match(playground('exec', 'east', 'east-1', '--', 'ip', '-o', 'link').stdout, /vx-tombolo/)
+    assert.equal(playground('exec', 'east', '1', '--', 'hostname').stdout.trim(), 'east-1')
+    assert.equal(playground('exec', 'east', '1', 'sh', '-c', 'exit 7').status, 7)
+    assert.match(playground('exec', 'north', '1', 'true').stderr, /no cluster north.*east, west/)
+  })
+
+  test('down leaves nothing, and once more says so', () => {
+    const [record] = mine()
+    assert.equal(playground('down').status, 0)
+    assert.ok(record !== undefined && !existsSync(record.dataDir))
+    assert.match(playground('down').stderr, /nothing to take down/)
+  })
+})
