@@ -1,0 +1,55 @@
+// Where a program runs for a measurement: in the network of one place with the files of a toolbox pod, which has iperf3 and ping.
+// Entered from outside, and not by kubectl exec: so a pod and a bare namespace are measured by the same process with the same share of CPU.
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+import { inNetns } from '#test/rig/network.ts'
+import { run } from '../setup/run.ts'
+
+export interface Place {
+  /** The command line that runs `command` there. */
+  enter(command: readonly string[]): readonly string[]
+  /** How others reach it. */
+  readonly address: string
+}
+
+/** `pid` is any process of the pod. */
+export const inPod = (pid: number, address: string): Place => ({
+  address,
+  enter: (command) => ['nsenter', '--target', String(pid), '--mount', '--net', '--', ...command],
+})
+
+/** A network namespace, with the files of the pod of `pid`. */
+export const inNamespace = (netns: string, pid: number, address: string): Place => ({
+  address,
+  enter: (command) => [...inNetns(netns), '--target', String(pid), '--mount', '--', ...command],
+})
+
+/** Mbit/s of one TCP connection as the receiver counts it, from the second second on. */
+export async function tcpThroughput(from: Place, to: Place, seconds: number, signal: AbortSignal): Promise<number> {
+  const [program = '', ...args] = to.enter(['iperf3', '--server', '--one-off', '--forceflush', '--bind', to.address])
+  const server = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'], signal, killSignal: 'SIGKILL' })
+  const ended = once(server, 'exit')
+  await once(createInterface({ input: server.stdout }), 'line', { signal })
+  const json = await answerOf(
+    from,
+    ['iperf3', '--client', to.address, '--time', String(seconds), '--omit', '1', '--json'],
+    signal,
+  )
+  await ended
+  const { end } = JSON.parse(json) as { readonly end: { readonly sum_received: { readonly bits_per_second: number } } }
+  return end.sum_received.bits_per_second / 1e6
+}
+
+/** Round-trip times in ms. Throws when an echo is lost. */
+export async function roundTrips(from: Place, to: Place, count: number, signal: AbortSignal): Promise<readonly number[]> {
+  const text = await answerOf(from, ['ping', '-n', '-c', String(count), '-i', '0.01', to.address], signal)
+  const times = [...text.matchAll(/time=([\d.]+) ms/g)].map(([, ms]) => Number(ms))
+  if (times.length !== count) throw new Error(`${count - times.length} of ${count} echoes from ${to.address} were lost`)
+  return times
+}
+
+function answerOf(place: Place, command: readonly string[], signal: AbortSignal): Promise<string> {
+  const [program = '', ...args] = place.enter(command)
+  return run(program, args, {}, signal)
+}

@@ -1,0 +1,105 @@
+// What the way through the tunnel costs: TCP throughput and round-trip time from a pod to a pod of the other cluster.
+//
+//   floor      namespace ═ wireguard-go by hand ═ namespace          the same program, MTU and router between them
+//   gateways   pod ─ node ═ tmb-wg ═ node ─ pod                      both pods on the gateways' nodes
+//   workers    pod ─ node ─ vx-tombolo ─ node ═ tmb-wg ═ … ─ pod     both on other nodes: an overlay on each side
+//
+// The three take turns, so that a busy minute of the machine falls on all of them.
+import type { Kube } from '#lib/kube/client.ts'
+import { pods } from '#lib/kube/kinds.ts'
+import type { Cluster } from '#test/rig/cluster.ts'
+import { cableMtu } from '../../gateway/data-plane.ts'
+import { bareTunnel } from './bare-tunnel.ts'
+import type { Bench } from './bench.ts'
+import { kubeOf } from './kube.ts'
+import type { Place } from './place.ts'
+import { inNamespace, inPod, roundTrips, tcpThroughput } from './place.ts'
+import { processesOf } from './processes.ts'
+
+export const throughput: Bench = {
+  name: 'throughput',
+  asks: 'What does the way through the tunnel cost a TCP connection?',
+  run: async (bed) => {
+    const { signal, size } = bed
+    const rig = await bed.fleet()
+    const [east, west] = [rig.cluster('east'), rig.cluster('west')]
+    const [eastPods, westPods] = await Promise.all([openPods(east, signal), openPods(west, signal)])
+    await using tunnel = await bareTunnel(rig, cableMtu, signal)
+    const [near, far] = tunnel.ends
+    const files = westPods.gateway.pid
+    const ways: Readonly<Record<WayName, Way>> = {
+      floor: { from: inNamespace(near.netns, files, near.address), to: inNamespace(far.netns, files, far.address) },
+      gateways: { from: westPods.gateway.place, to: eastPods.gateway.place },
+      workers: { from: westPods.worker.place, to: eastPods.worker.place },
+    }
+    const { rounds, seconds, echoes } = sizes[size]
+    const rates: Samples = { floor: [], gateways: [], workers: [] }
+    const trips: Samples = { floor: [], gateways: [], workers: [] }
+    // The first packets wait for handshakes and neighbours.
+    for (const name of names) await roundTrips(ways[name].from, ways[name].to, 5, signal)
+    for (let round = 0; round < rounds; round++)
+      for (const name of names) {
+        const { from, to } = ways[name]
+        trips[name].push(...(await roundTrips(from, to, echoes, signal)))
+        rates[name].push(await tcpThroughput(from, to, seconds, signal))
+      }
+    const against = (samples: Samples) => ({ name: 'wireguard-go by hand', samples: samples.floor })
+    for (const name of ['gateways', 'workers'] as const) {
+      const figure = `pod → pod, both on ${where[name]}`
+      const goal = name === 'gateways' ? 'ratio ≥ 0.95' : undefined
+      bed.report({
+        figure: `${figure}: TCP`,
+        unit: 'Mbit/s',
+        samples: rates[name],
+        against: against(rates),
+        ...(goal && { goal }),
+      })
+      bed.report({ figure: `${figure}: RTT`, unit: 'ms', samples: trips[name], against: against(trips) })
+      const added = median(trips[name]) - median(trips.floor)
+      bed.report({ figure: `${figure}: RTT added`, unit: 'ms', samples: [added], goal: '≤ 0.1' })
+    }
+  },
+}
+
+const names = ['floor', 'gateways', 'workers'] as const
+type WayName = (typeof names)[number]
+type Way = { readonly from: Place; readonly to: Place }
+type Samples = Record<WayName, number[]>
+
+const where = { gateways: 'gateway nodes', workers: 'other nodes' } as const
+const sizes = { full: { rounds: 8, seconds: 5, echoes: 200 }, quick: { rounds: 2, seconds: 2, echoes: 50 } } as const
+
+const median = (samples: readonly number[]): number => samples.toSorted((a, b) => a - b)[Math.floor(samples.length / 2)] ?? NaN
+
+type Opened = { readonly pid: number; readonly place: Place }
+
+/** A toolbox pod on the gateway's node and one on another, ready. */
+async function openPods(cluster: Cluster, signal: AbortSignal): Promise<{ readonly gateway: Opened; readonly worker: Opened }> {
+  const open = (name: string, node: string) =>
+    JSON.stringify({
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name, namespace: 'bench' },
+      spec: {
+        nodeName: node,
+        terminationGracePeriodSeconds: 1,
+        containers: [{ name: 'toolbox', image: 'localhost/toolbox:1', command: ['sleep', 'infinity'] }],
+      },
+    })
+  await cluster.apply(JSON.stringify({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'bench' } }), signal)
+  await cluster.apply([open('gateway', cluster.node(1).name), open('worker', cluster.node(2).name)].join('\n---\n'), signal)
+  const wait = ['-n', 'bench', 'wait', '--for=condition=Ready', 'pod/gateway', 'pod/worker', '--timeout=60s']
+  await cluster.kubectl(wait, '', signal)
+  await using kube = await kubeOf(cluster)
+  const [gateway, worker] = [await opened(kube, 'gateway', signal), await opened(kube, 'worker', signal)]
+  return { gateway, worker }
+}
+
+async function opened(kube: Kube, name: string, signal: AbortSignal): Promise<Opened> {
+  const pod = await kube.get(pods, { namespace: 'bench', name }, signal)
+  const all = await processesOf(kube, { namespace: 'bench' }, signal)
+  const process = all.find((p) => p.pod === `bench/${name}` && p.role === 'main')
+  const address = pod?.status?.podIP
+  if (process === undefined || address === undefined) throw new Error(`pod bench/${name} does not run`)
+  return { pid: process.pid, place: inPod(process.pid, address) }
+}
