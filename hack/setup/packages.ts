@@ -8,12 +8,14 @@ import { run, RunFailed } from './run.ts'
 
 /** Package → a program or file that shows it is there, whoever installed it. */
 const wanted: Readonly<Record<string, string>> = {
-  openssl: 'openssl',
   'ca-certificates': '/etc/ssl/certs/ca-certificates.crt',
   'containernetworking-plugins': '/usr/lib/cni/ptp',
   iproute2: 'ip',
+  'iputils-ping': 'ping',
   mount: 'mount',
   nftables: 'nft',
+  openssl: 'openssl',
+  procps: 'sysctl',
   runc: 'runc',
   tar: 'tar',
   unzip: 'unzip',

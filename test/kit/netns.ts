@@ -47,7 +47,9 @@ export function noMachines(): string | undefined {
 
 const exec = promisify(execFile)
 
+/** Begins with taking down what a run of the same label left that was killed. */
 export function machines(label: string): Machines {
+  sweep(label)
   const run = `tmb-${label}-${process.pid}`
   const dir = mkdtempSync(join(tmpdir(), `${run}-`))
   const holders: { readonly kill: () => void; readonly ended: Promise<unknown> }[] = []
@@ -87,6 +89,15 @@ export function machines(label: string): Machines {
       rmSync(dir, { recursive: true, force: true })
     },
   }
+}
+
+function sweep(label: string): void {
+  const left = (existsSync('/run/netns') ? readdirSync('/run/netns') : []).filter((netns) => {
+    const [, owner] = new RegExp(`^tmb-${label}-(\\d+)-`).exec(netns) ?? []
+    return owner !== undefined && !existsSync(`/proc/${owner}`)
+  })
+  for (const netns of left) for (const pid of pidsIn(netns)) kill(pid)
+  for (const netns of left) execFileSync('ip', ['netns', 'del', netns])
 }
 
 /** The processes of a machine, without those of other machines. */
