@@ -28,7 +28,7 @@ export async function bareTunnel(rig: Rig, mtu: number, signal: AbortSignal): Pr
   const [near, far] = [endOf(rig, 0), endOf(rig, 1)]
   for (const end of [near, far]) {
     await wire(end, signal)
-    stack.defer(() => ip([`netns del ${end.netns}`], new AbortController().signal))
+    stack.defer(() => unwire(end, new AbortController().signal))
     stack.use(await startWireGuard(end, mtu, signal))
   }
   await speak(near, far, signal)
@@ -76,6 +76,12 @@ async function wire(end: End, signal: AbortSignal): Promise<void> {
     signal,
     end.netns,
   )
+}
+
+/** The link first: by itself it would go some time after its namespace. */
+async function unwire(end: End, signal: AbortSignal): Promise<void> {
+  await ip([`link del ${end.portName}`], signal, end.wan)
+  await ip([`netns del ${end.netns}`], signal)
 }
 
 async function startWireGuard(end: End, mtu: number, signal: AbortSignal): Promise<AsyncDisposable> {
