@@ -18,7 +18,6 @@ const wanted: Readonly<Record<string, string>> = {
   procps: 'sysctl',
   runc: 'runc',
   tar: 'tar',
-  unzip: 'unzip',
   'util-linux': 'nsenter',
   'wireguard-tools': 'wg',
 }
@@ -38,12 +37,16 @@ export function findProgram(name: string): string | undefined {
 
 export async function installPackages(say: Say, signal: AbortSignal): Promise<void> {
   const missing = missingPackages()
-  if (missing.length === 0) return
+  if (missing.length > 0) await installNow(missing, 'about 20 s', say, signal)
+}
+
+/** Whatever is there already. Throws Refusal when it cannot be had. */
+export async function installNow(missing: readonly string[], expect: string, say: Say, signal: AbortSignal): Promise<void> {
   if (findProgram('apt-get') === undefined)
     throw new Refusal(
       `${missing.join(', ')} must be installed and there is no apt-get here: install them, or use Debian or Ubuntu.`,
     )
-  await step(`packages ${missing.join(' ')}`, 'about 20 s', say, () => install(missing, signal))
+  await step(`packages ${missing.join(' ')}`, expect, say, () => install(missing, signal))
 }
 
 async function install(names: readonly string[], signal: AbortSignal): Promise<void> {
