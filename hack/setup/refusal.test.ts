@@ -53,7 +53,7 @@ suite('set-up', function () {
     [
       'no Go and no way to bring one',
       {
-        before: `${['/usr/local/go', '/usr/lib/go-1.*', '/etc/apt', '/var/lib/apt/lists'].map(hide).join(' && ')}`,
+        before: ['/usr/local/go', '/usr/lib/go-1.*', '/etc/apt', '/var/lib/apt/lists'].map(hide).join(' && '),
         says: /no Go here nor in the packages of this system: install Go/,
       },
     ],
