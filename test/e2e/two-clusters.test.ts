@@ -230,7 +230,7 @@ suite('two clusters', function () {
           await allReady(cluster)
         }
       // Until it is known of the last request whether it was lost.
-      await sleep(3000)
+      await sleep(5000)
       const lost = restarts.map(({ of, began }, i) => ({
         of,
         lost: requests.lostBetween(began, restarts[i + 1]?.began ?? Infinity).map((r) => r.lost),

@@ -23,7 +23,7 @@ export interface Traffic extends AsyncDisposable {
 /** One request every `everyMs`, whether the last was answered or not; lost is what has no answer after `lostMs`. */
 export async function traffic(
   cluster: Cluster,
-  { pod, url, everyMs = 50, lostMs = 2000 }: { pod: string; url: string; everyMs?: number; lostMs?: number },
+  { pod, url, everyMs = 50, lostMs = 4000 }: { pod: string; url: string; everyMs?: number; lostMs?: number },
 ): Promise<Traffic> {
   const [namespace = '', name = ''] = pod.split('/')
   const child = spawn(
