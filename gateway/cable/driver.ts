@@ -1,6 +1,8 @@
 // What every kind of cable has in common. A cable is the encrypted link to one gateway of another cluster.
+import type { Host } from '#lib/host/host.ts'
 import type { CIDR } from '#lib/net/cidr.ts'
 import type { PublicKey } from '#lib/net/keys.ts'
+import type { Logger } from '#lib/std/log.ts'
 
 export type CableName = 'wireguard'
 
@@ -45,3 +47,18 @@ export interface CableDriver extends AsyncDisposable {
   /** What the kernel or daemon reports now; never what we remember. Throws while there is no device. */
   read(signal: AbortSignal): Promise<readonly CableState[]>
 }
+
+export type DriverOptions = {
+  readonly host: Host
+  readonly device: string
+  /** Where keys are kept; survives the pod. */
+  readonly stateDir: string
+  readonly port: number
+  readonly mtu: number
+  /** Called when the device went away by itself: routes over it are gone, `set` will make it anew. */
+  readonly onLost: () => void
+  readonly log: Logger
+}
+
+/** Reads or makes the node's identity; touches no device before the first `set`. */
+export type MakeDriver = (options: DriverOptions, signal: AbortSignal) => Promise<CableDriver>
