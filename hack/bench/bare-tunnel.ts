@@ -1,5 +1,7 @@
 // The floor of the data plane: wireguard-go started by hand between two new network namespaces, which hang on the same two bridges of the
-// rig as the nodes of its clusters. No pod, no overlay, no route table and no packet filter of ours.
+// rig as the nodes of its clusters, with a namespace behind each as a pod is behind its node. One route, no packet filter, nothing of ours.
+//
+//   pod ─veth─ node ═ wireguard-go ═ node ─veth─ pod
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { rmSync } from 'node:fs'
@@ -17,7 +19,8 @@ import { run } from '../setup/run.ts'
 export interface BareTunnel extends AsyncDisposable {
   readonly ends: readonly [TunnelEnd, TunnelEnd]
 }
-export type TunnelEnd = { readonly netns: string; readonly address: string }
+type Namespace = { readonly netns: string; readonly address: string }
+export type TunnelEnd = { readonly node: Namespace; readonly pod: Namespace }
 
 /** No node has this number. */
 const host = 200
@@ -27,17 +30,18 @@ export async function bareTunnel(rig: Rig, mtu: number, signal: AbortSignal): Pr
   await using stack = new AsyncDisposableStack()
   const [near, far] = [endOf(rig, 0), endOf(rig, 1)]
   for (const end of [near, far]) {
-    await wire(end, signal)
+    await wire(end, mtu, signal)
     stack.defer(() => unwire(end, new AbortController().signal))
     stack.use(await startWireGuard(end, mtu, signal))
   }
   await speak(near, far, signal)
   await speak(far, near, signal)
   const owned = stack.move()
-  return { ends: [near, far], [Symbol.asyncDispose]: () => owned.disposeAsync() }
+  return { ends: [shown(near), shown(far)], [Symbol.asyncDispose]: () => owned.disposeAsync() }
 }
 
 type End = ReturnType<typeof endOf>
+const shown = ({ netns, address, pod }: End): TunnelEnd => ({ node: { netns, address }, pod })
 
 /** Its namespace is named like the rig's own, so that whoever takes the rig down takes it along. */
 function endOf({ run: name }: Rig, index: 0 | 1) {
@@ -58,12 +62,14 @@ function endOf({ run: name }: Rig, index: 0 | 1) {
     /** On this machine sockets of all wireguard-go lie in one folder, so the name has the rig in it. */
     device: `tmb${index}-${name}`,
     address: `192.168.73.${index + 1}`,
+    pod: { netns: `tmb-${name}-floor${index}pod`, address: `192.168.${74 + index}.2`, router: `192.168.${74 + index}.1` },
     key: PrivateKey.generate(),
   }
 }
 
-async function wire(end: End, signal: AbortSignal): Promise<void> {
-  await ip([`netns add ${end.netns}`], signal)
+async function wire(end: End, mtu: number, signal: AbortSignal): Promise<void> {
+  const { pod } = end
+  await ip([`netns add ${end.netns}`, `netns add ${pod.netns}`], signal)
   await ip([`link add eth0 netns ${end.netns} type veth peer name ${end.portName} netns ${end.wan}`], signal)
   await ip([`link set ${end.portName} master ${end.bridge} up`], signal, end.wan)
   await ip(
@@ -72,16 +78,22 @@ async function wire(end: End, signal: AbortSignal): Promise<void> {
       `addr add ${end.underlayAddress}/${end.prefix} dev eth0`,
       'link set eth0 up',
       `route add default via ${end.router}`,
+      `link add pod mtu ${mtu} type veth peer name eth0 mtu ${mtu} netns ${pod.netns}`,
+      `addr add ${pod.router}/24 dev pod`,
+      'link set pod up',
     ],
     signal,
     end.netns,
   )
+  await ip([`addr add ${pod.address}/24 dev eth0`, 'link set eth0 up', `route add default via ${pod.router}`], signal, pod.netns)
+  const [enter = '', ...args] = inNetns(end.netns)
+  await run(enter, [...args, 'sh', '-ec', 'echo 1 >/proc/sys/net/ipv4/ip_forward'], {}, signal)
 }
 
 /** The link first: by itself it would go some time after its namespace. */
 async function unwire(end: End, signal: AbortSignal): Promise<void> {
   await ip([`link del ${end.portName}`], signal, end.wan)
-  await ip([`netns del ${end.netns}`], signal)
+  await ip([`netns del ${end.pod.netns}`, `netns del ${end.netns}`], signal)
 }
 
 async function startWireGuard(end: End, mtu: number, signal: AbortSignal): Promise<AsyncDisposable> {
@@ -131,10 +143,11 @@ async function speak(from: End, to: End, signal: AbortSignal): Promise<void> {
   const peer: Peer = {
     publicKey: to.key.publicKey,
     address: `${to.underlayAddress}:${port}`,
-    allowedIPs: [`${to.address}/32`],
+    allowedIPs: [`${to.address}/32`, `${to.pod.address}/32`],
     keepaliveSeconds: 0,
   }
   await answers(from, uapiSetPeers([{ do: 'put', peer, replaceAllowed: true }]), signal)
+  await ip([`route add ${to.pod.address} dev ${from.device}`], signal, from.netns)
 }
 
 /** Runs `ip` commands, in one process. */

@@ -1,10 +1,11 @@
 // What the way through the tunnel costs: TCP throughput and round-trip time from a pod to a pod of the other cluster.
 //
-//   floor      namespace ═ wireguard-go by hand ═ namespace          the same program, MTU and router between them
-//   gateways   pod ─ node ═ tmb-wg ═ node ─ pod                      both pods on the gateways' nodes
-//   workers    pod ─ node ─ vx-tombolo ─ node ═ tmb-wg ═ … ─ pod     both on other nodes: an overlay on each side
+//   bare       namespace ═ wireguard-go by hand ═ namespace             the same program, MTU and router between them
+//   floor      pod ─ namespace ═ wireguard-go by hand ═ namespace ─ pod   the same with a veth pair and a route on each side
+//   gateways   pod ─ node ═ tmb-wg ═ node ─ pod                         both pods on the gateways' nodes
+//   workers    pod ─ node ─ vx-tombolo ─ node ═ tmb-wg ═ … ─ pod        both on other nodes: an overlay on each side
 //
-// The three take turns, so that a busy minute of the machine falls on all of them.
+// They take turns, so that a busy minute of the machine falls on all of them.
 import type { Kube } from '#lib/kube/client.ts'
 import { pods } from '#lib/kube/kinds.ts'
 import type { Cluster } from '#test/rig/cluster.ts'
@@ -27,14 +28,16 @@ export const throughput: Bench = {
     await using tunnel = await bareTunnel(rig, cableMtu, signal)
     const [near, far] = tunnel.ends
     const files = westPods.gateway.pid
+    const by = (netns: string, address: string) => inNamespace(netns, files, address)
     const ways: Readonly<Record<WayName, Way>> = {
-      floor: { from: inNamespace(near.netns, files, near.address), to: inNamespace(far.netns, files, far.address) },
+      bare: { from: by(near.node.netns, near.node.address), to: by(far.node.netns, far.node.address) },
+      floor: { from: by(near.pod.netns, near.pod.address), to: by(far.pod.netns, far.pod.address) },
       gateways: { from: westPods.gateway.place, to: eastPods.gateway.place },
       workers: { from: westPods.worker.place, to: eastPods.worker.place },
     }
     const { rounds, seconds, echoes } = sizes[size]
-    const rates: Samples = { floor: [], gateways: [], workers: [] }
-    const trips: Samples = { floor: [], gateways: [], workers: [] }
+    const rates: Samples = { bare: [], floor: [], gateways: [], workers: [] }
+    const trips: Samples = { bare: [], floor: [], gateways: [], workers: [] }
     // The first packets wait for handshakes and neighbours.
     for (const name of names) await roundTrips(ways[name].from, ways[name].to, 5, signal)
     for (let round = 0; round < rounds; round++)
@@ -43,30 +46,30 @@ export const throughput: Bench = {
         trips[name].push(...(await roundTrips(from, to, echoes, signal)))
         rates[name].push(await tcpThroughput(from, to, seconds, signal))
       }
-    const against = (samples: Samples) => ({ name: 'wireguard-go by hand', samples: samples.floor })
-    for (const name of ['gateways', 'workers'] as const) {
-      const figure = `pod → pod, both on ${where[name]}`
-      const goal = name === 'gateways' ? 'ratio ≥ 0.95' : undefined
-      bed.report({
-        figure: `${figure}: TCP`,
-        unit: 'Mbit/s',
-        samples: rates[name],
-        against: against(rates),
-        ...(goal && { goal }),
-      })
+    for (const name of ['gateways', 'workers', 'floor'] as const) {
+      const beside = name === 'floor' ? 'bare' : 'floor'
+      const against = (samples: Samples) => ({ name: titles[beside], samples: samples[beside] })
+      const figure = titles[name]
+      const goals = name === 'gateways' ? { tcp: { goal: 'ratio ≥ 0.95' }, rtt: { goal: '≤ 0.1' } } : {}
+      bed.report({ figure: `${figure}: TCP`, unit: 'Mbit/s', samples: rates[name], against: against(rates), ...goals.tcp })
       bed.report({ figure: `${figure}: RTT`, unit: 'ms', samples: trips[name], against: against(trips) })
-      const added = median(trips[name]) - median(trips.floor)
-      bed.report({ figure: `${figure}: RTT added`, unit: 'ms', samples: [added], goal: '≤ 0.1' })
+      const added = median(trips[name]) - median(trips[beside])
+      bed.report({ figure: `${figure}: RTT added`, unit: 'ms', samples: [added], ...goals.rtt })
     }
   },
 }
 
-const names = ['floor', 'gateways', 'workers'] as const
+const names = ['bare', 'floor', 'gateways', 'workers'] as const
 type WayName = (typeof names)[number]
 type Way = { readonly from: Place; readonly to: Place }
 type Samples = Record<WayName, number[]>
 
-const where = { gateways: 'gateway nodes', workers: 'other nodes' } as const
+const titles: Readonly<Record<WayName, string>> = {
+  bare: 'by hand, without pods',
+  floor: 'wireguard-go by hand, pod → pod',
+  gateways: 'pod → pod, on gateway nodes',
+  workers: 'pod → pod, on other nodes',
+}
 const sizes = { full: { rounds: 8, seconds: 5, echoes: 200 }, quick: { rounds: 2, seconds: 2, echoes: 50 } } as const
 
 const median = (samples: readonly number[]): number => samples.toSorted((a, b) => a - b)[Math.floor(samples.length / 2)] ?? NaN
