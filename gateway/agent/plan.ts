@@ -8,7 +8,6 @@
 import { macOf, linkLocalOf } from '#lib/net/mac.ts'
 import type { Address, Forwarding, Link, Neighbour, Route, Rule } from '#lib/host/ip.ts'
 import type { Network } from '#lib/host/network.ts'
-import { nothing } from '#lib/host/network.ts'
 import type { Sysctl } from '#lib/host/sysctl.ts'
 import type { CIDR } from '#lib/net/cidr.ts'
 import { contains, familyOf } from '#lib/net/cidr.ts'
@@ -96,9 +95,6 @@ export function planAgent(facts: AgentFacts): AgentPlan {
   }
   return { network, refused }
 }
-
-/** What is left on a node that is no member any more. */
-export const withdrawn: Network = nothing
 
 const families = ['IPv4', 'IPv6'] as const
 

@@ -26,8 +26,6 @@ export type Message = {
 const magic = 0x544d4250
 const version = 1
 const head = 56
-/** Names are at most 253 bytes; a pulse always fits the smallest IPv6 packet. */
-export const maxLength = head + 2 * 256
 
 export function encode(message: Message): Buffer {
   const [cluster, node] = [Buffer.from(message.clusterID), Buffer.from(message.node)]

@@ -222,14 +222,21 @@ class FakeMachine implements FakeHost {
     const [object, verb, third = ''] = words
     const dev = after('dev') ?? ''
     switch (`${object ?? ''} ${verb ?? ''}`) {
-      case 'link add':
-        return this.#linkAdd(command, third, after)
-      case 'link set':
-        return this.#linkSet(command, third, after, words)
+      case 'link add': {
+        this.#linkAdd(command, third, after)
+        return
+      }
+      case 'link set': {
+        this.#linkSet(command, third, after, words)
+        return
+      }
       case 'link del':
         if (!this.links.has(third)) refuse(command, `Cannot find device "${third}"`)
         this.#running.get(third)?.end('device deleted')
-        return this.#dropLink(third)
+        {
+          this.#dropLink(third)
+          return
+        }
       case 'address replace':
         this.#need(dev, command)
         this.addresses = [...this.addresses.filter((a) => a.dev !== dev || a.address !== third), { dev, address: third }]

@@ -1,0 +1,69 @@
+import assert from 'node:assert/strict'
+import fc from 'fast-check'
+import type { FakeHost } from '#lib/host/fake.ts'
+import { fakeHost } from '#lib/host/fake.ts'
+import type { Network } from '#lib/host/network.ts'
+import { agentFacts, cidrs } from '#test/kit/gateway.ts'
+import { applyAgent, cleanUp } from './apply.ts'
+import { planAgent } from './plan.ts'
+
+const signal = AbortSignal.timeout(60_000)
+const machine = () => fakeHost({ devices: { eth0: ['172.29.1.2/24'] } })
+const north = { clusterID: 'north', podCIDRs: cidrs('10.243.0.0/16', 'fd00:243::/48') }
+
+/** Situations that a node can be in, in any order. */
+const situations = {
+  'a worker': {},
+  'a worker without an active gateway': { active: undefined },
+  'a worker after the gateway moved': { gateways: ['n1', 'n3'], active: 'n3' },
+  'a worker with one more cluster': { announced: [...agentFacts().announced, north] },
+  'a worker alone in the fleet': { announced: [] },
+  'the gateway itself': { self: 'n1', machine: { ...agentFacts().machine, addresses: ['172.29.1.1'] } },
+}
+const want = (name: keyof typeof situations): Network => planAgent(agentFacts(situations[name])).network
+const names = Object.keys(situations) as (keyof typeof situations)[]
+
+const after = async (host: FakeHost, name: keyof typeof situations) => {
+  await applyAgent(host, want(name), signal)
+  return host.print()
+}
+
+suite('a node under the agent', function () {
+  this.timeout(30_000)
+
+  test('a second pass changes nothing', async () => {
+    for (const name of names) {
+      const host = machine()
+      await after(host, name)
+      assert.deepEqual(await applyAgent(host, want(name), signal), [], name)
+    }
+  })
+
+  test('whatever it was before, it ends as if made from nothing', async () => {
+    const fresh = new Map(await Promise.all(names.map(async (name) => [name, network(await after(machine(), name))] as const)))
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.constantFrom(...names), { minLength: 1, maxLength: 8 }), async (walk) => {
+        const host = machine()
+        for (const name of walk) assert.equal(network(await after(host, name)), fresh.get(name), walk.join(' → '))
+      }),
+      { numRuns: 40 },
+    )
+  })
+
+  test('cleaning up leaves what was there before, but for kernel settings', async () => {
+    const host = machine()
+    const before = network(host.print())
+    await after(host, 'the gateway itself')
+    await host.write('/var/lib/tombolo/wireguard.key', 'x', { mode: 0o600 }, signal)
+    await cleanUp(host, '/var/lib/tombolo', signal)
+    assert.equal(network(host.print()), before)
+    assert.equal(host.files.size, 0)
+  })
+})
+
+/** Settings of the kernel stay when nobody wants them any more. */
+const network = (print: string): string =>
+  print
+    .split('\n')
+    .filter((line) => !line.startsWith('sysctl '))
+    .join('\n')

@@ -1,0 +1,93 @@
+import assert from 'node:assert/strict'
+import { cidrs, gatewayFacts, gatewayOf, keyOf, west } from '#test/kit/gateway.ts'
+import { planGateway } from './engine.ts'
+
+const cables = (...args: Parameters<typeof gatewayFacts>) =>
+  planGateway(gatewayFacts(...args)).cables.map((c) => [c.publicKey, c.cidrs.join(',')])
+
+suite('the plan of a gateway', () => {
+  test('a cable to every gateway of a peer; only the active one’s carries its pods', () => {
+    const standby = gatewayOf('west', 'n2', { claim: { role: 'Standby', term: 0 } })
+    assert.deepEqual(cables({ gateways: [gatewayOf('west', 'n1'), standby] }), [
+      [keyOf('west/n1'), '10.242.0.0/16'],
+      [keyOf('west/n2'), ''],
+    ])
+  })
+
+  test('of two that say they are active, the higher term is right', () => {
+    const [first, second] = [gatewayOf('west', 'n1'), gatewayOf('west', 'n2', { claim: { role: 'Active', term: 2 } })]
+    assert.deepEqual(cables({ gateways: [first, second] }), [
+      [keyOf('west/n1'), ''],
+      [keyOf('west/n2'), '10.242.0.0/16'],
+    ])
+  })
+
+  test('the pulse moves the traffic before any apiserver does, and old news in it do not', () => {
+    const gateways = [
+      gatewayOf('west', 'n1', { claim: { role: 'Active', term: 5 } }),
+      gatewayOf('west', 'n2', { claim: { role: 'Standby', term: 5 } }),
+    ]
+    const carriedBy = (term: number) =>
+      cables({ gateways, heard: new Map([[keyOf('west/n2'), { role: 'Active', term }]]) }).find(
+        ([, carried]) => carried !== '',
+      )?.[0]
+    assert.equal(carriedBy(6), keyOf('west/n2'))
+    assert.equal(carriedBy(4), keyOf('west/n1'))
+  })
+
+  test('what a cable carries comes from what was admitted, never from the gateway', () => {
+    assert.deepEqual(cables({ announced: [] }), [[keyOf('west/n1'), '']])
+    const overlapping = { clusterID: 'west', podCIDRs: cidrs('10.241.0.0/16') }
+    const plan = planGateway(gatewayFacts({ announced: [overlapping] }))
+    assert.deepEqual([plan.cables[0]?.cidrs, plan.network.routes, plan.refused.map((r) => r.about)], [[], [], ['west']])
+  })
+
+  test('only the active gateway routes into the cables', () => {
+    assert.deepEqual(
+      planGateway(gatewayFacts()).network.routes.map((r) => r.to),
+      west.podCIDRs,
+    )
+    assert.deepEqual(planGateway(gatewayFacts({ role: 'Standby' })).network.routes, [])
+  })
+
+  const hostile: readonly (readonly [string, Parameters<typeof gatewayOf>[2] & object, RegExp])[] = [
+    ['that uses our key', { publicKey: keyOf('east/n1') }, /already another/],
+    [
+      'whose packets would be routed into its own cable',
+      { candidates: [{ address: '10.242.0.9', port: 51820 }] },
+      /among pods or services/,
+    ],
+    [
+      'whose packets would go to one of our Services',
+      { candidates: [{ address: '10.91.0.1', port: 51820 }] },
+      /among pods or services/,
+    ],
+  ]
+  for (const [name, change, says] of hostile)
+    test(`a gateway ${name} is left out, and the others are not`, () => {
+      const { cables, refused } = planGateway(
+        gatewayFacts({ gateways: [gatewayOf('west', 'bad', change), gatewayOf('west', 'n1')] }),
+      )
+      assert.deepEqual(
+        cables.map((c) => c.publicKey),
+        [keyOf('west/n1')],
+      )
+      assert.deepEqual(
+        refused.map((r) => r.about),
+        ['west-bad'],
+      )
+      assert.match(refused[0]?.says ?? '', says)
+    })
+
+  test('of two gateways with one key the first by name is taken, on every gateway the same', () => {
+    const [a, b] = [gatewayOf('north', 'n1', { publicKey: keyOf('west/n1') }), gatewayOf('west', 'n1')]
+    for (const gateways of [
+      [a, b],
+      [b, a],
+    ])
+      assert.deepEqual(
+        planGateway(gatewayFacts({ gateways })).peers.map((p) => p.name),
+        ['north-n1'],
+      )
+  })
+})

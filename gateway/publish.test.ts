@@ -1,0 +1,59 @@
+import assert from 'node:assert/strict'
+import type { GatewayEndpoint } from '#crds/gateway-endpoint.ts'
+import { gatewayEndpoint } from '#crds/gateway-endpoint.ts'
+import { gatewayOf, keyOf } from '#test/kit/gateway.ts'
+import type { StatusFacts } from './publish.ts'
+import { endpointOf, faultStatus, statusOf } from './publish.ts'
+
+const self = {
+  clusterID: 'east',
+  node: 'n1',
+  nodeAddress: '192.0.2.7',
+  namespace: 'tombolo-system',
+  publicKey: keyOf('east/n1'),
+  port: 51820,
+}
+const peer = { ...gatewayOf('west', 'n1'), carries: true }
+const facts = (rttMs: number, change: Partial<StatusFacts> = {}): StatusFacts => ({
+  claim: { role: 'Active', term: 2 },
+  driver: 'wireguard (kernel)',
+  peers: [peer],
+  cables: [{ publicKey: peer.publicKey, address: '192.0.2.1:51820', rxBytes: 1, txBytes: 1 }],
+  pulses: [{ publicKey: peer.publicKey, link: { state: 'Connected', rttMs } } as StatusFacts['pulses'][number]],
+  refused: [],
+  now: new Date('2030-01-01T00:00:00Z'),
+  freshRtt: true,
+  ...change,
+})
+const endpoint = (status: GatewayEndpoint['status']) => ({ ...endpointOf(self), status }) as GatewayEndpoint
+const rtt = (status: GatewayEndpoint['status']) => status?.connections?.[0]?.rttMicros
+
+suite('what a gateway says of itself', () => {
+  test('is a good GatewayEndpoint', () => assert.ok(gatewayEndpoint.parse(endpoint(statusOf(undefined, facts(0.9)))).ok))
+
+  test('an idle gateway comes to the same words, so that nothing is written', () => {
+    const before = statusOf(undefined, facts(0.9))
+    const later = facts(0.95, { now: new Date('2030-01-01T01:00:00Z'), cables: [{ ...facts(1).cables[0]!, rxBytes: 999 }] })
+    assert.deepEqual(statusOf(endpoint(before), later), before)
+  })
+
+  test('a round trip is published anew only when it is wrong by much, and not too often', () => {
+    const before = endpoint(statusOf(undefined, facts(1)))
+    assert.equal(rtt(statusOf(before, facts(1.4))), 1000)
+    assert.equal(rtt(statusOf(before, facts(9))), 9000)
+    assert.equal(rtt(statusOf(before, facts(9, { freshRtt: false }))), 1000)
+  })
+
+  test('a peer that is not taken is a condition with its reason', () => {
+    const { conditions } = statusOf(undefined, facts(1, { refused: [{ about: 'north', says: 'its 10.0.0.0/8 overlaps ours' }] }))
+    assert.match(conditions?.find((c) => c.type === 'PeersAccepted')?.message ?? '', /north: its 10\.0\.0\.0\/8/)
+  })
+
+  test('one that cannot set its node up says so, carries nothing, and takes it back when it can', () => {
+    const fault = faultStatus(undefined, { role: 'Active', term: 2 }, new Error('no /dev/net/tun'), new Date())
+    assert.deepEqual([fault.role, fault.connections], ['Standby', []])
+    const ready = (status: GatewayEndpoint['status']) => status?.conditions?.find((c) => c.type === 'Ready')
+    assert.match(ready(fault)?.message ?? '', /no \/dev\/net\/tun/)
+    assert.equal(ready(statusOf(endpoint(fault), facts(1)))?.status, 'True')
+  })
+})

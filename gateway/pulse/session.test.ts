@@ -1,0 +1,73 @@
+import assert from 'node:assert/strict'
+import type { Message } from './message.ts'
+import { claimOf, echoFor, hear, linkState, lossOf, newSession, timing } from './session.ts'
+import type { Session } from './session.ts'
+
+const self = 'aa'.repeat(8)
+const message = (sequence: number, change: Partial<Message> = {}): Message => ({
+  clusterID: 'west',
+  node: 'n1',
+  bootID: 'bb'.repeat(8),
+  claim: { role: 'Active', term: 1 },
+  sequence,
+  sentAt: 0,
+  echo: undefined,
+  ...change,
+})
+/** An echo of what we sent at `sentAt`, after it waited `heldFor` there. */
+const echo = (sentAt: number, heldFor = 0, bootID = self) => ({ bootID, sentAt, heldFor })
+const hearAll = (session: Session, ...heard: readonly (readonly [number, Message])[]): Session =>
+  heard.reduce((s, [at, m]) => hear(s, m, self, at), session)
+
+suite('a session with a peer', () => {
+  test('connects when an echo proves that it hears us, and knows the round trip without the time it waited there', () => {
+    const session = hearAll(newSession(0), [100, message(1, { echo: echo(40, 50) })])
+    assert.deepEqual(linkState(session, 100), { state: 'Connected', rttMs: 10 })
+  })
+
+  test('is not connected by hearing alone: the way to the peer may be shut', () => {
+    const session = hearAll(newSession(0), [20_000, message(1)])
+    assert.match(JSON.stringify(linkState(session, 20_100)), /ours do not arrive there/)
+  })
+
+  test('an echo of another process of ours proves nothing', () => {
+    const session = hearAll(newSession(0), [100, message(1, { echo: echo(40, 0, 'cc'.repeat(8)) })])
+    assert.equal(linkState(session, 100).state, 'Connecting')
+  })
+
+  test('an echo from the future or from long ago proves nothing', () => {
+    for (const sentAt of [200, 100_000 - timing.deadMs])
+      assert.equal(
+        linkState(hearAll(newSession(99_000), [100_000, message(1, { echo: echo(sentAt === 200 ? 100_200 : sentAt) })]), 100_000)
+          .state,
+        'Connecting',
+      )
+  })
+
+  test('is dead soon after the last proof, and says what to look at', () => {
+    const session = hearAll(newSession(0), [100, message(1, { echo: echo(90) })])
+    assert.equal(linkState(session, 100 + timing.deadMs).state, 'Connected')
+    assert.match(JSON.stringify(linkState(session, 101 + timing.deadMs + timing.deadMs)), /nothing heard from it/)
+    assert.match(JSON.stringify(linkState(newSession(0), timing.patienceMs + 1)), /check that UDP reaches its address/)
+  })
+
+  test('a late packet changes nothing; a restarted peer counts from anew', () => {
+    const session = hearAll(newSession(0), [100, message(5, { claim: { role: 'Standby', term: 2 } })])
+    assert.equal(hear(session, message(4), self, 110), session)
+    const restarted = hear(session, message(1, { bootID: 'dd'.repeat(8), claim: { role: 'Active', term: 3 } }), self, 120)
+    assert.deepEqual(claimOf(restarted), { role: 'Active', term: 3 })
+  })
+
+  test('counts what did not come', () => {
+    const session = hearAll(newSession(0), [0, message(1)], [1, message(2)], [2, message(5)])
+    assert.equal(lossOf(session), 2 / 5)
+    assert.equal(lossOf(newSession(0)), 0)
+  })
+
+  test('echoes the newest message with the time it waited, and an old one not at all', () => {
+    const session = hearAll(newSession(0), [100, message(1, { sentAt: 7 })])
+    assert.deepEqual(echoFor(session, 130), { bootID: 'bb'.repeat(8), sentAt: 7, heldFor: 30 })
+    assert.equal(echoFor(session, 101 + timing.deadMs), undefined)
+    assert.equal(echoFor(newSession(0), 0), undefined)
+  })
+})
