@@ -39,7 +39,7 @@ Examples:
     .option('--clusters <n>', `how many clusters, 2 to ${most.clusters}`, count(2, most.clusters), 2)
     .option('--nodes <n>', `how many nodes each, 1 to ${most.nodes}`, count(1, most.nodes), 2)
     .option('--once', 'prove that it works, then take it down')
-    .action((options: Shape & { readonly once?: true }) => (options.once === true ? once_(options) : up(options)))
+    .action((options: Shape & { readonly once?: true }) => (options.once === true ? proveOnce(options) : up(options)))
   program
     .command('status')
     .description('show the fleet, and prove again that it works')
@@ -100,26 +100,26 @@ async function up(shape: Shape): Promise<void> {
     print([...(await prove(there, stop.signal)), '', nextSteps(there)])
     return
   }
-  await using rig = await start(shape)
-  const lines = await prove(rig, stop.signal)
+  const { rig, lines } = await start(shape)
   rig.keep()
   print([...lines, '', nextSteps(rig)])
 }
 
-async function once_(shape: Shape): Promise<void> {
-  await using rig = await start(shape)
-  print(await prove(rig, stop.signal))
+async function proveOnce(shape: Shape): Promise<void> {
+  const { rig, lines } = await start(shape)
+  print(lines)
+  await rig.down()
 }
 
-/** The rig with the fleet on it; nothing is left of it when that fails. */
-async function start({ clusters, nodes }: Shape): Promise<Rig> {
+/** The rig with the fleet on it, and the proof. Nothing but logs is left of it when that fails. */
+async function start({ clusters, nodes }: Shape): Promise<{ readonly rig: Rig; readonly lines: readonly string[] }> {
   const began = performance.now()
   const say = (line: string) => sayOnStderr(`${((performance.now() - began) / 1000).toFixed(1).padStart(6)} s  ${line}`)
   const rig = await startRig({ ...clustersOf(clusters, { nodes }), purpose }, { signal: stop.signal })
   try {
     say(`clusters ${rig.clusters.map(({ id }) => id).join(', ')} with ${nodes} node${nodes === 1 ? '' : 's'} each`)
     await buildFleet(rig, say, stop.signal)
-    return rig
+    return { rig, lines: await prove(rig, stop.signal) }
   } catch (error) {
     throw new Error(`the fleet did not come up; the logs are in ${await rig.fail()}`, { cause: error })
   }

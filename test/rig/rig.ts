@@ -1,6 +1,6 @@
 // Whole Kubernetes clusters on this machine. `await using rig = await startRig(twoClusters())`, and everything is gone at the end of the block.
 import { randomInt } from 'node:crypto'
-import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { cachePath } from '#hack/setup/cache.ts'
 import type { Say } from '#hack/setup/progress.ts'
@@ -127,6 +127,7 @@ function rigOf(layout: Layout, spec: RigSpec): Rig {
     fail: async () => {
       const logs = cachePath('logs', layout.run)
       saveLogs(layout, logs)
+      forgetOldLogs()
       await down()
       return logs
     },
@@ -146,4 +147,12 @@ function saveLogs(layout: Layout, folder: string): void {
         if (file.endsWith('.log')) copy(join(dir, file), join(folder, name, file))
       if (existsSync(join(dir, 'pods'))) cpSync(join(dir, 'pods'), join(folder, name, 'pods'), { recursive: true })
     }
+}
+
+const keptLogs = 10
+
+function forgetOldLogs(): void {
+  const all = readdirSync(cachePath('logs')).map((name) => cachePath('logs', name))
+  const newestFirst = all.toSorted((a, b) => statSync(b).mtimeMs - statSync(a).mtimeMs)
+  for (const old of newestFirst.slice(keptLogs)) rmSync(old, { recursive: true, force: true })
 }
