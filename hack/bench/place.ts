@@ -28,18 +28,21 @@ export const inNamespace = (netns: string, pid: number, address: string): Place 
 /** Mbit/s of one TCP connection as the receiver counts it, from the second second on. */
 export async function tcpThroughput(from: Place, to: Place, seconds: number, signal: AbortSignal): Promise<number> {
   const [program = '', ...args] = to.enter(['iperf3', '--server', '--one-off', '--forceflush', '--bind', to.address])
-  const server = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'], signal, killSignal: 'SIGKILL' })
-  const ended = once(server, 'exit')
-  await once(createInterface({ input: server.stdout }), 'line', { signal })
-  const json = await answerOf(
-    from,
-    ['iperf3', '--client', to.address, '--time', String(seconds), '--omit', '1', '--json'],
-    signal,
-  )
-  await ended
-  const { end } = JSON.parse(json) as { readonly end: { readonly sum_received: { readonly bits_per_second: number } } }
-  return end.sum_received.bits_per_second / 1e6
+  const server = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+  const ended = once(server, 'close')
+  try {
+    const listens = once(createInterface({ input: server.stdout }), 'line', { signal })
+    await Promise.race([listens, ended.then(() => Promise.reject(new Error(`iperf3 cannot listen on ${to.address}`)))])
+    const client = ['iperf3', '--client', to.address, '--time', String(seconds), '--omit', '1', '--json']
+    const { end } = JSON.parse(await answerOf(from, client, signal)) as Report
+    return end.sum_received.bits_per_second / 1e6
+  } finally {
+    server.kill('SIGKILL')
+    await ended
+  }
 }
+
+type Report = { readonly end: { readonly sum_received: { readonly bits_per_second: number } } }
 
 /** Round-trip times in ms. Throws when an echo is lost. */
 export async function roundTrips(from: Place, to: Place, count: number, signal: AbortSignal): Promise<readonly number[]> {

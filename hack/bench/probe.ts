@@ -28,6 +28,8 @@ export function probeIn(pid: number): Probe {
   const enter = ['--target', String(pid), '--net', '--', process.execPath, join(import.meta.dirname, 'probe-main.ts')]
   const child = spawn('nsenter', enter, { stdio: ['pipe', 'pipe', 'inherit'] })
   const ended = once(child, 'exit')
+  // One that has ended is told to whoever asks.
+  child.stdin.on('error', () => undefined)
   const waiting = new Map<number, (at: number | null) => void>()
   createInterface({ input: child.stdout }).on('line', (line) => {
     const { id, at } = JSON.parse(line) as Found

@@ -32,7 +32,7 @@ export const propagation: Bench = {
   asks: 'How long until an export, or a change of an endpoint, is usable in the other cluster?',
   run: async (bed) => {
     const rig = await bed.fleet()
-    await using stage = await openStage(rig, bed.signal)
+    await using stage = await openStage(rig, bed)
     const { exports, endpoints } = sizes[bed.size]
     bed.say(`${exports} exports, one at a time`)
     await measureExports(bed, stage, exports)
@@ -70,7 +70,7 @@ interface Stage extends AsyncDisposable {
   }
 }
 
-async function openStage(rig: Rig, signal: AbortSignal): Promise<Stage> {
+async function openStage(rig: Rig, { signal, say }: Bed): Promise<Stage> {
   await using stack = new AsyncDisposableStack()
   const [east, west] = [stack.use(await kubeOf(rig.cluster('east'))), stack.use(await kubeOf(rig.cluster('west')))]
   const stop = new AbortController()
@@ -94,7 +94,11 @@ async function openStage(rig: Rig, signal: AbortSignal): Promise<Stage> {
     derived: follow(west, services, { namespace }),
     slices: follow(west, endpointSlices, { namespace }),
   }
-  const relaying = relay({ from: east, broker: east, to: west, slice: { namespace, name: names.floor } }, running)
+  const relaying = relay({ from: east, broker: east, to: west, slice: { namespace, name: names.floor } }, running).catch(
+    (error: unknown) => {
+      if (!running.aborted) say(`the relay ended: ${String(error)}`)
+    },
+  )
   stack.defer(async () => {
     stop.abort()
     await Promise.allSettled([relaying, ...Object.values(followed).map(({ done }) => done)])
