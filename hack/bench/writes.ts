@@ -9,8 +9,11 @@ const verbs = ['POST', 'PUT', 'PATCH', 'APPLY', 'DELETE', 'DELETECOLLECTION']
 const groups = ['tombolo.dev', 'multicluster.x-k8s.io', 'about.k8s.io']
 const builtin = ['services', 'endpointslices', 'daemonsets', 'deployments', 'configmaps', 'secrets']
 
-export async function writesTo(cluster: Cluster, signal: AbortSignal): Promise<Writes> {
-  const text = await cluster.kubectl(['get', '--raw', '/metrics'], '', signal)
+export const writesTo = async (cluster: Cluster, signal: AbortSignal): Promise<Writes> =>
+  writesIn(await cluster.kubectl(['get', '--raw', '/metrics'], '', signal))
+
+/** From Prometheus' text format. */
+export function writesIn(text: string): Writes {
   const writes = new Map<string, number>()
   for (const [, labels = '', count] of text.matchAll(/^apiserver_request_total\{(.*)\} (\S+)$/gm)) {
     const label = Object.fromEntries([...labels.matchAll(/(\w+)="([^"]*)"/g)].map(([, name = '', value]) => [name, value]))
