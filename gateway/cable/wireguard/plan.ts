@@ -17,33 +17,45 @@ export const peerOf = (cable: Cable): Peer => ({
 })
 
 /**
- * Puts come before drops, and among puts those that only add addresses before those that take some away. An address that moves to
- * another peer is only added there: WireGuard takes it from the old one in the same instant, so no packet finds it unassigned.
+ * First everything that only adds, then what takes away, then peers that go. An address that moves to another peer is given to the new
+ * one, and WireGuard takes it from the old one in the same instant; so no address that stays wanted is ever without an owner.
  */
 export function planPeers(want: readonly Peer[], have: readonly PeerState[], now: number): readonly PeerChange[] {
   const there = new Map(have.map((h) => [h.publicKey, h]))
-  const owner = new Map(want.flatMap((w) => w.allowedIPs.map((ip) => [ip, w.publicKey])))
-  const puts = want.flatMap((w) => putFor(w, there.get(w.publicKey), owner, now))
   const wanted = new Set(want.map((w) => w.publicKey))
+  const owner = new Map(have.flatMap((h) => h.allowedIPs.map((ip) => [ip, h.publicKey])))
+  const puts: PeerChange[] = []
+  for (const peer of want) {
+    const before = there.get(peer.publicKey)
+    const put = before === undefined ? peer : changed(peer, before, now)
+    for (const ip of peer.allowedIPs) owner.set(ip, peer.publicKey)
+    if (put === undefined) continue
+    // With what it has and need not have: the whole list is said, since not every `wg` can add to one.
+    const kept = before?.allowedIPs.filter((ip) => owner.get(ip) === peer.publicKey) ?? []
+    const allowedIPs = [...new Set([...kept, ...peer.allowedIPs])].toSorted()
+    puts.push({ do: 'put', peer: { ...put, allowedIPs }, replaceAllowed: before === undefined })
+  }
+  // Whatever a peer still has and should not have; what others got meanwhile is gone already.
+  const cuts = want.flatMap((peer): readonly PeerChange[] => {
+    const left = there.get(peer.publicKey)?.allowedIPs.filter((ip) => owner.get(ip) === peer.publicKey) ?? []
+    const { address: _, ...rest } = peer
+    return left.every((ip) => peer.allowedIPs.includes(ip)) ? [] : [{ do: 'put', peer: rest, replaceAllowed: true }]
+  })
   return [
-    ...puts.filter((p) => !p.replaceAllowed),
-    ...puts.filter((p) => p.replaceAllowed),
+    ...puts,
+    ...cuts,
     ...have.filter((h) => !wanted.has(h.publicKey)).map(({ publicKey }) => ({ do: 'drop', publicKey }) as const),
   ]
 }
 
-type Put = Extract<PeerChange, { do: 'put' }>
-
-function putFor(want: Peer, have: PeerState | undefined, owner: ReadonlyMap<string, string>, now: number): readonly Put[] {
-  if (have === undefined) return [{ do: 'put', peer: want, replaceAllowed: true }]
+/** What must be said of a peer that is there before anything is taken from it; undefined: nothing. */
+function changed(want: Peer, have: PeerState, now: number): Peer | undefined {
   const fresh = have.handshakeAt !== undefined && now - have.handshakeAt < freshMs
   const { address, ...rest } = want
   const moved = address !== undefined && address !== have.address && !fresh
   const added = want.allowedIPs.some((ip) => !have.allowedIPs.includes(ip))
-  // Those that go to another peer leave by being added there.
-  const removed = have.allowedIPs.some((ip) => !want.allowedIPs.includes(ip) && !owner.has(ip))
-  if (!moved && !added && !removed && want.keepaliveSeconds === have.keepaliveSeconds) return []
-  return [{ do: 'put', peer: moved ? { ...rest, address } : rest, replaceAllowed: removed }]
+  if (!moved && !added && want.keepaliveSeconds === have.keepaliveSeconds) return undefined
+  return moved ? { ...rest, address } : rest
 }
 
 const addressText = ({ address, port }: Candidate): string =>
