@@ -15,6 +15,7 @@ suite('addresses of other clusters', () => {
     ['our Services', ['10.88.0.0/13'], /overlaps 10\.91\.0\.0\/16/],
     ['the address of our node', ['172.16.0.0/12'], /overlaps 172\.29\.1\.1\/32/],
     ['everything', ['0.0.0.0/0'], /overlaps/],
+    ['no address at all', ['0.1.0.0/16'], /not for pods/],
     ['loopback', ['127.1.0.0/16'], /not for pods/],
     ['link-local addresses, where a cloud’s metadata is', ['169.254.169.254/32'], /not for pods/],
     ['multicast', ['ff02::/16'], /not for pods/],

@@ -19,6 +19,8 @@ import { Agent } from './agent/agent.ts'
 import { cleanUp } from './agent/apply.ts'
 import type { AgentConfig } from './agent/config.ts'
 import { agentConfig } from './agent/config.ts'
+import { nodesOf } from './agent/observe.ts'
+import { decisiveOf } from './observe.ts'
 
 /** Routes and rules that others removed come back within this time: a full look at the node costs some 40 ms of CPU, a listener more code. */
 const fullPassMs = 30_000
@@ -57,9 +59,14 @@ async function run(config: AgentConfig, log: Logger, signal: AbortSignal): Promi
   const work = controller({
     name: 'agent',
     sources: [
-      source(kept.nodes.store, () => [everything]),
+      // A kubelet writes its Node every few minutes or seconds, and hardly ever what routes depend on.
+      source(
+        kept.nodes.store,
+        () => [everything],
+        (node) => nodesOf([node], config.NODE_IP),
+      ),
       source(kept.allocations.store, () => [everything]),
-      source(kept.endpoints.store, () => [everything]),
+      source(kept.endpoints.store, () => [everything], decisiveOf),
     ],
     reconcile: (_, during) => agent.reconcile(during),
     log,

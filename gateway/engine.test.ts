@@ -62,6 +62,12 @@ suite('the plan of a gateway', () => {
       { candidates: [{ address: '10.91.0.1', port: 51820 }] },
       /among pods or services/,
     ],
+    ['that points at this node itself', { candidates: [{ address: '127.0.0.1', port: 53 }] }, /no address of a gateway/],
+    [
+      'that points at the metadata of the cloud',
+      { candidates: [{ address: '169.254.169.254', port: 80 }] },
+      /no address of a gateway/,
+    ],
   ]
   for (const [name, change, says] of hostile)
     test(`a gateway ${name} is left out, and the others are not`, () => {
@@ -78,6 +84,23 @@ suite('the plan of a gateway', () => {
       )
       assert.match(refused[0]?.says ?? '', says)
     })
+
+  test('what is not good for a gateway is left out of its addresses, and the rest is used', () => {
+    const candidates = [
+      { address: '::1', port: 51820 },
+      { address: '192.0.2.9', port: 51820 },
+    ] as const
+    assert.deepEqual(
+      planGateway(gatewayFacts({ gateways: [gatewayOf('west', 'n1', { candidates })] })).cables.map((c) => c.candidates),
+      [[{ address: '192.0.2.9', port: 51820 }]],
+    )
+  })
+
+  test('a tunnel address is heard and spoken to through cables only', () => {
+    const chains = planGateway(gatewayFacts()).network.nft[0]?.chains ?? ''
+    assert.match(chains, /iifname != \{ "tmb-wg", "lo" \} ip6 saddr fd74:6f6d::\/32 drop/)
+    assert.match(chains, /oifname != \{ "tmb-wg", "lo" \} ip6 daddr fd74:6f6d::\/32 drop/)
+  })
 
   test('of two gateways with one key the first by name is taken, on every gateway the same', () => {
     const [a, b] = [gatewayOf('north', 'n1', { publicKey: keyOf('west/n1') }), gatewayOf('west', 'n1')]

@@ -6,10 +6,10 @@ import type { CIDR } from '#lib/net/cidr.ts'
 import { contains } from '#lib/net/cidr.ts'
 import type { PublicKey } from '#lib/net/keys.ts'
 import type { Announced, Refusal } from './admission.ts'
-import { admit } from './admission.ts'
+import { admit, isSpecial } from './admission.ts'
 import type { Cable, Candidate } from './cable/driver.ts'
 import { cableDevice, gatewayTable, metric, remoteTable } from './data-plane.ts'
-import { notToNode, onlyThroughCables, onlyTo } from './guard.ts'
+import { notToNode, onlyThroughCables, onlyTo, tunnelsOnlyThroughCables } from './guard.ts'
 
 export type Role = 'Active' | 'Standby'
 /** What a gateway says of itself; of two that say Active the higher term is right. */
@@ -73,7 +73,12 @@ export function planGateway(facts: GatewayFacts): GatewayPlan {
       nft: [
         {
           name: gatewayTable,
-          chains: [onlyThroughCables(remote), onlyTo(cableDevice, own.podCIDRs), notToNode(cableDevice)].join('\n'),
+          chains: [
+            onlyThroughCables(remote),
+            tunnelsOnlyThroughCables(),
+            onlyTo(cableDevice, own.podCIDRs),
+            notToNode(cableDevice),
+          ].join('\n'),
         },
       ],
     },
@@ -98,7 +103,7 @@ const newest = (published: Claim, pulse: Claim | undefined): Claim =>
 
 /**
  * A gateway is left out if its key is taken, by us or by another one, and a candidate if packets to it would themselves be routed into
- * a cable. Sorted by name, so that every gateway of this cluster decides alike.
+ * a cable or would not leave this node and its link. Sorted by name, so that every gateway of this cluster decides alike.
  */
 function usableGateways(
   { gateways, publicKey }: GatewayFacts,
@@ -108,10 +113,15 @@ function usableGateways(
   const refused: Refusal[] = []
   const keys = new Set<PublicKey>([publicKey])
   for (const gateway of gateways.toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
-    const [first, ...rest] = gateway.candidates.filter(({ address }) => !routed.some((block) => contains(block, address)))
+    const [first, ...rest] = gateway.candidates.filter(
+      ({ address }) => !isSpecial(address) && !routed.some((block) => contains(block, address)),
+    )
     if (keys.has(gateway.publicKey)) refused.push({ about: gateway.name, says: 'its WireGuard key is already another gateway’s' })
     else if (first === undefined)
-      refused.push({ about: gateway.name, says: 'every address it names lies among pods or services' })
+      refused.push({
+        about: gateway.name,
+        says: 'every address it names lies among pods or services, or is no address of a gateway at all',
+      })
     else {
       keys.add(gateway.publicKey)
       usable.push({ ...gateway, candidates: [first, ...rest] })

@@ -4,7 +4,7 @@ import { chain, set } from '#lib/host/nft.ts'
 import type { CIDR } from '#lib/net/cidr.ts'
 import { familyOf } from '#lib/net/cidr.ts'
 import { tunnelNetwork } from '#lib/net/keys.ts'
-import { ourDevices, pulsePort } from './data-plane.ts'
+import { cableDevice, ourDevices, pulsePort } from './data-plane.ts'
 
 /** nft's name of a family's header. */
 const header = { IPv4: 'ip', IPv6: 'ip6' } as const
@@ -31,6 +31,21 @@ export const onlyThroughCables = (remote: readonly CIDR[]): string =>
     'filter',
     perFamily(remote).map(({ ip, blocks }) => `${ip} daddr ${set(blocks)} oifname != ${quoted(ourDevices)} drop`),
   )
+
+/**
+ * Who is heard on a tunnel address has proven its key: so nothing comes from or goes to such an address but through a cable, or from
+ * the node to itself. Linux would take a packet for one of its addresses from any device, also from the street.
+ */
+export const tunnelsOnlyThroughCables = (): string => {
+  const here = quoted([cableDevice, 'lo'])
+  return [
+    chain('tunnels-in', 'filter', 'prerouting', 'raw', [
+      `iifname != ${here} ip6 saddr ${tunnelNetwork} drop`,
+      `iifname != ${here} ip6 daddr ${tunnelNetwork} drop`,
+    ]),
+    chain('tunnels-out', 'filter', 'postrouting', 'filter', [`oifname != ${here} ip6 daddr ${tunnelNetwork} drop`]),
+  ].join('\n')
+}
 
 /** Packets that came by `device` are forwarded to `inside` only. */
 export const onlyTo = (device: string, inside: readonly CIDR[]): string =>

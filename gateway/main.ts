@@ -20,6 +20,7 @@ import { cableDevice, pulsePort } from './data-plane.ts'
 import { identityOf, leaseName } from './election/role.ts'
 import { Gateway } from './gateway.ts'
 import { gatewayMetrics } from './metrics.ts'
+import { decisiveOf } from './observe.ts'
 import { startPulse } from './pulse/pulse.ts'
 
 /** All that hangs on the node is looked at again this often: others may have changed it, and nothing tells. */
@@ -74,7 +75,7 @@ async function run(config: GatewayConfig, signal: AbortSignal): Promise<void> {
   })
   const work = controller({
     name: 'gateway',
-    sources: [source(allocations.store, () => [everything]), source(endpoints.store, () => [everything])],
+    sources: [source(allocations.store, () => [everything]), source(endpoints.store, () => [everything], decisiveOf)],
     reconcile: (_, during) => gateway.reconcile(during),
     log,
   })

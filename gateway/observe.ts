@@ -64,6 +64,9 @@ function remoteGatewayOf({ metadata, spec, status }: GatewayEndpoint): Parsed {
   }
 }
 
+/** What a decision looks at in a GatewayEndpoint. The rest, such as round trips, changes often and changes nothing. */
+export const decisiveOf = ({ spec, status }: GatewayEndpoint): unknown => [spec, status?.role, status?.term]
+
 /** The gateway of the own cluster that carries traffic; undefined if none ever said that it does. */
 export function activeOf(endpoints: readonly GatewayEndpoint[]): GatewayEndpoint | undefined {
   return endpoints

@@ -56,7 +56,7 @@ type Status = NonNullable<GatewayEndpoint['status']>
 
 /** A published round trip stands until it is wrong by more than this share, and by more than a busy machine makes of itself. */
 const rttTolerance = 0.2
-const rttNoiseMicros = 500
+const rttNoiseMicros = 1000
 
 export function statusOf(before: GatewayEndpoint | undefined, facts: StatusFacts): Status {
   const { claim, driver, peers, refused, now } = facts

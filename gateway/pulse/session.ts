@@ -35,8 +35,8 @@ export type LinkState =
 
 /** Ten seconds of pulses. */
 const lossWindow = 40
-/** Four seconds of round trips. The shortest of them is the path's; what others took longer was spent in one of the two processes. */
-const tripWindow = 16
+/** A quarter of a minute of round trips. The shortest of them is the path's; what others took longer was spent in one of the two processes. */
+const tripWindow = 60
 
 export const newSession = (now: number): Session => ({
   startedAt: now,

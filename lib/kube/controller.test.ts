@@ -50,6 +50,27 @@ suite('controller', () => {
     await running
   })
 
+  test('a change of what nobody looks at wakes nobody', () => {
+    const { store: maps, writer } = store(configMaps, quiet)
+    const seen: string[] = []
+    const from = source(
+      maps,
+      (object) => [keyOf(object)],
+      ({ data }) => data,
+    )
+    from.follow((key) => seen.push(keyText(key)))
+    for (const object of [
+      map('a'),
+      map('a', '2'),
+      { ...map('a', '3'), metadata: { ...map('a', '3').metadata, labels: { x: 'y' } } },
+    ])
+      writer.take({ type: 'put', object })
+    assert.deepEqual(seen, ['a'])
+    writer.take({ type: 'put', object: map('a', '4', 'other') })
+    writer.take({ type: 'gone', object: map('a', '5', 'other') })
+    assert.deepEqual(seen, ['a', 'a', 'a', 'a'])
+  })
+
   test('a change wakes the keys of the old state and of the new', async () => {
     const seen: string[] = []
     const { sync, writer, stop, running } = world((key) => Promise.resolve(settled).finally(() => seen.push(key)))

@@ -3,6 +3,7 @@
 import type { Logger } from '#lib/std/log.ts'
 import { backoff, type Backoff } from '#lib/std/backoff.ts'
 import { unreachable } from '#lib/std/unreachable.ts'
+import { same } from './differs.ts'
 import { StatusError } from './errors.ts'
 import type { Key, KubeObject } from './object.ts'
 import { keyText, parseKey } from './object.ts'
@@ -27,8 +28,17 @@ export interface Source {
   follow(add: (key: Key) => void): () => void
 }
 
-/** `keys` says what must be looked at again when `object` came, changed or went. A change counts for the old state and the new. */
-export function source<T extends KubeObject>(store: Store<T>, keys: (object: T) => readonly Key[]): Source {
+/**
+ * `keys` says what must be looked at again when `object` came, changed or went. A change counts for the old state and the new.
+ * `sees` is what a reconciler looks at in an object, if that is not all of it: a change of anything else is passed over.
+ */
+export function source<T extends KubeObject>(
+  store: Store<T>,
+  keys: (object: T) => readonly Key[],
+  sees?: (object: T) => unknown,
+): Source {
+  const looksAlike = (object: T | undefined, old: T | undefined) =>
+    sees !== undefined && object !== undefined && old !== undefined && same(sees(object), sees(old))
   return {
     whenSynced: (signal) => store.whenSynced(signal),
     follow: (add) => {
@@ -36,6 +46,7 @@ export function source<T extends KubeObject>(store: Store<T>, keys: (object: T) 
         for (const key of object === undefined ? [] : keys(object)) add(key)
       }
       const stop = store.onChange((object, old) => {
+        if (looksAlike(object, old)) return
         tell(old)
         tell(object)
       })

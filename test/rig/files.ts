@@ -72,7 +72,8 @@ export const kubeletConfig = (cluster: ClusterLayout, node: NodeLayout, pki: str
     imageMinimumGCAge: '1000h',
     imageGCHighThresholdPercent: 100,
     evictionHard: { 'memory.available': '50Mi', 'nodefs.available': '0%', 'nodefs.inodesFree': '0%', 'imagefs.available': '0%' },
-    nodeStatusUpdateFrequency: '4s',
+    // Renewed every 4 s: a dead node is noticed within the controller-manager's 16.
+    nodeLeaseDurationSeconds: 16,
     podLogsDir: join(node.dir, 'pods'),
     localStorageCapacityIsolation: false,
   })

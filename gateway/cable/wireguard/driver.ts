@@ -7,6 +7,7 @@
 import type { Daemon } from '#lib/host/host.ts'
 import { CommandFailed } from '#lib/host/host.ts'
 import { parseAddresses, parseLinks, putAddress, setLink } from '#lib/host/ip.ts'
+import { readSysctl, writeSysctl } from '#lib/host/sysctl.ts'
 import { tunnelAddress } from '#lib/net/keys.ts'
 import { backoff } from '#lib/std/backoff.ts'
 import { pause } from '#lib/std/pause.ts'
@@ -130,6 +131,12 @@ class WireGuardDriver implements CableDriver {
   /** MTU, address and state of the device, where they are not as they should be. */
   async #bringUp(signal: AbortSignal): Promise<void> {
     const { host, device, mtu } = this.#options
+    // Nodes without IPv6 to the outside often refuse it to new devices; the address in the tunnel is one all the same.
+    const noIPv6 = `net/ipv6/conf/${device}/disable_ipv6`
+    const found = await readSysctl(host, noIPv6, signal)
+    if (found === undefined)
+      throw new Error('the kernel of this node has no IPv6, which tunnels need for their own addresses: is ipv6.disable=1 set?')
+    if (found !== '0') await writeSysctl(host, { key: noIPv6, value: '0' }, signal)
     const address = `${tunnelAddress(this.publicKey)}/32`
     const link = parseLinks(await host.run('ip', ['-j', '-d', 'link', 'show', 'dev', device], {}, signal))[0]
     const addresses = parseAddresses(await host.run('ip', ['-j', 'addr', 'show', 'dev', device], {}, signal))
