@@ -15,7 +15,13 @@ export const gatewayConfig = z.object({
   NAMESPACE: z.string().default(systemNamespace).describe('Where Tombolo lives in this cluster.'),
   STATE_DIR: z.string().default('/var/lib/tombolo').describe('Where the node’s keys are kept; outlives the pod.'),
   WG_PORT: z.coerce.number().int().min(1).max(65_535).default(51_820).describe('UDP port of the cables.'),
-  WG_MTU: z.coerce.number().int().min(1280).max(9000).default(cableMtu).describe('Largest packet that goes into a cable whole.'),
+  WG_MTU: z.coerce
+    .number()
+    .int()
+    .min(1280)
+    .max(9000)
+    .default(cableMtu)
+    .describe('Largest packet that goes into a cable whole, if the node’s own network takes that much.'),
   LEASE_SECONDS: z.coerce.number().min(1).max(60).default(6).describe('How long a silent active gateway stays the active one.'),
   METRICS_PORT: z.coerce.number().int().min(0).max(65_535).default(9470),
   LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),

@@ -12,6 +12,11 @@ export const cableOverhead = 80
 /** VXLAN over IPv4 takes 50 bytes, over IPv6 70. */
 export const overlayMtu = 1450
 export const overlayOverhead = { IPv4: 50, IPv6: 70 } as const
+/** IPv6 works on no device with less (RFC 8200 §5), and ours have IPv6 addresses; on so narrow an underlay packets are cut outside. */
+const leastMtu = 1280
+/** Of a device whose packets are wrapped and sent over another one. */
+export const mtuOver = (underlay: number, overhead: number, most: number): number =>
+  Math.max(leastMtu, Math.min(most, underlay - overhead))
 export const overlayID = 7300
 export const overlayPort = 4800
 

@@ -16,9 +16,10 @@ import { every } from '#lib/std/pause.ts'
 import { drivers } from './cable/drivers.ts'
 import type { GatewayConfig } from './config.ts'
 import { gatewayConfig } from './config.ts'
-import { cableDevice, pulsePort } from './data-plane.ts'
+import { cableDevice, cableOverhead, mtuOver, pulsePort } from './data-plane.ts'
 import { identityOf, leaseName } from './election/role.ts'
 import { Gateway } from './gateway.ts'
+import { readMachine } from './machine.ts'
 import { gatewayMetrics } from './metrics.ts'
 import { decisiveOf } from './observe.ts'
 import { startPulse } from './pulse/pulse.ts'
@@ -41,6 +42,7 @@ async function run(config: GatewayConfig, signal: AbortSignal): Promise<void> {
   const log = logger('gateway', config.LOG_LEVEL).child({ node: config.NODE_NAME })
   const { NAMESPACE: namespace, CLUSTER_ID: clusterID, NODE_NAME: node } = config
   const host = linuxHost()
+  const { underlay } = await readMachine(host, config.NODE_IP, signal)
 
   await using api = kube(await inCluster(process.env), log, 'tombolo-gateway')
   const allocations = reflect(api, allocation, { namespace }, signal)
@@ -52,7 +54,7 @@ async function run(config: GatewayConfig, signal: AbortSignal): Promise<void> {
       device: cableDevice,
       stateDir: config.STATE_DIR,
       port: config.WG_PORT,
-      mtu: config.WG_MTU,
+      mtu: mtuOver(underlay.mtu, cableOverhead, config.WG_MTU),
       onLost: () => work.add(everything),
       log,
     },

@@ -8,7 +8,7 @@ import type { Store } from '#lib/kube/store.ts'
 import type { Logger } from '#lib/std/log.ts'
 import { activeOf, fleetOf } from '../observe.ts'
 import { applyAgent } from './apply.ts'
-import { readMachine } from './machine.ts'
+import { readMachine } from '../machine.ts'
 import { nodesOf } from './observe.ts'
 import { planAgent } from './plan.ts'
 

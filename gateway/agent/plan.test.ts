@@ -52,6 +52,7 @@ suite('the plan of an agent', () => {
     [1500, 1450, 1380],
     [1400, 1350, 1280],
     [9000, 1450, 1380],
+    [1300, 1280, 1180],
   ]
   for (const [underlay, overlay, segment] of mtus)
     test(`on an underlay of ${underlay} bytes the overlay has ${overlay}, and TCP over IPv4 segments of ${segment}`, () => {

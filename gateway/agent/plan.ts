@@ -18,6 +18,7 @@ import {
   cableMtu,
   cableOverhead,
   metric,
+  mtuOver,
   overlayDevice,
   overlayID,
   overlayMtu,
@@ -27,6 +28,7 @@ import {
   returnTable,
   rulePriority,
 } from '../data-plane.ts'
+import type { Machine } from '../machine.ts'
 import { agentRules } from './rules.ts'
 
 /** `podCIDRs` is empty where the CNI does not take its blocks from the Node object. */
@@ -43,13 +45,6 @@ export type AgentFacts = {
   readonly own: { readonly podCIDRs: readonly CIDR[]; readonly serviceCIDRs: readonly CIDR[] }
   readonly announced: readonly Announced[]
   readonly machine: Machine
-}
-
-export type Machine = {
-  /** The device that holds the node's address. */
-  readonly underlay: { readonly dev: string; readonly mtu: number }
-  /** All addresses of the node, without prefix lengths. */
-  readonly addresses: readonly string[]
 }
 
 export type AgentPlan = { readonly network: Network; readonly refused: readonly Refusal[] }
@@ -103,7 +98,7 @@ function overlay(self: NodeFacts, { underlay }: Machine): Link {
   return {
     name: overlayDevice,
     kind: 'vxlan',
-    mtu: Math.min(overlayMtu, underlay.mtu - overhead),
+    mtu: mtuOver(underlay.mtu, overhead, overlayMtu),
     up: true,
     mac: macOf(self.address),
     vxlan: { id: overlayID, port: overlayPort, local: self.address, underlay: underlay.dev },

@@ -24,6 +24,7 @@ export const agentRules = (facts: RuleFacts): NftTable => ({
     notToNode(overlayDevice),
     overlayOnlyFrom(facts.overlayPeers),
     keepSource(facts),
+    ...errorSource(facts),
     ...clamp(facts.mtu),
   ].join('\n'),
 })
@@ -73,6 +74,26 @@ function nodeRules(remote: readonly CIDR[], sources: readonly string[]): readonl
       .filter((address) => address.includes(':') === (ip === 'ip6'))
       .map((address) => `fib saddr type local ${ip} daddr ${set(blocks)} snat ${ip} to ${address}`),
   )
+}
+
+/**
+ * What a node has to say about a packet ("too big", "no such host") goes back to the far pod that sent it, and a cable carries nothing
+ * from a node's own address. It belongs to the connection it is about, so nat never sees it; the address is written over instead.
+ */
+function errorSource({ remote, nodeSources }: RuleFacts): readonly string[] {
+  const errors = {
+    ip: 'icmp type { destination-unreachable, time-exceeded, parameter-problem }',
+    ip6: 'icmpv6 type { destination-unreachable, packet-too-big, time-exceeded, parameter-problem }',
+  }
+  const rules = perFamily(remote).flatMap(({ ip, blocks }) =>
+    nodeSources
+      .filter((address) => address.includes(':') === (ip === 'ip6'))
+      .map(
+        (address) =>
+          `oifname ${quoted(ourDevices)} fib saddr type local ${ip} daddr ${set(blocks)} ${errors[ip]} ${ip} saddr set ${address}`,
+      ),
+  )
+  return rules.length === 0 ? [] : [chain('source-of-errors', 'filter', 'postrouting', 'srcnat + 10', rules)]
 }
 
 /**

@@ -1,7 +1,8 @@
 // The data plane without Kubernetes: two clusters of two nodes as namespaces, with a CNI that masquerades, planners and drivers applied
-// as gateway and agent apply them, and packets from a pod to a pod.
+// as gateway and agent apply them, and packets from a pod to a pod. Pods have both families, nodes IPv4; west's network is a narrow one.
 //
 //   pod 10.241.2.10 ─ east-2 ─ vx-tombolo ─ east-1 ═ tmb-wg ═ west-1 ─ vx-tombolo ─ west-2 ─ pod 10.242.2.10
+//     fd00:241:2::10             1500 bytes                           1400 bytes              fd00:242:2::10
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -11,12 +12,12 @@ import { applyNetwork, planNetwork, readNetwork } from '#lib/host/network.ts'
 import { logger } from '#lib/std/log.ts'
 import type { CableDriver } from '../../gateway/cable/driver.ts'
 import { drivers } from '../../gateway/cable/drivers.ts'
-import { cableDevice, cableMtu } from '../../gateway/data-plane.ts'
+import { cableDevice, cableMtu, cableOverhead, mtuOver } from '../../gateway/data-plane.ts'
 import type { GatewayPlan } from '../../gateway/engine.ts'
 import { planGateway } from '../../gateway/engine.ts'
 import { gatewayOwns } from '../../gateway/ownership.ts'
 import { applyAgent, cleanUp } from '../../gateway/agent/apply.ts'
-import { readMachine } from '../../gateway/agent/machine.ts'
+import { readMachine } from '../../gateway/machine.ts'
 import { planAgent } from '../../gateway/agent/plan.ts'
 import type { Machine, Machines } from '../kit/netns.ts'
 import { machines, noMachines, processesIn } from '../kit/netns.ts'
@@ -29,9 +30,19 @@ type Node = {
   readonly pod: Machine
   readonly name: string
   readonly address: string
-  readonly podCIDR: CIDR
+  readonly podCIDRs: readonly CIDR[]
+  /** The pod's addresses, IPv4 first. */
+  readonly pods: readonly [string, string]
+  /** The node's own among pods. */
+  readonly bridge: readonly [string, string]
 }
-type Cluster = { readonly id: string; readonly podCIDR: CIDR; readonly serviceCIDR: CIDR; readonly nodes: readonly [Node, Node] }
+type Cluster = {
+  readonly id: string
+  readonly mtu: number
+  readonly podCIDRs: readonly CIDR[]
+  readonly serviceCIDRs: readonly CIDR[]
+  readonly nodes: readonly [Node, Node]
+}
 
 suite('the data plane between two clusters', function () {
   this.timeout(120_000)
@@ -45,8 +56,8 @@ suite('the data plane between two clusters', function () {
     if (noMachines() !== undefined) this.skip()
     rig = machines('dp')
     wan = await rig.add('wan')
-    await wan.sh(count('forward', 'ip saddr 10.240.0.0/12'))
-    ;[east, west] = [await cluster(rig, wan, 'east', 1), await cluster(rig, wan, 'west', 2)]
+    await wan.sh(count('forward', ...crossing))
+    ;[east, west] = [await cluster(rig, wan, 'east', 1, 1500), await cluster(rig, wan, 'west', 2, 1400)]
     cables = new Map([
       [east, await driver(east)],
       [west, await driver(west)],
@@ -65,37 +76,60 @@ suite('the data plane between two clusters', function () {
     await rig[Symbol.asyncDispose]()
   })
 
-  test('pods of all nodes reach pods of all nodes of the other cluster', async () => {
-    for (const from of east.nodes) for (const to of west.nodes) await ping(from.pod, podAddress(to))
-    for (const from of west.nodes) for (const to of east.nodes) await ping(from.pod, podAddress(to))
+  test('pods of all nodes reach pods of all nodes of the other cluster, over both families', async () => {
+    for (const from of east.nodes) for (const to of west.nodes) for (const address of to.pods) await ping(from.pod, address)
+    for (const from of west.nodes) for (const to of east.nodes) for (const address of to.pods) await ping(from.pod, address)
   })
 
   test('a pod sees the address of the pod that called it, although the CNI masquerades what leaves its range', async () => {
+    const [, caller] = east.nodes
     for (const to of west.nodes)
-      assert.equal(await callerSeenBy(to.pod, east.nodes[1].pod, podAddress(to)), podAddress(east.nodes[1]))
-    assert.equal(await callerSeenBy(east.nodes[1].pod, west.nodes[0].pod, podAddress(east.nodes[1])), podAddress(west.nodes[0]))
+      for (const family of [0, 1] as const)
+        assert.equal(await callerSeenBy(to.pod, caller.pod, to.pods[family]), caller.pods[family])
+    const [back] = west.nodes
+    for (const family of [0, 1] as const)
+      assert.equal(await callerSeenBy(caller.pod, back.pod, caller.pods[family]), back.pods[family])
   })
 
   test('a node itself reaches pods of the other cluster, under its pod address', async () => {
     const [, to] = west.nodes
-    for (const from of east.nodes) await ping(from.machine, podAddress(to))
-    assert.equal(await callerSeenBy(to.pod, east.nodes[1].machine, podAddress(to)), '10.241.2.1')
+    for (const from of east.nodes) for (const address of to.pods) await ping(from.machine, address)
+    for (const family of [0, 1] as const)
+      assert.equal(await callerSeenBy(to.pod, east.nodes[1].machine, to.pods[family]), east.nodes[1].bridge[family])
   })
 
-  test('TCP segments fit the cable, whichever side opens the connection', async () => {
+  test('TCP segments fit the narrower side, whichever side opens the connection', async () => {
     const [, to] = west.nodes
     const [, from] = east.nodes
-    const counting = count('input', `tcp flags syn / syn,rst tcp option maxseg size ${cableMtu - 40}`)
+    const fits = west.mtu - cableOverhead
+    const sized = (header: number) => `tcp flags syn / syn,rst tcp option maxseg size ${fits - header}`
+    const counting = count('input', `meta nfproto ipv4 ${sized(40)}`, `meta nfproto ipv6 ${sized(60)}`)
     for (const pod of [from.pod, to.pod]) await pod.sh(counting)
-    await callerSeenBy(to.pod, from.pod, podAddress(to))
-    for (const pod of [from.pod, to.pod]) assert.match(await pod.sh('nft list table inet seen'), /counter packets 1 /)
+    for (const address of to.pods) await callerSeenBy(to.pod, from.pod, address)
+    for (const pod of [from.pod, to.pod])
+      assert.equal((await pod.sh('nft list table inet seen')).match(/counter packets 1 /g)?.length, 2)
+  })
+
+  test('what is too big for the far side is answered from there, so that UDP finds its size too', async () => {
+    const [, to] = west.nodes
+    const [, from] = east.nodes
+    const most = west.mtu - 50
+    const big = (address: string) => from.pod.sh(`ping -M do -s 1372 -c 4 -i 0.2 -W 1 ${address} 2>&1 || true`)
+    assert.match(await big(to.pods[0]), new RegExp(`mtu ?= ?${most}`))
+    assert.match(await big(to.pods[1]), new RegExp(`mtu ?= ?${most}`))
+    // Of its answer west's own cable has something to say as well, so not the first one comes back.
+    for (const [address, headers] of [
+      [to.pods[0], 28],
+      [to.pods[1], 48],
+    ] as const)
+      await from.pod.sh(`ping -M do -s ${most - headers} -c 5 -i 0.2 -W 1 ${address}`)
   })
 
   test('a pod reaches no port of a node of the other cluster', async () => {
     const [node] = west.nodes
     await using listener = await answerWithCaller(node.machine)
-    assert.equal(await listener.callFrom(node.pod, '10.242.1.1'), podAddress(node), 'a pod of its own cluster does')
-    await assert.rejects(listener.callFrom(east.nodes[1].pod, '10.242.1.1'))
+    assert.equal(await listener.callFrom(node.pod, node.bridge[0]), node.pods[0], 'a pod of its own cluster does')
+    await assert.rejects(listener.callFrom(east.nodes[1].pod, node.bridge[0]))
   })
 
   test('a second pass finds nothing to do', async () => {
@@ -111,14 +145,14 @@ suite('the data plane between two clusters', function () {
   test('without its device nothing for the other cluster leaves the gateway’s node in clear', async () => {
     const [gatewayNode] = east.nodes
     await gatewayNode.machine.sh(`ip link set ${cableDevice} down`)
-    const answer = await east.nodes[1].pod.sh(`ping -c 1 -W 2 ${podAddress(west.nodes[0])} 2>&1 || true`)
+    const answer = await east.nodes[1].pod.sh(`ping -c 1 -W 2 ${west.nodes[0].pods[0]} 2>&1 || true`)
     assert.match(answer, /Unreachable/)
     // Nor when somebody has flushed the routes: then the packet filter holds it.
     await gatewayNode.machine.sh('ip route flush table 7300; ip route flush table 7301')
-    await assert.rejects(ping(gatewayNode.pod, podAddress(west.nodes[0])))
+    await assert.rejects(ping(gatewayNode.pod, west.nodes[0].pods[0]))
     await agent(east, west, gatewayNode)
     await gateway(east, west)
-    await ping(east.nodes[1].pod, podAddress(west.nodes[0]))
+    await ping(east.nodes[1].pod, west.nodes[0].pods[0])
   })
 
   test('a wireguard-go that was killed is started again with all its cables', async () => {
@@ -129,11 +163,11 @@ suite('the data plane between two clusters', function () {
     process.kill(killed.pid, 'SIGKILL')
     await gateway(east, west)
     assert.notEqual(daemons()[0]?.pid, killed.pid)
-    await ping(east.nodes[1].pod, podAddress(west.nodes[0]))
+    await ping(east.nodes[1].pod, west.nodes[0].pods[0])
   })
 
   test('in all of this no packet between pods crossed the wide area network in clear', async () => {
-    assert.match(await wan.sh('nft list table inet seen'), /counter packets 0 /)
+    assert.equal((await wan.sh('nft list table inet seen')).match(/counter packets 0 /g)?.length, crossing.length)
   })
 
   test('cleaning up leaves nothing of ours on a node', async () => {
@@ -149,8 +183,8 @@ suite('the data plane between two clusters', function () {
 
   async function driver(here: Cluster): Promise<CableDriver> {
     const { host, dir } = here.nodes[0].machine
-    const make = drivers.wireguard
-    return make({ host, device: cableDevice, stateDir: dir, port: 51820, mtu: cableMtu, onLost: () => undefined, log }, signal)
+    const mtu = mtuOver(here.mtu, cableOverhead, cableMtu)
+    return drivers.wireguard({ host, device: cableDevice, stateDir: dir, port: 51820, mtu, onLost: () => undefined, log }, signal)
   }
 
   /** As gateway/main.ts does it; what it had to change besides cables. */
@@ -180,9 +214,9 @@ suite('the data plane between two clusters', function () {
     return planGateway({
       role: 'Active',
       publicKey: key(here),
-      own: { podCIDRs: [here.podCIDR], serviceCIDRs: [here.serviceCIDR] },
+      own: here,
       nodeAddress: here.nodes[0].address,
-      announced: [{ clusterID: there.id, podCIDRs: [there.podCIDR] }],
+      announced: [{ clusterID: there.id, podCIDRs: there.podCIDRs }],
       gateways: [
         {
           name: `${there.id}-gw`,
@@ -201,11 +235,11 @@ suite('the data plane between two clusters', function () {
   async function agent(here: Cluster, there: Cluster, node: Node) {
     const { network, refused } = planAgent({
       self: node.name,
-      nodes: here.nodes.map(({ name, address, podCIDR }) => ({ name, address, podCIDRs: [podCIDR] })),
+      nodes: here.nodes,
       gateways: [here.nodes[0].name],
       active: here.nodes[0].name,
-      own: { podCIDRs: [here.podCIDR], serviceCIDRs: [here.serviceCIDR] },
-      announced: [{ clusterID: there.id, podCIDRs: [there.podCIDR] }],
+      own: here,
+      announced: [{ clusterID: there.id, podCIDRs: there.podCIDRs }],
       machine: await readMachine(node.machine.host, node.address, signal),
     })
     assert.deepEqual(refused, [])
@@ -213,51 +247,81 @@ suite('the data plane between two clusters', function () {
   }
 })
 
-async function cluster(rig: Machines, wan: Machine, id: string, number: number): Promise<Cluster> {
+async function cluster(rig: Machines, wan: Machine, id: string, number: number, mtu: number): Promise<Cluster> {
   const nodes: Node[] = []
-  await wan.sh(
-    `sysctl -qw net.ipv4.ip_forward=1; ip link add br${number} type bridge; ip addr add 172.29.${number}.254/24 dev br${number}; ip link set br${number} up`,
-  )
+  await wan.sh(`
+    sysctl -qw net.ipv4.ip_forward=1
+    ip link add br${number} mtu ${mtu} type bridge; ip addr add 172.29.${number}.254/24 dev br${number}; ip link set br${number} up
+  `)
+  const range = [`10.24${number}.0.0/16`, `fd00:24${number}::/32`] as const
   for (const n of [1, 2]) {
     const machine = await rig.add(`${id}-${n}`)
     const pod = await rig.add(`${id}-${n}-pod`)
     const address = `172.29.${number}.${n}`
+    const prefixes = [`10.24${number}.${n}`, `fd00:24${number}:${n}`] as const
+    const bridge = [`${prefixes[0]}.1`, `${prefixes[1]}::1`] as const
+    const pods = [`${prefixes[0]}.10`, `${prefixes[1]}::10`] as const
+    // As on many a node: no IPv6 but where somebody asks for it.
+    await machine.sh('sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1')
     await rig.join(wan, `${id}${n}`, machine, 'eth0')
-    await wan.sh(`ip link set ${id}${n} master br${number}`)
+    await wan.sh(`ip link set ${id}${n} mtu ${mtu} master br${number}`)
     await rig.join(machine, 'veth0', pod, 'eth0')
     await machine.sh(`
       sysctl -qw net.ipv4.ip_forward=1 net.ipv4.conf.all.rp_filter=1 net.ipv4.conf.default.rp_filter=1 net.ipv4.conf.eth0.rp_filter=1
-      ip addr add ${address}/24 dev eth0; ip route add default via 172.29.${number}.254
-      ip addr add 10.24${number}.${n}.1/24 dev veth0
+      sysctl -qw net.ipv6.conf.all.forwarding=1 net.ipv6.conf.veth0.disable_ipv6=0 net.ipv6.conf.eth0.disable_ipv6=0
+      ip link set eth0 mtu ${mtu}; ip addr add ${address}/24 dev eth0; ip route add default via 172.29.${number}.254
+      ip addr add ${bridge[0]}/24 dev veth0; ip addr add ${bridge[1]}/48 dev veth0 nodad
+      ip addr add fd72:${number}::${n}/64 dev eth0 nodad
       ip route add 10.24${number}.${3 - n}.0/24 via 172.29.${number}.${3 - n}
+      ip route add fd00:24${number}:${3 - n}::/48 via fd72:${number}::${3 - n}
       nft -f - <<'NFT'
-${masquerade(`10.24${number}.0.0/16`)}
+${masquerade('ip', range[0])}
+${masquerade('ip6', range[1])}
 NFT
     `)
-    await pod.sh(`ip addr add 10.24${number}.${n}.10/24 dev eth0; ip route add default via 10.24${number}.${n}.1`)
-    nodes.push({ machine, pod, name: `${id}-${n}`, address, podCIDR: cidr(`10.24${number}.${n}.0/24`) })
+    await pod.sh(`
+      ip addr add ${pods[0]}/24 dev eth0; ip route add default via ${bridge[0]}
+      ip addr add ${pods[1]}/48 dev eth0 nodad; ip route add default via ${bridge[1]}
+    `)
+    nodes.push({
+      machine,
+      pod,
+      name: `${id}-${n}`,
+      address,
+      podCIDRs: [`${prefixes[0]}.0/24`, `${prefixes[1]}::/48`].map(cidr),
+      pods,
+      bridge,
+    })
   }
   const [first, second] = nodes
   assert.ok(first !== undefined && second !== undefined)
-  return { id, podCIDR: cidr(`10.24${number}.0.0/16`), serviceCIDR: cidr(`10.9${number}.0.0/16`), nodes: [first, second] }
+  return { id, mtu, podCIDRs: range.map(cidr), serviceCIDRs: [cidr(`10.9${number}.0.0/16`)], nodes: [first, second] }
 }
 
+/** From pods of one cluster to pods of the other. */
+const crossing = (
+  [
+    ['ip', '10.241.0.0/16', '10.242.0.0/16'],
+    ['ip6', 'fd00:241::/32', 'fd00:242::/32'],
+  ] as const
+).flatMap(([ip, a, b]) => [`${ip} saddr ${a} ${ip} daddr ${b}`, `${ip} saddr ${b} ${ip} daddr ${a}`])
+
 /** A script that counts packets in the table `seen`. */
-const count = (hook: string, match: string): string => `nft -f - <<'NFT'
+const count = (hook: string, ...matches: readonly string[]): string => `nft -f - <<'NFT'
 table inet seen {
   chain ${hook} {
     type filter hook ${hook} priority filter; policy accept;
-    ${match} counter
+${matches.map((match) => `    ${match} counter`).join('\n')}
   }
 }
 NFT`
 
 /** What flannel and many others do: hide pods from the world and the world from pods. */
-const masquerade = (pods: string): string => `table ip cni {
+const masquerade = (ip: 'ip' | 'ip6', pods: string): string => `table ${ip} cni {
   chain postrouting {
     type nat hook postrouting priority srcnat; policy accept;
-    ip saddr ${pods} ip daddr != ${pods} masquerade
-    ip saddr != ${pods} ip daddr ${pods} masquerade
+    ${ip} saddr ${pods} ${ip} daddr != ${pods} masquerade
+    ${ip} saddr != ${pods} ${ip} daddr ${pods} masquerade
   }
 }`
 
@@ -266,8 +330,6 @@ function cidr(text: string): CIDR {
   assert.ok(parsed.ok, text)
   return parsed.value
 }
-
-const podAddress = (node: Node): string => node.podCIDR.replace('.0/24', '.10')
 
 async function ping(from: Machine, address: string, count = 2): Promise<void> {
   await from.sh(`ping -c ${count} -i 0.05 -W 2 ${address} 2>&1 || { ping -c 1 -W 2 ${address} 2>&1; false; } >&2`)
@@ -285,14 +347,14 @@ const answerPort = 8080
 
 /** A server that tells every caller the address it came from. */
 async function answerWithCaller(machine: Machine): Promise<Listener> {
-  const program = `require('net').createServer((s) => s.end(s.remoteAddress)).listen(${answerPort}, '0.0.0.0', () => console.log('up'))`
+  const program = `require('net').createServer((s) => s.end(s.remoteAddress)).listen(${answerPort}, '::', () => console.log('up'))`
   const server = spawn('nsenter', [`--net=/run/netns/${machine.netns}`, process.execPath, '-e', program], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   await once(server.stdout, 'data')
   return {
     callFrom: async (client, address) =>
-      (await client.sh(`timeout 2 bash -c 'exec 3<>/dev/tcp/${address}/${answerPort}; cat <&3'`)).trim(),
+      (await client.sh(`timeout 2 bash -c 'exec 3<>/dev/tcp/${address}/${answerPort}; cat <&3'`)).trim().replace('::ffff:', ''),
     [Symbol.asyncDispose]: async () => {
       const ended = once(server, 'exit')
       server.kill('SIGKILL')

@@ -1,7 +1,13 @@
 // Facts about the node that only the node knows: which device carries its address, and which addresses it has.
 import type { Host } from '#lib/host/host.ts'
 import { parseAddresses, parseLinks } from '#lib/host/ip.ts'
-import type { Machine } from './plan.ts'
+
+export type Machine = {
+  /** The device that holds the node's address. */
+  readonly underlay: { readonly dev: string; readonly mtu: number }
+  /** All addresses of the node, without prefix lengths. */
+  readonly addresses: readonly string[]
+}
 
 /** Throws if no device of the node holds `nodeAddress`: then it is not this node's. */
 export async function readMachine(host: Pick<Host, 'run'>, nodeAddress: string, signal: AbortSignal): Promise<Machine> {
