@@ -28,9 +28,10 @@ suite('the plan of a gateway', () => {
       gatewayOf('west', 'n2', { claim: { role: 'Standby', term: 5 } }),
     ]
     const carriedBy = (term: number) =>
-      cables({ gateways, heard: new Map([[keyOf('west/n2'), { role: 'Active', term }]]) }).find(
-        ([, carried]) => carried !== '',
-      )?.[0]
+      cables({
+        gateways,
+        heard: new Map([[keyOf('west/n2'), { speaker: { clusterID: 'west', node: 'n2' }, claim: { role: 'Active', term } }]]),
+      }).find(([, carried]) => carried !== '')?.[0]
     assert.equal(carriedBy(6), keyOf('west/n2'))
     assert.equal(carriedBy(4), keyOf('west/n1'))
   })
@@ -112,5 +113,15 @@ suite('the plan of a gateway', () => {
         planGateway(gatewayFacts({ gateways })).peers.map((p) => p.name),
         ['north-n1'],
       )
+  })
+
+  test('a gateway that names another’s key loses it as soon as the holder speaks', () => {
+    const gateways = [gatewayOf('north', 'n1', { publicKey: keyOf('west/n1') }), gatewayOf('west', 'n1')]
+    const heard = new Map([[keyOf('west/n1'), { speaker: { clusterID: 'west', node: 'n1' }, claim: undefined }]])
+    const { peers, cables, refused } = planGateway(gatewayFacts({ gateways, heard }))
+    assert.deepEqual(
+      [peers.map((p) => p.name), cables.map((c) => c.cidrs), refused.map((r) => r.about)],
+      [['west-n1'], [west.podCIDRs], ['north-n1']],
+    )
   })
 })

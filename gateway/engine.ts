@@ -15,6 +15,11 @@ export type Role = 'Active' | 'Standby'
 /** What a gateway says of itself; of two that say Active the higher term is right. */
 export type Claim = { readonly role: Role; readonly term: number }
 
+/** Who the holder of a key says it is. Only the holder can speak through the key's cable, so of several who name one key it is this one's. */
+export type Speaker = { readonly clusterID: string; readonly node: string }
+/** What the pulse brought under a key; no claim if the speaker is not whom we took the key for. */
+export type Heard = { readonly speaker: Speaker; readonly claim: Claim | undefined }
+
 /** A gateway of another cluster, as its GatewayEndpoint describes it. It says nothing about pods: those come from `Announced`. */
 export type RemoteGateway = {
   readonly name: string
@@ -33,8 +38,8 @@ export type GatewayFacts = {
   readonly nodeAddress: string
   readonly announced: readonly Announced[]
   readonly gateways: readonly RemoteGateway[]
-  /** What peers said of themselves in the pulse, by key; newer than their GatewayEndpoint if the term is higher. */
-  readonly heard: ReadonlyMap<PublicKey, Claim>
+  /** What peers said of themselves in the pulse; a claim is newer than that of their GatewayEndpoint if its term is higher. */
+  readonly heard: ReadonlyMap<PublicKey, Heard>
 }
 
 /** A peer is a gateway to which there is a cable. `carries`: its cluster's traffic goes over this cable. */
@@ -87,10 +92,10 @@ export function planGateway(facts: GatewayFacts): GatewayPlan {
 }
 
 /** For each cluster the gateway that carries its traffic: the Active one of the highest term, and before there is one, none. */
-function leadersOf(gateways: readonly RemoteGateway[], heard: ReadonlyMap<PublicKey, Claim>): ReadonlyMap<string, RemoteGateway> {
+function leadersOf(gateways: readonly RemoteGateway[], heard: GatewayFacts['heard']): ReadonlyMap<string, RemoteGateway> {
   const leaders = new Map<string, { readonly gateway: RemoteGateway; readonly term: number }>()
   for (const gateway of gateways) {
-    const claim = newest(gateway.claim, heard.get(gateway.publicKey))
+    const claim = newest(gateway.claim, heard.get(gateway.publicKey)?.claim)
     const best = leaders.get(gateway.clusterID)
     if (claim.role === 'Active' && (best === undefined || claim.term > best.term))
       leaders.set(gateway.clusterID, { gateway, term: claim.term })
@@ -106,28 +111,41 @@ const newest = (published: Claim, pulse: Claim | undefined): Claim =>
  * a cable or would not leave this node and its link. Sorted by name, so that every gateway of this cluster decides alike.
  */
 function usableGateways(
-  { gateways, publicKey }: GatewayFacts,
+  { gateways, publicKey, heard }: GatewayFacts,
   routed: readonly CIDR[],
 ): { readonly usable: readonly RemoteGateway[]; readonly refused: readonly Refusal[] } {
   const usable: RemoteGateway[] = []
   const refused: Refusal[] = []
-  const keys = new Set<PublicKey>([publicKey])
-  for (const gateway of gateways.toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
+  const sorted = gateways.toSorted((a, b) => (a.name < b.name ? -1 : 1))
+  const holders = holdersOf(sorted, heard)
+  for (const gateway of sorted) {
     const [first, ...rest] = gateway.candidates.filter(
       ({ address }) => !isSpecial(address) && !routed.some((block) => contains(block, address)),
     )
-    if (keys.has(gateway.publicKey)) refused.push({ about: gateway.name, says: 'its WireGuard key is already another gateway’s' })
+    if (gateway.publicKey === publicKey || holders.get(gateway.publicKey) !== gateway)
+      refused.push({ about: gateway.name, says: 'its WireGuard key is already another gateway’s' })
     else if (first === undefined)
       refused.push({
         about: gateway.name,
         says: 'every address it names lies among pods or services, or is no address of a gateway at all',
       })
-    else {
-      keys.add(gateway.publicKey)
-      usable.push({ ...gateway, candidates: [first, ...rest] })
-    }
+    else usable.push({ ...gateway, candidates: [first, ...rest] })
   }
   return { usable, refused }
+}
+
+/**
+ * Whose each key is: the one's who spoke with it, else the first's. Anyone can name another's key as its own; without the proof one
+ * cluster could take another's cable away by that.
+ */
+function holdersOf(gateways: readonly RemoteGateway[], heard: GatewayFacts['heard']): ReadonlyMap<PublicKey, RemoteGateway> {
+  const holders = new Map<PublicKey, RemoteGateway>()
+  for (const gateway of gateways) {
+    const speaker = heard.get(gateway.publicKey)?.speaker
+    const proven = speaker?.clusterID === gateway.clusterID && speaker.node === gateway.node
+    if (proven || !holders.has(gateway.publicKey)) holders.set(gateway.publicKey, gateway)
+  }
+  return holders
 }
 
 const cableRoute = (to: CIDR): Route => ({

@@ -12,11 +12,10 @@ import { keyOf } from '#lib/kube/object.ts'
 import type { Step } from '#lib/kube/plan.ts'
 import { applyPlan } from '#lib/kube/plan.ts'
 import type { Store } from '#lib/kube/store.ts'
-import type { PublicKey } from '#lib/net/keys.ts'
 import type { Logger } from '#lib/std/log.ts'
 import type { CableDriver, CableState } from './cable/driver.ts'
 import { claimAfter } from './election/role.ts'
-import type { Claim, GatewayPlan } from './engine.ts'
+import type { Claim, GatewayFacts, GatewayPlan } from './engine.ts'
 import { planGateway } from './engine.ts'
 import type { GatewayReading } from './metrics.ts'
 import { fleetOf } from './observe.ts'
@@ -108,9 +107,11 @@ export class Gateway implements AsyncDisposable {
     await this.#pulse?.[Symbol.asyncDispose]()
   }
 
-  #heard(): ReadonlyMap<PublicKey, Claim> {
+  #heard(): GatewayFacts['heard'] {
     return new Map(
-      this.#pulse?.read().flatMap(({ publicKey, claim }) => (claim === undefined ? [] : [[publicKey, claim] as const])),
+      this.#pulse
+        ?.read()
+        .flatMap(({ publicKey, speaker, claim }) => (speaker === undefined ? [] : [[publicKey, { speaker, claim }] as const])),
     )
   }
 

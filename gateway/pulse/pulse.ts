@@ -7,15 +7,21 @@ import type { PublicKey } from '#lib/net/keys.ts'
 import { tunnelAddress } from '#lib/net/keys.ts'
 import { pause } from '#lib/std/pause.ts'
 import type { Logger } from '#lib/std/log.ts'
-import type { Claim } from '../engine.ts'
+import type { Claim, Speaker } from '../engine.ts'
 import type { Message } from './message.ts'
 import { decode, encode } from './message.ts'
 import type { LinkState, Session } from './session.ts'
 import { claimOf, echoFor, hear, linkState, lossOf, newSession, timing } from './session.ts'
 
 /** Who is expected behind a key. */
-export type PulsePeer = { readonly publicKey: PublicKey; readonly clusterID: string; readonly node: string }
-export type PeerReading = PulsePeer & { readonly link: LinkState; readonly loss: number; readonly claim: Claim | undefined }
+export type PulsePeer = Speaker & { readonly publicKey: PublicKey }
+export type PeerReading = PulsePeer & {
+  readonly link: LinkState
+  readonly loss: number
+  readonly claim: Claim | undefined
+  /** Who answers under the key; undefined before anyone did. What another one than expected says of itself is not taken. */
+  readonly speaker: Speaker | undefined
+}
 
 export interface Pulse extends AsyncDisposable {
   /** Peers to exchange pulses with; those that stay keep what is known of them. */
@@ -52,6 +58,7 @@ type Known = {
   readonly peer: PulsePeer
   readonly at: { readonly address: string; readonly port: number }
   session: Session
+  speaker: Speaker | undefined
   said: string
 }
 
@@ -98,6 +105,7 @@ class Heart implements Pulse {
         peer,
         at: { address, port: Number(port) },
         session: known?.session ?? newSession(now),
+        speaker: known?.speaker,
         said: known?.said ?? '',
       })
     }
@@ -111,11 +119,12 @@ class Heart implements Pulse {
 
   read(): readonly PeerReading[] {
     const now = performance.now()
-    return [...this.#known.values()].map(({ peer, session }) => ({
-      ...peer,
-      link: linkState(session, now),
-      loss: lossOf(session),
-      claim: claimOf(session),
+    return [...this.#known.values()].map((known) => ({
+      ...known.peer,
+      link: linkOf(known, now),
+      loss: lossOf(known.session),
+      claim: claimOf(known.session),
+      speaker: known.speaker,
     }))
   }
 
@@ -156,9 +165,10 @@ class Heart implements Pulse {
     const known = this.#known.get(from)
     const message = decode(bytes)
     if (known === undefined || !message.ok) return
-    // The key is the peer's, so a wrong name is its doing: it may speak for nobody else.
-    if (message.value.clusterID !== known.peer.clusterID || message.value.node !== known.peer.node) return
-    known.session = hear(known.session, message.value, this.#bootID, performance.now())
+    const { clusterID, node } = message.value
+    known.speaker = { clusterID, node }
+    // It may speak for nobody but whom its cluster named the key for.
+    if (speaksForItself(known)) known.session = hear(known.session, message.value, this.#bootID, performance.now())
     this.#noteChanges()
   }
 
@@ -166,7 +176,7 @@ class Heart implements Pulse {
     const now = performance.now()
     let changed = false
     for (const known of this.#known.values()) {
-      const link = linkState(known.session, now)
+      const link = linkOf(known, now)
       const claim = claimOf(known.session)
       const says = [link.state, 'message' in link ? link.message : '', claim?.role, claim?.term].join(' ')
       if (says === known.said) continue
@@ -183,4 +193,14 @@ class Heart implements Pulse {
     const at = addressOf?.(peer) ?? { address: tunnelAddress(peer.publicKey), port }
     return `${at.address} ${at.port}`
   }
+}
+
+const speaksForItself = ({ peer, speaker }: Known): boolean =>
+  speaker === undefined || (speaker.clusterID === peer.clusterID && speaker.node === peer.node)
+
+function linkOf(known: Known, now: number): LinkState {
+  const { session, speaker } = known
+  return speaker === undefined || speaksForItself(known)
+    ? linkState(session, now)
+    : { state: 'Error', message: `its key is held by ${speaker.node} of ${speaker.clusterID}, which answers under it` }
 }

@@ -1,0 +1,118 @@
+import assert from 'node:assert/strict'
+import { createSocket } from 'node:dgram'
+import { once } from 'node:events'
+import { logger } from '#lib/std/log.ts'
+import { eventually } from '#test/kit/eventually.ts'
+import { keyOf } from '#test/kit/gateway.ts'
+import { encode } from './message.ts'
+import type { Pulse, PulsePeer } from './pulse.ts'
+import { startPulse } from './pulse.ts'
+import { timing } from './session.ts'
+
+/** Two gateways without a tunnel between them: each is a port of the loopback. */
+suite('the pulse between two gateways', () => {
+  const east: PulsePeer = { clusterID: 'east', node: 'n1', publicKey: keyOf('east/n1') }
+  const west: PulsePeer = { clusterID: 'west', node: 'n1', publicKey: keyOf('west/n1') }
+  let ports: { readonly east: number; readonly west: number }
+  let changes: number
+  let stop: AbortController
+
+  setup(async () => {
+    ports = { east: await freePort(), west: await freePort() }
+    changes = 0
+    stop = new AbortController()
+  })
+  teardown(() => stop.abort())
+
+  const start = (self: PulsePeer, port: number, peerPort: number, peer: PulsePeer): Promise<Pulse> =>
+    startPulse(
+      {
+        address: '::1',
+        port,
+        clusterID: self.clusterID,
+        node: self.node,
+        addressOf: () => ({ address: '::1', port: peerPort }),
+        onChange: () => {
+          changes++
+        },
+        log: logger('test', 'silent'),
+      },
+      stop.signal,
+    ).then((pulse) => {
+      pulse.set([peer])
+      return pulse
+    })
+  const state = (pulse: Pulse) => pulse.read()[0]?.link.state
+
+  test('connects, knows the round trip, and carries a claim', async () => {
+    await using a = await start(east, ports.east, ports.west, west)
+    await using b = await start(west, ports.west, ports.east, east)
+    await eventually(() => assert.deepEqual([state(a), state(b)], ['Connected', 'Connected']))
+    const [reading] = a.read()
+    assert.ok(reading?.link.state === 'Connected' && reading.link.rttMs < timing.deadMs && reading.loss === 0)
+
+    const before = changes
+    b.claim({ role: 'Active', term: 7 })
+    await eventually(() => assert.deepEqual(a.read()[0]?.claim, { role: 'Active', term: 7 }))
+    assert.ok(changes > before)
+  })
+
+  test('knows soon that the other is gone, and that it is back', async () => {
+    await using a = await start(east, ports.east, ports.west, west)
+    {
+      await using b = await start(west, ports.west, ports.east, east)
+      await eventually(() => assert.deepEqual([state(a), state(b)], ['Connected', 'Connected']))
+    }
+    const goneAt = performance.now()
+    await eventually(() => assert.equal(state(a), 'Error'))
+    assert.ok(performance.now() - goneAt < timing.deadMs + 3 * timing.everyMs)
+    await using _again = await start(west, ports.west, ports.east, east)
+    await eventually(() => assert.equal(state(a), 'Connected'))
+  })
+
+  test('who answers under another name is not the peer, and is told; under its own name it connects', async () => {
+    await using a = await start(east, ports.east, ports.west, { ...west, clusterID: 'north' })
+    await using b = await start(west, ports.west, ports.east, east)
+    b.claim({ role: 'Active', term: 9 })
+    await eventually(() => assert.deepEqual(a.read()[0]?.speaker, { clusterID: 'west', node: 'n1' }))
+    const [reading] = a.read()
+    assert.equal(reading?.claim, undefined)
+    assert.match(JSON.stringify(reading?.link), /its key is held by n1 of west/)
+    a.set([west])
+    await eventually(() => assert.equal(state(a), 'Connected'))
+  })
+
+  test('what is no pulse, or comes from an address of no peer, is passed over', async () => {
+    await using a = await start(east, ports.east, ports.west, west)
+    const message = {
+      clusterID: 'west',
+      node: 'n1',
+      bootID: '00'.repeat(8),
+      claim: { role: 'Active', term: 1 },
+      sequence: 1,
+      sentAt: 0,
+      echo: undefined,
+    } as const
+    const send = async (bytes: Uint8Array, from: number) => {
+      const socket = createSocket({ type: 'udp6', ipv6Only: true }).bind(from, '::1')
+      await once(socket, 'listening')
+      await new Promise((resolve) => {
+        socket.send(bytes, ports.east, '::1', resolve)
+      })
+      socket.close()
+    }
+    await send(encode(message), 0)
+    await send(Buffer.from('not a pulse'), ports.west)
+    await send(encode({ ...message, sequence: 5, claim: { role: 'Standby', term: 2 } }), ports.west)
+    await eventually(() => assert.deepEqual(a.read()[0]?.claim, { role: 'Standby', term: 2 }))
+    assert.equal(a.read()[0]?.loss, 0, 'the first two were not counted')
+  })
+})
+
+async function freePort(): Promise<number> {
+  const socket = createSocket('udp6').bind(0, '::1')
+  await once(socket, 'listening')
+  const { port } = socket.address()
+  socket.close()
+  return port
+}
