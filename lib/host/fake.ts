@@ -343,7 +343,7 @@ class FakeMachine implements FakeHost {
 
   #linkSet(command: string, name: string, after: (word: string) => string | undefined, words: readonly string[]): void {
     const link = this.links.get(name) ?? refuse(command, `Cannot find device "${name}"`)
-    const up = words.at(-1) === 'up'
+    const up = words.includes('down') ? false : words.includes('up') || link.up
     const mac = after('address')
     this.links.set(name, { ...link, mtu: Number(after('mtu') ?? link.mtu), up, ...(mac === undefined ? {} : { mac }) })
     if (!up) this.routes = this.routes.filter((r) => r.target.kind !== 'device' || r.target.dev !== name)

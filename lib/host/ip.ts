@@ -37,13 +37,13 @@ export function addLink(link: Link): readonly string[] {
     vxlan === undefined
       ? `link add ${link.name} type ${link.kind}`
       : `link add ${link.name} type vxlan id ${vxlan.id} dstport ${vxlan.port} local ${vxlan.local} dev ${vxlan.underlay} nolearning`
-  return [made, setLink(link)]
+  return [made, ...setLink(link)]
 }
 
-/** Our devices get exactly the addresses we give them: the kernel is told to make up none. */
-export function setLink(link: Link): string {
+/** Our devices get exactly the addresses we give them: the kernel is told to make up none, and that before it would, on coming up. */
+export function setLink(link: Link): readonly string[] {
   const mac = link.mac === undefined ? '' : ` address ${link.mac}`
-  return `link set ${link.name}${mac} mtu ${link.mtu} addrgenmode none ${link.up ? 'up' : 'down'}`
+  return [`link set ${link.name}${mac} mtu ${link.mtu} addrgenmode none`, `link set ${link.name} ${link.up ? 'up' : 'down'}`]
 }
 
 export const dropLink = (name: string): string => `link del ${name}`

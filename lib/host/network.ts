@@ -204,7 +204,7 @@ const sameMaking = (have: Link, want: Link): boolean => have.kind === want.kind 
 function linkLines(have: readonly Link[], want: Link): readonly string[] {
   const there = have.find((h) => h.name === want.name)
   if (there === undefined) return addLink(want)
-  return isDeepStrictEqual(there, want) ? [] : [setLink(want)]
+  return isDeepStrictEqual(there, want) ? [] : setLink(want)
 }
 
 /** What is left when these devices go: the kernel takes along all that hangs on them. */

@@ -141,7 +141,7 @@ class WireGuardDriver implements CableDriver {
     const link = parseLinks(await host.run('ip', ['-j', '-d', 'link', 'show', 'dev', device], {}, signal))[0]
     const addresses = parseAddresses(await host.run('ip', ['-j', 'addr', 'show', 'dev', device], {}, signal))
     const lines = [
-      ...(link?.mtu === mtu && link.up ? [] : [setLink({ name: device, kind: 'wireguard', mtu, up: true })]),
+      ...(link?.mtu === mtu && link.up ? [] : setLink({ name: device, kind: 'wireguard', mtu, up: true })),
       ...(addresses.some((a) => a.address === address) ? [] : [putAddress({ dev: device, address })]),
     ]
     if (lines.length > 0) await host.run('ip', ['-batch', '-'], { stdin: `${lines.join('\n')}\n` }, signal)
