@@ -50,7 +50,7 @@ const exec = promisify(execFile)
 /** Begins with taking down what a run of the same label left that was killed. */
 export function machines(label: string): Machines {
   sweep(label)
-  const run = `tmb-${label}-${process.pid}`
+  const run = `${prefix(label)}${process.pid}`
   const dir = mkdtempSync(join(tmpdir(), `${run}-`))
   const holders: { readonly kill: () => void; readonly ended: Promise<unknown> }[] = []
   const names: string[] = []
@@ -91,17 +91,23 @@ export function machines(label: string): Machines {
   }
 }
 
+/** No run of the rig has a name like this, so neither sweeps what is the other's. */
+const prefix = (label: string): string => `tmb-test-${label}-`
+
 function sweep(label: string): void {
-  const left = (existsSync('/run/netns') ? readdirSync('/run/netns') : []).filter((netns) => {
-    const [, owner] = new RegExp(`^tmb-${label}-(\\d+)-`).exec(netns) ?? []
-    return owner !== undefined && !existsSync(`/proc/${owner}`)
-  })
+  const leftIn = (dir: string) =>
+    (existsSync(dir) ? readdirSync(dir) : []).filter((name) => {
+      const owner = name.startsWith(prefix(label)) ? parseInt(name.slice(prefix(label).length), 10) : NaN
+      return owner > 0 && !existsSync(`/proc/${owner}`)
+    })
+  const left = leftIn('/run/netns')
   for (const netns of left) for (const pid of pidsIn(netns)) kill(pid)
   for (const netns of left) execFileSync('ip', ['netns', 'del', netns])
+  for (const dir of leftIn(tmpdir())) rmSync(join(tmpdir(), dir), { recursive: true, force: true })
 }
 
 /** The processes of a machine, without those of other machines. */
-export const processesIn = ({ netns }: Machine): readonly { readonly pid: number; readonly command: string }[] =>
+export const processesIn = ({ netns }: Pick<Machine, 'netns'>): readonly { readonly pid: number; readonly command: string }[] =>
   pidsIn(netns).map((pid) => ({ pid, command: readFileSync(`/proc/${pid}/comm`, 'utf8').trim() }))
 
 const mounts = (wireguardGo: string): string =>
