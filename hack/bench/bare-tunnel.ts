@@ -15,6 +15,7 @@ import { readRecord, runDirOf } from '#test/rig/record.ts'
 import type { Rig } from '#test/rig/rig.ts'
 import { programPath } from '../setup/programs.ts'
 import { run } from '../setup/run.ts'
+import { shareCpuWith } from './cpu-share.ts'
 
 export interface BareTunnel extends AsyncDisposable {
   readonly ends: readonly [TunnelEnd, TunnelEnd]
@@ -26,13 +27,22 @@ export type TunnelEnd = { readonly node: Namespace; readonly pod: Namespace }
 const host = 200
 const port = 51_820
 
-export async function bareTunnel(rig: Rig, mtu: number, signal: AbortSignal): Promise<BareTunnel> {
+/** `likes`: the processes whose share of CPU its two ends get, or the floor would be that of another machine. */
+export async function bareTunnel(
+  rig: Rig,
+  mtu: number,
+  likes: readonly [number, number],
+  signal: AbortSignal,
+): Promise<BareTunnel> {
   await using stack = new AsyncDisposableStack()
   const [near, far] = [endOf(rig, 0), endOf(rig, 1)]
-  for (const end of [near, far]) {
+  for (const [end, like] of [
+    [near, likes[0]],
+    [far, likes[1]],
+  ] as const) {
     await wire(end, mtu, signal)
     stack.defer(() => unwire(end, new AbortController().signal))
-    stack.use(await startWireGuard(end, mtu, signal))
+    stack.use(await startWireGuard(end, mtu, like, signal))
   }
   await speak(near, far, signal)
   await speak(far, near, signal)
@@ -96,7 +106,7 @@ async function unwire(end: End, signal: AbortSignal): Promise<void> {
   await ip([`netns del ${end.pod.netns}`, `netns del ${end.netns}`], signal)
 }
 
-async function startWireGuard(end: End, mtu: number, signal: AbortSignal): Promise<AsyncDisposable> {
+async function startWireGuard(end: End, mtu: number, like: number, signal: AbortSignal): Promise<AsyncDisposable> {
   const [enter = '', ...args] = inNetns(end.netns)
   const child = spawn(enter, [...args, programPath('wireguard'), '-f', end.device], {
     stdio: ['ignore', 'ignore', 'inherit'],
@@ -115,6 +125,7 @@ async function startWireGuard(end: End, mtu: number, signal: AbortSignal): Promi
     await answers(end, uapiSetDevice(end.key, port), signal)
     const device = [`addr add ${end.address}/24 dev ${end.device}`, `link set ${end.device} mtu ${mtu} up`]
     await ip(device, signal, end.netns)
+    if (child.pid !== undefined) shareCpuWith(child.pid, like)
     return daemon
   } catch (error) {
     await daemon[Symbol.asyncDispose]()
