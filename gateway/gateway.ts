@@ -12,6 +12,7 @@ import { keyOf } from '#lib/kube/object.ts'
 import type { Step } from '#lib/kube/plan.ts'
 import { applyPlan } from '#lib/kube/plan.ts'
 import type { Store } from '#lib/kube/store.ts'
+import { cell } from '#lib/std/cell.ts'
 import type { Logger } from '#lib/std/log.ts'
 import type { CableDriver, CableState } from './cable/driver.ts'
 import { claimAfter } from './election/role.ts'
@@ -25,6 +26,8 @@ import { endpointOf, faultStatus, statusOf } from './publish.ts'
 import type { Pulse } from './pulse/pulse.ts'
 
 export const fieldManager = 'tombolo-gateway'
+/** So long may the node refuse to be set up before another gateway should lead: a device is made anew in much less. */
+const patienceMs = 2_000
 /** Round trips are published at most this often: the path is measured four times a second, the apiserver need not know. */
 const rttEveryMs = 60_000
 
@@ -41,18 +44,20 @@ export type GatewayParts = {
 }
 
 export class Gateway implements AsyncDisposable {
+  /** Whether this node can carry traffic, as the last passes have shown: a reason to stand for election. */
+  readonly fit = cell(false)
   readonly #parts: GatewayParts
   #pulse: Pulse | undefined
-  #claim: Claim
+  /** undefined before the election was heard of: until then routes stay as an earlier process left them. */
+  #claim: Claim | undefined
+  #failingSince: number | undefined
   #plan: GatewayPlan | undefined
   #refusedCount = 0
   #said = ''
   #rttWrittenAt = -Infinity
 
-  /** Begins in the role that this node had before the restart, if nobody else took it: the election will tell. */
   constructor(parts: GatewayParts) {
     this.#parts = parts
-    this.#claim = { role: 'Standby', term: 0 }
   }
 
   /** Why the gateway is not ready, for people; empty when it is. */
@@ -62,11 +67,11 @@ export class Gateway implements AsyncDisposable {
   }
 
   lead(now: Leadership): void {
-    this.#claim = claimAfter(this.#claim, this.#parts.self.node, now)
+    this.#claim = claimAfter(this.#claim ?? newcomer, this.#parts.self.node, now)
   }
 
   read(): GatewayReading {
-    return { claim: this.#claim, pulses: this.#pulse?.read() ?? [], refused: this.#refusedCount }
+    return { claim: this.#claim ?? newcomer, pulses: this.#pulse?.read() ?? [], refused: this.#refusedCount }
   }
 
   async reconcile(signal: AbortSignal): Promise<Next> {
@@ -74,7 +79,8 @@ export class Gateway implements AsyncDisposable {
     const fleet = fleetOf(self.clusterID, allocations.list(), endpoints.list())
     if (fleet.own === undefined)
       return blocked('NoAllocation', `the operator has not brought the Allocation of ${self.clusterID} from the broker yet`)
-    const claim = this.#claim
+    const decided = this.#claim
+    const claim = decided ?? newcomer
     const plan = planGateway({
       role: claim.role,
       publicKey: self.publicKey,
@@ -89,14 +95,18 @@ export class Gateway implements AsyncDisposable {
     try {
       await this.#guard(plan, signal)
       await driver.set(plan.cables, signal)
-      await this.#apply(plan, signal)
+      if (decided !== undefined) await this.#apply(plan, signal)
       this.#pulse ??= await this.#parts.startPulse()
     } catch (error) {
+      this.#failed()
       // A person looks at the cluster before they look at the log of a pod.
       if (!signal.aborted) await this.#write((have) => faultStatus(have, claim, error, new Date()), signal)
       throw error
     }
+    this.#failingSince = undefined
+    this.fit.set(true)
     this.#pulse.set(plan.peers)
+    if (decided === undefined) return settled
     this.#pulse.claim(claim)
     this.#plan = plan
     await this.#publish(plan, claim, refused, signal)
@@ -105,6 +115,12 @@ export class Gateway implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#pulse?.[Symbol.asyncDispose]()
+  }
+
+  #failed(): void {
+    const now = performance.now()
+    this.#failingSince ??= now
+    if (now - this.#failingSince >= patienceMs) this.fit.set(false)
   }
 
   #heard(): GatewayFacts['heard'] {
@@ -177,6 +193,9 @@ export class Gateway implements AsyncDisposable {
     if (refused.length > 0) this.#parts.log.warn({ refused }, 'some peers are not taken')
   }
 }
+
+/** What a gateway claims that has heard nothing of the election. */
+const newcomer: Claim = { role: 'Standby', term: 0 }
 
 const rtts = (status: GatewayEndpoint['status']): readonly (number | undefined)[] =>
   (status?.connections ?? []).map((c) => c.rttMicros)

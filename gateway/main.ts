@@ -7,7 +7,6 @@ import { linuxHost } from '#lib/host/linux.ts'
 import { kube } from '#lib/kube/client.ts'
 import { controller, source } from '#lib/kube/controller.ts'
 import { inCluster } from '#lib/kube/in-cluster.ts'
-import { elect } from '#lib/kube/lease.ts'
 import { reflect } from '#lib/kube/reflector.ts'
 import { tunnelAddress } from '#lib/net/keys.ts'
 import { serve } from '#lib/serve/server.ts'
@@ -18,6 +17,7 @@ import type { GatewayConfig } from './config.ts'
 import { gatewayConfig } from './config.ts'
 import { cableDevice, cableOverhead, mtuOver, pulsePort } from './data-plane.ts'
 import { identityOf, leaseName } from './election/role.ts'
+import { standWhile } from './election/stand.ts'
 import { Gateway } from './gateway.ts'
 import { readMachine } from './machine.ts'
 import { gatewayMetrics } from './metrics.ts'
@@ -89,8 +89,8 @@ async function run(config: GatewayConfig, signal: AbortSignal): Promise<void> {
   await serve({ port: config.METRICS_PORT, registry, ready: () => gateway.unready() }, signal)
   log.info({ publicKey, address: tunnelAddress(publicKey) }, 'started')
 
-  const decided = Promise.withResolvers<undefined>()
-  const electing = elect(
+  const electing = standWhile(
+    gateway.fit,
     {
       kube: api,
       namespace,
@@ -100,14 +100,11 @@ async function run(config: GatewayConfig, signal: AbortSignal): Promise<void> {
       renewSeconds: config.LEASE_SECONDS / 3,
       onChange: (now) => {
         gateway.lead(now)
-        decided.resolve(undefined)
         if (!signal.aborted) work.add(everything)
       },
     },
     signal,
   )
-  // Routes of the time before a restart are taken away from a standby only, and before the first look nobody knows who is one.
-  await Promise.race([decided.promise, electing])
   await Promise.all([
     work.run(signal),
     electing,

@@ -1,0 +1,262 @@
+import assert from 'node:assert/strict'
+import { allocation } from '#crds/allocation.ts'
+import type { GatewayEndpoint } from '#crds/gateway-endpoint.ts'
+import { gatewayEndpoint } from '#crds/gateway-endpoint.ts'
+import { gatewayEndpointName } from '#crds/places.ts'
+import type { FakeHost } from '#lib/host/fake.ts'
+import { fakeHost } from '#lib/host/fake.ts'
+import type { Kube } from '#lib/kube/client.ts'
+import { kube } from '#lib/kube/client.ts'
+import type { Kind, KubeObject } from '#lib/kube/object.ts'
+import { reflect } from '#lib/kube/reflector.ts'
+import type { Store } from '#lib/kube/store.ts'
+import { logger } from '#lib/std/log.ts'
+import type { ApiServer } from '#test/kit/apiserver.ts'
+import { apiserver, writes } from '#test/kit/apiserver.ts'
+import { eventually } from '#test/kit/eventually.ts'
+import { keyOf } from '#test/kit/gateway.ts'
+import type { CableDriver } from './cable/driver.ts'
+import { wireguard } from './cable/wireguard/driver.ts'
+import type { Claim } from './engine.ts'
+import { Gateway } from './gateway.ts'
+import type { PeerReading, Pulse, PulsePeer } from './pulse/pulse.ts'
+
+const quiet = logger('test', 'silent')
+const namespace = 'tombolo-system'
+const leader = (term: number) => ({ role: 'leader', holder: 'n1/boot', term }) as const
+const follower = (term: number) => ({ role: 'follower', holder: 'n2/boot', term }) as const
+
+suite('a gateway at work', function () {
+  this.timeout(20_000)
+  let server: ApiServer
+  let api: Kube
+  let host: FakeHost
+  let pulse: FakePulse
+  let stop: AbortController
+  let endpoints: Store
+
+  setup(async () => {
+    server = await apiserver()
+    api = kube(server.connection, quiet)
+    host = fakeHost({ devices: { eth0: ['172.29.1.1/24'] } })
+    pulse = fakePulse()
+    stop = new AbortController()
+    for (const [clusterID, podCIDR, serviceCIDR] of [
+      ['east', '10.241.0.0/16', '10.91.0.0/16'],
+      ['west', '10.242.0.0/16', '10.92.0.0/16'],
+    ] as const)
+      put(allocation, clusterID, { spec: { clusterID, podCIDRs: [podCIDR], serviceCIDRs: [serviceCIDR] } })
+    for (const [node, role] of [
+      ['n1', 'Active'],
+      ['n2', 'Standby'],
+    ] as const)
+      put(gatewayEndpoint, gatewayEndpointName('west', node), {
+        spec: {
+          clusterID: 'west',
+          node,
+          candidates: [{ type: 'NodeInternal', address: node === 'n1' ? '192.0.2.1' : '192.0.2.2', port: 51820 }],
+          wireguard: { publicKey: keyOf(`west/${node}`) },
+        },
+        status: { role, term: 3 },
+      })
+  })
+  teardown(async () => {
+    stop.abort()
+    await api[Symbol.asyncDispose]()
+    await server[Symbol.asyncDispose]()
+  })
+
+  const put = (kind: Kind, name: string, rest: object) =>
+    server.put<KubeObject>(kind, { apiVersion: kind.apiVersion, kind: kind.kind, metadata: { namespace, name }, ...rest })
+
+  /** A new process on the node. */
+  async function start(driver?: CableDriver): Promise<Gateway> {
+    const options = { host, device: 'tmb-wg', stateDir: '/state', port: 51820, mtu: 1420, onLost: () => undefined, log: quiet }
+    const cables = driver ?? (await wireguard(options, stop.signal))
+    const allocations = reflect(api, allocation, { namespace }, stop.signal).store
+    endpoints = reflect(api, gatewayEndpoint, { namespace }, stop.signal).store
+    await Promise.all([allocations.whenSynced(stop.signal), endpoints.whenSynced(stop.signal)])
+    return new Gateway({
+      self: { clusterID: 'east', node: 'n1', nodeAddress: '172.29.1.1', namespace, publicKey: cables.publicKey, port: 51820 },
+      kube: api,
+      host,
+      driver: cables,
+      allocations,
+      endpoints,
+      startPulse: () => Promise.resolve(pulse),
+      log: quiet,
+    })
+  }
+  const published = () => server.read<GatewayEndpoint>(gatewayEndpoint, { namespace, name: gatewayEndpointName('east', 'n1') })
+  /** The gateway sees what it wrote. */
+  const seen = () =>
+    eventually(() => {
+      const there = published()?.metadata
+      const here = endpoints.get({ namespace, name: there?.name ?? '' })?.metadata
+      assert.equal(here?.resourceVersion, there?.resourceVersion)
+    })
+  const lines = (kind: string) =>
+    host
+      .print()
+      .split('\n')
+      .filter((line) => line.startsWith(`${kind} `))
+  const route = 'route 10.242.0.0/16 dev tmb-wg table 7300 metric 10 proto 98'
+  /** Which node of west carries its pods. */
+  const carrier = () =>
+    ['n1', 'n2'].filter((node) => lines('peer').some((l) => l.includes(keyOf(`west/${node}`)) && l.includes('10.242.0.0/16')))
+
+  test('sets its node up, says so, and takes part in the pulse', async () => {
+    const gateway = await start()
+    gateway.lead(leader(4))
+    await gateway.reconcile(stop.signal)
+    assert.deepEqual(lines('route'), [route])
+    assert.deepEqual(carrier(), ['n1'])
+    assert.deepEqual(lines('table'), ['table inet tombolo-gateway'])
+    assert.deepEqual([published()?.status?.role, published()?.status?.term], ['Active', 4])
+    assert.deepEqual(pulse.peers.map((p) => `${p.clusterID}/${p.node}`).toSorted(), ['west/n1', 'west/n2'])
+    assert.deepEqual(pulse.claims, [{ role: 'Active', term: 4 }])
+    assert.deepEqual(gateway.unready(), [])
+  })
+
+  test('the packet filter is there before the device is', async () => {
+    const gateway = await start()
+    gateway.lead(leader(0))
+    await gateway.reconcile(stop.signal)
+    assert.ok(host.ran.indexOf('nft -f -') < host.ran.indexOf('wireguard-go -f tmb-wg'), host.ran.join('\n'))
+  })
+
+  test('a second pass changes nothing, on the node or in the apiserver', async () => {
+    const gateway = await start()
+    gateway.lead(leader(0))
+    await gateway.reconcile(stop.signal)
+    await seen()
+    // Now it knows which generation its words are about.
+    await gateway.reconcile(stop.signal)
+    await seen()
+    const before = [host.print(), host.ran.length, writes(server).length]
+    await gateway.reconcile(stop.signal)
+    assert.deepEqual([host.print(), host.ran.length, writes(server).length], before)
+  })
+
+  test('before the election is known, cables are up and routes of the last process stay; a standby takes them away', async () => {
+    {
+      const gateway = await start()
+      gateway.lead(leader(0))
+      await gateway.reconcile(stop.signal)
+    }
+    const again = await start()
+    await seen()
+    const before = [host.print(), host.ran.length, writes(server).length]
+    await again.reconcile(stop.signal)
+    assert.deepEqual([host.print(), host.ran.length, writes(server).length], before)
+    assert.ok(again.fit.value)
+    assert.notDeepEqual(again.unready(), [], 'it is not ready before it knows')
+    again.lead(follower(1))
+    await again.reconcile(stop.signal)
+    assert.deepEqual(lines('route'), [])
+    assert.equal(published()?.status?.role, 'Standby')
+  })
+
+  test('a pulse with a higher term moves the traffic, whatever the apiserver says', async () => {
+    const gateway = await start()
+    gateway.lead(leader(0))
+    await gateway.reconcile(stop.signal)
+    pulse.says.set(keyOf('west/n2'), { speaker: { clusterID: 'west', node: 'n2' }, claim: { role: 'Active', term: 4 } })
+    await gateway.reconcile(stop.signal)
+    assert.deepEqual(carrier(), ['n2'])
+  })
+
+  test('without its own Allocation it touches nothing', async () => {
+    server.remove(allocation, { namespace, name: 'east' })
+    const gateway = await start()
+    const next = await gateway.reconcile(stop.signal)
+    assert.equal(next.kind, 'blocked')
+    assert.deepEqual(host.ran, [])
+  })
+
+  test('a cluster that is gone is gone from the node, a malformed one was never there and is told', async () => {
+    const gateway = await start()
+    gateway.lead(leader(0))
+    await gateway.reconcile(stop.signal)
+    put(allocation, 'west', { spec: { clusterID: 'west', podCIDRs: ['10.242.0.0/33'] } })
+    await eventually(async () => {
+      await gateway.reconcile(stop.signal)
+      assert.deepEqual(lines('route'), [])
+    })
+    const told = published()?.status?.conditions?.find((c) => c.type === 'PeersAccepted')
+    assert.match(told?.message ?? '', /Allocation west/)
+  })
+
+  test('one that cannot set its node up says why, stands back after a while, and comes again when it can', async () => {
+    const driver = await wireguard(
+      { host, device: 'tmb-wg', stateDir: '/state', port: 51820, mtu: 1420, onLost: () => undefined, log: quiet },
+      stop.signal,
+    )
+    let broken = false
+    const gateway = await start({
+      ...brokenWhile(driver, () => broken),
+      publicKey: driver.publicKey,
+    })
+    gateway.lead(leader(0))
+    await gateway.reconcile(stop.signal)
+    assert.ok(gateway.fit.value)
+    broken = true
+    await assert.rejects(gateway.reconcile(stop.signal))
+    assert.ok(gateway.fit.value, 'once is not always')
+    await eventually(async () => {
+      await assert.rejects(gateway.reconcile(stop.signal))
+      assert.equal(gateway.fit.value, false)
+    })
+    const ready = published()?.status?.conditions?.find((c) => c.type === 'Ready')
+    assert.deepEqual([published()?.status?.role, ready?.status, ready?.reason], ['Standby', 'False', 'NodeNotSetUp'])
+    assert.match(ready?.message ?? '', /no \/dev\/net\/tun/)
+    broken = false
+    await gateway.reconcile(stop.signal)
+    assert.ok(gateway.fit.value)
+    assert.equal(published()?.status?.role, 'Active')
+  })
+})
+
+function brokenWhile(driver: CableDriver, broken: () => boolean): CableDriver {
+  return {
+    about: driver.about,
+    device: driver.device,
+    publicKey: driver.publicKey,
+    set: (want, signal) => (broken() ? Promise.reject(new Error('no /dev/net/tun')) : driver.set(want, signal)),
+    read: (signal) => driver.read(signal),
+    [Symbol.asyncDispose]: () => driver[Symbol.asyncDispose](),
+  }
+}
+
+type FakePulse = Pulse & {
+  peers: readonly PulsePeer[]
+  readonly claims: Claim[]
+  readonly says: Map<string, Pick<PeerReading, 'speaker' | 'claim'>>
+}
+
+function fakePulse(): FakePulse {
+  const claims: Claim[] = []
+  const says: FakePulse['says'] = new Map()
+  return {
+    peers: [],
+    claims,
+    says,
+    set(peers) {
+      this.peers = peers
+    },
+    claim: (claim) => {
+      claims.push(claim)
+    },
+    read() {
+      return this.peers.map((peer) => ({
+        ...peer,
+        link: { state: 'Connected', rttMs: 1 },
+        loss: 0,
+        speaker: undefined,
+        claim: undefined,
+        ...says.get(peer.publicKey),
+      }))
+    },
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  }
+}
