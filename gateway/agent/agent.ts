@@ -10,6 +10,7 @@ import { activeOf, fleetOf } from '../observe.ts'
 import { applyAgent } from './apply.ts'
 import { readMachine } from '../machine.ts'
 import { nodesOf } from './observe.ts'
+import { agentOwns, everythingOfOurs } from './ownership.ts'
 import { planAgent } from './plan.ts'
 
 export type AgentParts = {
@@ -45,13 +46,15 @@ export class Agent {
     if (fleet.own === undefined)
       return blocked('NoAllocation', `the operator has not brought the Allocation of ${clusterID} from the broker yet`)
     const nodes = nodesOf(this.#parts.nodes.list(), nodeAddress)
-    if (!nodes.some((n) => n.name === node))
-      return again(5_000, `the Node ${node} has no address of the family of ${nodeAddress} yet`)
+    const self = nodes.find((n) => n.name === node)
+    if (self === undefined) return again(5_000, `the Node ${node} has no address of the family of ${nodeAddress} yet`)
+    // Of a node that is a gateway no more the GatewayEndpoint may still be there, and say that it is the active one.
+    const gateways = fleet.ownEndpoints.filter((e) => nodes.some((n) => n.name === e.spec.node && n.labelled))
     const { network, refused } = planAgent({
       self: node,
       nodes,
-      gateways: fleet.ownEndpoints.map((e) => e.spec.node),
-      active: activeOf(fleet.ownEndpoints)?.spec.node,
+      gateways: gateways.map((e) => e.spec.node),
+      active: activeOf(gateways)?.spec.node,
       own: fleet.own,
       announced: fleet.announced,
       machine: await readMachine(host, nodeAddress, signal),
@@ -60,7 +63,7 @@ export class Agent {
     const said = JSON.stringify(all)
     if (said !== this.#said) log.warn({ refused: all }, 'the list of peers that are not taken has changed')
     this.#said = said
-    const changes = await applyAgent(host, network, signal)
+    const changes = await applyAgent(host, network, self.labelled ? agentOwns : everythingOfOurs, signal)
     if (changes.length > 0) log.info({ changes: changes.map(describeChange) }, 'changed the node’s network')
     this.#reading = { routes: network.routes.filter((r) => r.target.kind === 'device').length, refused: all.length }
     return settled

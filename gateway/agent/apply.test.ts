@@ -5,6 +5,7 @@ import { fakeHost } from '#lib/host/fake.ts'
 import type { Network } from '#lib/host/network.ts'
 import { agentFacts, cidrs } from '#test/kit/gateway.ts'
 import { applyAgent, cleanUp } from './apply.ts'
+import { agentOwns } from './ownership.ts'
 import { planAgent } from './plan.ts'
 
 const signal = AbortSignal.timeout(60_000)
@@ -24,7 +25,7 @@ const want = (name: keyof typeof situations): Network => planAgent(agentFacts(si
 const names = Object.keys(situations) as (keyof typeof situations)[]
 
 const after = async (host: FakeHost, name: keyof typeof situations) => {
-  await applyAgent(host, want(name), signal)
+  await applyAgent(host, want(name), agentOwns, signal)
   return host.print()
 }
 
@@ -35,7 +36,7 @@ suite('a node under the agent', function () {
     for (const name of names) {
       const host = machine()
       await after(host, name)
-      assert.deepEqual(await applyAgent(host, want(name), signal), [], name)
+      assert.deepEqual(await applyAgent(host, want(name), agentOwns, signal), [], name)
     }
   })
 

@@ -1,13 +1,18 @@
 // The two places where the agent touches its node: bringing it to what is wanted, and leaving it as it was found.
 import type { Host } from '#lib/host/host.ts'
-import type { Network, NetworkChange } from '#lib/host/network.ts'
+import type { Network, NetworkChange, Ownership } from '#lib/host/network.ts'
 import { applyNetwork, nothing, planNetwork, readNetwork } from '#lib/host/network.ts'
-import { agentOwns, everythingOfOurs } from './ownership.ts'
+import { everythingOfOurs } from './ownership.ts'
 
-/** Returns what it had to change; empty when the node was as it should be. */
-export async function applyAgent(host: Host, want: Network, signal: AbortSignal): Promise<readonly NetworkChange[]> {
+/** `owns`: what goes if it is not wanted. Returns what it had to change; empty when the node was as it should be. */
+export async function applyAgent(
+  host: Host,
+  want: Network,
+  owns: Ownership,
+  signal: AbortSignal,
+): Promise<readonly NetworkChange[]> {
   const keys = want.sysctls.map((s) => s.key)
-  const changes = planNetwork(await readNetwork(host, agentOwns, keys, signal), want)
+  const changes = planNetwork(await readNetwork(host, owns, keys, signal), want)
   await applyNetwork(host, changes, signal)
   return changes
 }

@@ -11,7 +11,7 @@ export const agentOwns: Ownership = {
   rule: () => true,
 }
 
-/** For cleaning up: the gateway's things too, for it is not there any more. */
+/** Where there is no gateway, or no more: what it left is in nobody else's care. */
 export const everythingOfOurs: Ownership = {
   links: [overlayDevice, cableDevice],
   tables: [agentTable, gatewayTable],

@@ -18,6 +18,7 @@ import { planGateway } from '../../gateway/engine.ts'
 import { gatewayOwns } from '../../gateway/ownership.ts'
 import { applyAgent, cleanUp } from '../../gateway/agent/apply.ts'
 import { readMachine } from '../../gateway/machine.ts'
+import { agentOwns } from '../../gateway/agent/ownership.ts'
 import { planAgent } from '../../gateway/agent/plan.ts'
 import type { Machine, Machines } from '../kit/netns.ts'
 import { machines, noMachines, processesIn } from '../kit/netns.ts'
@@ -243,7 +244,7 @@ suite('the data plane between two clusters', function () {
       machine: await readMachine(node.machine.host, node.address, signal),
     })
     assert.deepEqual(refused, [])
-    return applyAgent(node.machine.host, network, signal)
+    return applyAgent(node.machine.host, network, agentOwns, signal)
   }
 })
 
