@@ -15,6 +15,7 @@ import type { Logger } from '#lib/std/log.ts'
 import { keepInSync } from '../door/door.ts'
 import { syncedAllocation, syncedGatewayEndpoint } from '../door/synced.ts'
 import { fieldManager, keepInstalled, watchInstalled } from '../install/install.ts'
+import { sweepGateways } from '../install/gateways.ts'
 import { finalizer } from '../install/leave.ts'
 import { runMcs } from '../mcs/mcs.ts'
 import { connectionOf, heartbeat, renewToken } from './broker.ts'
@@ -92,6 +93,7 @@ export async function beMember(
   await Promise.all([
     keepInstalled(kube, member, installed, dns, log, signal),
     report(kube, known.memberships, { installed, endpoints, clusterID, dns, broker, refusals }, log, signal),
+    sweepGateways(kube, clusterID, endpoints, log, signal),
     read.ok ? connected(read.value) : aborted(signal),
   ])
 }

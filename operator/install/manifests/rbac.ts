@@ -33,7 +33,12 @@ const events: PolicyRule = { apiGroups: ['events.k8s.io'], resources: ['events']
 const accounts: readonly Account[] = [
   {
     name: 'tombolo-operator',
-    cluster: [...mcsRules, { apiGroups: ['about.k8s.io'], resources: ['clusterproperties'], verbs: write }, events],
+    cluster: [
+      ...mcsRules,
+      { apiGroups: ['about.k8s.io'], resources: ['clusterproperties'], verbs: write },
+      { apiGroups: [''], resources: ['nodes'], verbs: read },
+      events,
+    ],
     system: [
       { apiGroups: tombolo, resources: ['memberships'], verbs: ['get', 'list', 'watch', 'update', 'patch'] },
       { apiGroups: tombolo, resources: ['memberships/status', 'memberships/finalizers'], verbs: ['get', 'update', 'patch'] },
