@@ -4,10 +4,6 @@
 //   pod 10.241.2.10 ─ east-2 ─ vx-tombolo ─ east-1 ═ tmb-wg ═ west-1 ─ vx-tombolo ─ west-2 ─ pod 10.242.2.10
 //     fd00:241:2::10             1500 bytes                           1400 bytes              fd00:242:2::10
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { parseCIDR } from '#lib/net/cidr.ts'
-import type { CIDR } from '#lib/net/cidr.ts'
 import { applyNetwork, planNetwork, readNetwork } from '#lib/host/network.ts'
 import { logger } from '#lib/std/log.ts'
 import type { CableDriver } from '../../gateway/cable/driver.ts'
@@ -22,28 +18,14 @@ import { agentOwns } from '../../gateway/agent/ownership.ts'
 import { planAgent } from '../../gateway/agent/plan.ts'
 import type { Machine, Machines } from '../kit/netns.ts'
 import { machines, noMachines, processesIn } from '../kit/netns.ts'
+import type { PlainCluster, PlainNode } from '../kit/plain-clusters.ts'
+import { answerWithCaller, callerSeenBy, count, crossing, ping, plainCluster } from '../kit/plain-clusters.ts'
 
 const signal = AbortSignal.timeout(120_000)
 const log = logger('test', 'silent')
 
-type Node = {
-  readonly machine: Machine
-  readonly pod: Machine
-  readonly name: string
-  readonly address: string
-  readonly podCIDRs: readonly CIDR[]
-  /** The pod's addresses, IPv4 first. */
-  readonly pods: readonly [string, string]
-  /** The node's own among pods. */
-  readonly bridge: readonly [string, string]
-}
-type Cluster = {
-  readonly id: string
-  readonly mtu: number
-  readonly podCIDRs: readonly CIDR[]
-  readonly serviceCIDRs: readonly CIDR[]
-  readonly nodes: readonly [Node, Node]
-}
+type Node = PlainNode
+type Cluster = PlainCluster<readonly [Node, Node]>
 
 suite('the data plane between two clusters', function () {
   this.timeout(120_000)
@@ -58,7 +40,10 @@ suite('the data plane between two clusters', function () {
     rig = machines('dp')
     wan = await rig.add('wan')
     await wan.sh(count('forward', ...crossing))
-    ;[east, west] = [await cluster(rig, wan, 'east', 1, 1500), await cluster(rig, wan, 'west', 2, 1400)]
+    ;[east, west] = [
+      await plainCluster(rig, wan, { id: 'east', number: 1, mtu: 1500 }, ['east-1', 'east-2']),
+      await plainCluster(rig, wan, { id: 'west', number: 2, mtu: 1400 }, ['west-1', 'west-2']),
+    ]
     cables = new Map([
       [east, await driver(east)],
       [west, await driver(west)],
@@ -247,119 +232,3 @@ suite('the data plane between two clusters', function () {
     return applyAgent(node.machine.host, network, agentOwns, signal)
   }
 })
-
-async function cluster(rig: Machines, wan: Machine, id: string, number: number, mtu: number): Promise<Cluster> {
-  const nodes: Node[] = []
-  await wan.sh(`
-    sysctl -qw net.ipv4.ip_forward=1
-    ip link add br${number} mtu ${mtu} type bridge; ip addr add 172.29.${number}.254/24 dev br${number}; ip link set br${number} up
-  `)
-  const range = [`10.24${number}.0.0/16`, `fd00:24${number}::/32`] as const
-  for (const n of [1, 2]) {
-    const machine = await rig.add(`${id}-${n}`)
-    const pod = await rig.add(`${id}-${n}-pod`)
-    const address = `172.29.${number}.${n}`
-    const prefixes = [`10.24${number}.${n}`, `fd00:24${number}:${n}`] as const
-    const bridge = [`${prefixes[0]}.1`, `${prefixes[1]}::1`] as const
-    const pods = [`${prefixes[0]}.10`, `${prefixes[1]}::10`] as const
-    // As on many a node: no IPv6 but where somebody asks for it.
-    await machine.sh('sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1')
-    await rig.join(wan, `${id}${n}`, machine, 'eth0')
-    await wan.sh(`ip link set ${id}${n} mtu ${mtu} master br${number}`)
-    await rig.join(machine, 'veth0', pod, 'eth0')
-    await machine.sh(`
-      sysctl -qw net.ipv4.ip_forward=1 net.ipv4.conf.all.rp_filter=1 net.ipv4.conf.default.rp_filter=1 net.ipv4.conf.eth0.rp_filter=1
-      sysctl -qw net.ipv6.conf.all.forwarding=1 net.ipv6.conf.veth0.disable_ipv6=0 net.ipv6.conf.eth0.disable_ipv6=0
-      ip link set eth0 mtu ${mtu}; ip addr add ${address}/24 dev eth0; ip route add default via 172.29.${number}.254
-      ip addr add ${bridge[0]}/24 dev veth0; ip addr add ${bridge[1]}/48 dev veth0 nodad
-      ip addr add fd72:${number}::${n}/64 dev eth0 nodad
-      ip route add 10.24${number}.${3 - n}.0/24 via 172.29.${number}.${3 - n}
-      ip route add fd00:24${number}:${3 - n}::/48 via fd72:${number}::${3 - n}
-      nft -f - <<'NFT'
-${masquerade('ip', range[0])}
-${masquerade('ip6', range[1])}
-NFT
-    `)
-    await pod.sh(`
-      ip addr add ${pods[0]}/24 dev eth0; ip route add default via ${bridge[0]}
-      ip addr add ${pods[1]}/48 dev eth0 nodad; ip route add default via ${bridge[1]}
-    `)
-    nodes.push({
-      machine,
-      pod,
-      name: `${id}-${n}`,
-      address,
-      podCIDRs: [`${prefixes[0]}.0/24`, `${prefixes[1]}::/48`].map(cidr),
-      pods,
-      bridge,
-    })
-  }
-  const [first, second] = nodes
-  assert.ok(first !== undefined && second !== undefined)
-  return { id, mtu, podCIDRs: range.map(cidr), serviceCIDRs: [cidr(`10.9${number}.0.0/16`)], nodes: [first, second] }
-}
-
-/** From pods of one cluster to pods of the other. */
-const crossing = (
-  [
-    ['ip', '10.241.0.0/16', '10.242.0.0/16'],
-    ['ip6', 'fd00:241::/32', 'fd00:242::/32'],
-  ] as const
-).flatMap(([ip, a, b]) => [`${ip} saddr ${a} ${ip} daddr ${b}`, `${ip} saddr ${b} ${ip} daddr ${a}`])
-
-/** A script that counts packets in the table `seen`. */
-const count = (hook: string, ...matches: readonly string[]): string => `nft -f - <<'NFT'
-table inet seen {
-  chain ${hook} {
-    type filter hook ${hook} priority filter; policy accept;
-${matches.map((match) => `    ${match} counter`).join('\n')}
-  }
-}
-NFT`
-
-/** What flannel and many others do: hide pods from the world and the world from pods. */
-const masquerade = (ip: 'ip' | 'ip6', pods: string): string => `table ${ip} cni {
-  chain postrouting {
-    type nat hook postrouting priority srcnat; policy accept;
-    ${ip} saddr ${pods} ${ip} daddr != ${pods} masquerade
-    ${ip} saddr != ${pods} ${ip} daddr ${pods} masquerade
-  }
-}`
-
-function cidr(text: string): CIDR {
-  const parsed = parseCIDR(text)
-  assert.ok(parsed.ok, text)
-  return parsed.value
-}
-
-async function ping(from: Machine, address: string, count = 2): Promise<void> {
-  await from.sh(`ping -c ${count} -i 0.05 -W 2 ${address} 2>&1 || { ping -c 1 -W 2 ${address} 2>&1; false; } >&2`)
-}
-
-/** The address under which `client` is seen by a server in `server`, reached at `address`. */
-async function callerSeenBy(server: Machine, client: Machine, address: string): Promise<string> {
-  await using listener = await answerWithCaller(server)
-  return await listener.callFrom(client, address)
-}
-
-type Listener = AsyncDisposable & { callFrom(client: Machine, address: string): Promise<string> }
-
-const answerPort = 8080
-
-/** A server that tells every caller the address it came from. */
-async function answerWithCaller(machine: Machine): Promise<Listener> {
-  const program = `require('net').createServer((s) => s.end(s.remoteAddress)).listen(${answerPort}, '::', () => console.log('up'))`
-  const server = spawn('nsenter', [`--net=/run/netns/${machine.netns}`, process.execPath, '-e', program], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
-  await once(server.stdout, 'data')
-  return {
-    callFrom: async (client, address) =>
-      (await client.sh(`timeout 2 bash -c 'exec 3<>/dev/tcp/${address}/${answerPort}; cat <&3'`)).trim().replace('::ffff:', ''),
-    [Symbol.asyncDispose]: async () => {
-      const ended = once(server, 'exit')
-      server.kill('SIGKILL')
-      await ended
-    },
-  }
-}

@@ -107,13 +107,18 @@ function sweep(label: string): void {
 }
 
 /** The processes of a machine, without those of other machines. */
-export const processesIn = ({ netns }: Pick<Machine, 'netns'>): readonly { readonly pid: number; readonly command: string }[] =>
-  pidsIn(netns).map((pid) => ({ pid, command: readFileSync(`/proc/${pid}/comm`, 'utf8').trim() }))
+export const processesIn = ({ netns }: Pick<Machine, 'netns'>): readonly Process[] =>
+  pidsIn(netns).map((pid) => ({
+    pid,
+    command: readFileSync(`/proc/${pid}/comm`, 'utf8').trim(),
+    args: readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0'),
+  }))
+type Process = { readonly pid: number; readonly command: string; readonly args: readonly string[] }
 
 const mounts = (wireguardGo: string): string =>
   [
     'mount --make-rprivate /',
-    'mkdir -p /run/wireguard && mount -t tmpfs tmpfs /run/wireguard',
+    'mount -t tmpfs tmpfs /run && mkdir /run/wireguard',
     `mount -t tmpfs tmpfs /usr/local/sbin && ln -s '${wireguardGo}' /usr/local/sbin/wireguard-go`,
   ].join(' && ')
 
