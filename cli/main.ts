@@ -1,42 +1,40 @@
-// The entry of `tombolo`: arguments in, exit code out.
-//   0 done · 1 failed or not healthy · 2 wrong usage or refused input · 3 an apiserver was not reached · 130 interrupted
-import { createInterface } from 'node:readline/promises'
-import { Command, CommanderError } from 'commander'
-import { commands } from './commands/index.ts'
+// The entry of `tombolo`: arguments in, exit code out (problem.ts has the list).
+import { CommanderError } from 'commander'
 import type { Session } from './commands/command.ts'
-import { output } from './output/output.ts'
 import { explainError } from './output/explain.ts'
+import { output } from './output/output.ts'
+import { wantsColour } from './output/paint.ts'
+import { program } from './program.ts'
 import { defaultImage, version } from './version.ts'
 
 const stop = new AbortController()
 for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => stop.abort())
+// `tombolo … | head`: whoever reads has seen enough.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+  process.exit(0)
+})
 
-const { stdin, stdout, stderr } = process
+const { argv, env, stdin, stdout, stderr } = process
+const args = argv.slice(2)
+const colour = (stream: NodeJS.WriteStream) => wantsColour(stream, env, args)
+
 const session: Session = {
-  output: output({ out: stdout, err: stderr }),
+  output: output({ out: stdout, err: stderr, colour: { out: colour(stdout), err: colour(stderr) } }),
   signal: stop.signal,
   version,
   image: defaultImage,
   confirm: stdin.isTTY && stderr.isTTY ? ask : undefined,
 }
 
-process.exitCode = await main(process.argv.slice(2))
+process.exitCode = await main()
 
-async function main(args: readonly string[]): Promise<number> {
-  const program = new Command('tombolo')
-    .description('Pods and services of many Kubernetes clusters reach each other through encrypted tunnels, by name.')
-    .version(version, '--version', 'print the version')
-    .option('--verbose', 'show the causes of an error')
-    .showHelpAfterError('(--help shows how)')
-    .showSuggestionAfterError()
-    .configureHelp({ showGlobalOptions: true })
-    .addHelpText('after', '\nExit codes: 0 done, 1 failed or not healthy, 2 wrong usage or refused input, 3 cluster not reached')
-    .exitOverride()
-  for (const add of commands) add(program, session)
+async function main(): Promise<number> {
   const verbose = args.includes('--verbose')
   try {
-    await program.parseAsync(
-      args.filter((arg) => arg !== '--verbose'),
+    const tombolo = await program(args, session)
+    await tombolo.parseAsync(
+      args.filter((arg) => arg !== '--verbose' && arg !== '--no-color'),
       { from: 'user' },
     )
     return 0
@@ -54,6 +52,7 @@ async function main(args: readonly string[]): Promise<number> {
 }
 
 async function ask(question: string): Promise<boolean> {
+  const { createInterface } = await import('node:readline/promises')
   const lines = createInterface({ input: stdin, output: stderr })
   try {
     return /^y(es)?$/i.test((await lines.question(`${question} [y/N] `, { signal: stop.signal })).trim())

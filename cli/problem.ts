@@ -1,6 +1,14 @@
 // What went wrong, for the person who typed: one sentence, what to do about it, and the exit code that scripts read.
 
-/** 1: it failed, or is not healthy. 2: usage, or refused input. 3: an apiserver was not reached. */
+/** Of every command. */
+export const exitCodes = [
+  { code: 0, means: 'done, or healthy' },
+  { code: 1, means: 'failed, or not healthy' },
+  { code: 2, means: 'wrong usage, or refused input: nothing was changed' },
+  { code: 3, means: 'an apiserver was not reached' },
+  { code: 130, means: 'interrupted; running the command again goes on from there' },
+] as const
+
 export type ExitCode = 1 | 2 | 3
 
 export class Problem extends Error {

@@ -73,8 +73,7 @@ const drawn = (figures: readonly Figure[]): string => {
       columns.map((title, i) => ({ title, cell: (row: readonly string[]) => row[i] })),
       '',
     ),
-    'table',
-    false,
+    { format: 'table', headed: false, colour: false },
   )
 }
 

@@ -1,7 +1,6 @@
 // What every command is made of: how it enters the program, what it is given, and the options they share.
 import type { Command } from 'commander'
 import { InvalidArgumentError, Option } from 'commander'
-import { dnsLabelField } from '#crds/fields.ts'
 import type { CIDR } from '#lib/net/cidr.ts'
 import { parseCIDR } from '#lib/net/cidr.ts'
 import type { Result } from '#lib/std/result.ts'
@@ -26,13 +25,23 @@ export type AddCommand = (program: Command, session: Session) => void
 
 /** What every command takes. */
 export type CommonOptions = { readonly context?: string; readonly kubeconfig?: string; readonly output: Format }
+export type Watch = { readonly watch?: true }
 export type DryRun = { readonly dryRun?: true }
 
 export const commonOptions = (command: Command, of = 'the cluster'): Command =>
   command
-    .addOption(new Option('-o, --output <format>', 'how to print').choices(formats).default('table'))
+    .addOption(outputOption())
     .option('--context <name>', `kubeconfig context of ${of} (default: the current one)`)
     .option('--kubeconfig <file>', 'kubeconfig file (default: $KUBECONFIG, then ~/.kube/config)')
+
+export const outputOption = (): Option =>
+  new Option('-o, --output <format>', 'how to print; name: one kind/name a line').choices(formats).default('table')
+
+export const watchOption = (command: Command): Command =>
+  command.option(
+    '-w, --watch',
+    'go on while it changes, until Ctrl-C (exit code 0): on a terminal drawn anew, elsewhere the rows that changed',
+  )
 
 export const dryRunOption = (command: Command): Command =>
   command.option('--dry-run', 'print every manifest as YAML and change nothing')
@@ -48,7 +57,7 @@ export const cidrList = (text: string, before: readonly CIDR[] | undefined): rea
 
 /** The name of a Service or a namespace. */
 export const objectName = (text: string): string => {
-  if (dnsLabelField.safeParse(text).success) return text
+  if (/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(text)) return text
   throw new InvalidArgumentError('It must be a DNS label: lower-case letters, digits and "-".')
 }
 

@@ -1,19 +1,13 @@
-// The list of commands, in the order of --help. A new one is a file beside this and a line here.
+// The list of commands, in the order of --help. A new one is a file beside this and a line here. Each is loaded when it is typed:
+// what it knows of clusters takes longer to load than most commands take to run.
 import type { AddCommand } from './command.ts'
-import { addDeployBroker } from './deploy-broker.ts'
-import { addExport } from './export.ts'
-import { addJoin } from './join.ts'
-import { addShow } from './show.ts'
-import { addUnexport } from './unexport.ts'
-import { addUninstall } from './uninstall.ts'
-import { addVersion } from './version.ts'
 
-export const commands: readonly AddCommand[] = [
-  addDeployBroker,
-  addJoin,
-  addShow,
-  addExport,
-  addUnexport,
-  addUninstall,
-  addVersion,
-]
+export const commands: Readonly<Record<string, () => Promise<AddCommand>>> = {
+  'deploy-broker': async () => (await import('./deploy-broker.ts')).addDeployBroker,
+  join: async () => (await import('./join.ts')).addJoin,
+  show: async () => (await import('./show.ts')).addShow,
+  export: async () => (await import('./export.ts')).addExport,
+  unexport: async () => (await import('./unexport.ts')).addUnexport,
+  uninstall: async () => (await import('./uninstall.ts')).addUninstall,
+  version: async () => (await import('./version.ts')).addVersion,
+}

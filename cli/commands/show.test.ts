@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { membership } from '#crds/membership.ts'
+import type { CIDR } from '#lib/net/cidr.ts'
 import { apiserver } from '#test/kit/apiserver.ts'
 import { tombolo } from '#test/kit/cli.ts'
+import { eventually } from '#test/kit/eventually.ts'
 import { membershipOf } from '#test/kit/installed.ts'
 import { kubeconfig } from '#test/kit/kubeconfig.ts'
 
@@ -30,5 +32,33 @@ suite('tombolo show', () => {
     assert.match(yaml.out, /^clusters:\n {2}- id: east\n/)
     assert.deepEqual([text.code, json.code, yaml.code, checked.code, wrong.code], [0, 0, 0, 1, 2])
     assert.match(checked.err, /1 of 1 are not well: east is NotReady\./)
+  })
+
+  test('--watch shows every change as it comes, says when the apiserver is away, and ends well at an interrupt', async () => {
+    const stop = new AbortController()
+    await using server = await apiserver()
+    await using config = await kubeconfig({ east: server.connection.server })
+    server.put(membership, membershipOf('east'))
+    let seen = ''
+    const ran = tombolo(['show', 'clusters', '--watch', '-o', 'json', '--kubeconfig', config.path], {
+      signal: new AbortController().signal,
+      show: (text) => (seen += text),
+      interrupt: stop.signal,
+    })
+    const ids = () =>
+      seen
+        .split('\n')
+        .filter((line) => line.startsWith('{'))
+        .map((line) => (JSON.parse(line) as { clusters: { id: string }[] }).clusters.map(({ id }) => id).join())
+    await eventually(() => assert.deepEqual(ids(), ['east']))
+    await eventually(() => assert.ok([...server.watches].some((watch) => watch.seen.plural === 'memberships')))
+    server.fault((ask) => ask.verb === 'watch', { do: 'reset' })
+    for (const watch of [...server.watches]) watch.reset()
+    await eventually(() => assert.match(seen, /The apiserver is not heard/))
+    server.put(membership, { ...membershipOf('east'), spec: { ...membershipOf('east').spec, podCIDRs: ['10.9.0.0/16' as CIDR] } })
+    await eventually(() => assert.match(seen, /10\.9\.0\.0/))
+    stop.abort()
+    const { code, err } = await ran
+    assert.equal(code, 0, err)
   })
 })

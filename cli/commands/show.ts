@@ -1,19 +1,22 @@
 // `tombolo show`: what a fleet looks like from one of its clusters, or from the broker. Reads, and judges nothing unless asked.
-import { Argument } from 'commander'
+import { Argument, Option } from 'commander'
 import type { ClusterRow, ConnectionRow, GatewayRow, ServiceRow } from '#fleet/model.ts'
 import { clustersOf, connectionsOf, gatewaysOf, isWell, servicesOf } from '#fleet/model.ts'
 import type { Snapshot } from '#fleet/snapshot.ts'
 import { takeSnapshot } from '#fleet/snapshot.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import { openCluster } from '../cluster/cluster.ts'
+import type { Tone } from '../output/paint.ts'
 import type { Column, Table } from '../output/table.ts'
 import { table } from '../output/table.ts'
 import { failed } from '../problem.ts'
+import type { Reader } from '../cluster/live.ts'
+import { whileItChanges } from '../cluster/live.ts'
 import { notAMember } from '../cluster/membership.ts'
-import type { AddCommand, CommonOptions, Session } from './command.ts'
-import { commonOptions } from './command.ts'
+import type { AddCommand, CommonOptions, Session, Watch } from './command.ts'
+import { commonOptions, watchOption } from './command.ts'
 
-type Options = CommonOptions & { readonly broker?: true; readonly check?: true }
+type Options = CommonOptions & Watch & { readonly broker?: true; readonly check?: true }
 
 const subjects = ['clusters', 'connections', 'gateways', 'services'] as const
 type Subject = (typeof subjects)[number]
@@ -27,28 +30,36 @@ export const addShow: AddCommand = (program, session) => {
     )
     .addArgument(new Argument('[what]', 'only this (default: all four)').choices([...subjects, 'all']))
     .option('--broker', 'as the broker sees it, in a cluster that is a member too')
-    .option('--check', 'exit code 1 when something shown is not well')
+    .addOption(new Option('--check', 'exit code 1 when something shown is not well').conflicts('watch'))
     .addHelpText(
       'after',
       `
 Examples:
   tombolo show --context east
   tombolo show connections --context east -o wide
+  tombolo show connections --context east --watch
   tombolo show clusters --context hub --broker
   tombolo show services -o json | jq '.services[] | select(.state != "Ready")'`,
     )
     .action((what: Subject | 'all' | undefined, options: Options) =>
       run(what === undefined || what === 'all' ? subjects : [what], options, session),
     )
-  commonOptions(command)
+  commonOptions(watchOption(command))
 }
 
 async function run(wanted: readonly Subject[], options: Options, { output, signal }: Session): Promise<void> {
   await using cluster = await openCluster(options)
+  const tables = (snapshot: Snapshot) => wanted.map((subject) => tableOf[subject](snapshot))
+  if (options.watch === true) {
+    const live = output.live(options.output)
+    const show = async (kube: Reader) =>
+      live.show(tables(seenFrom(await takeSnapshot(kube, signal), options.broker === true, cluster)))
+    await whileItChanges(cluster.kube, show, (text) => output.note(text), signal)
+    return
+  }
   const snapshot = seenFrom(await takeSnapshot(cluster.kube, signal), options.broker === true, cluster)
   for (const { object, why } of snapshot.ignored) output.warn(`${object} is left out, it is malformed: ${why}`)
-  const tables = wanted.map((subject) => tableOf[subject](snapshot))
-  output.tables(tables, options.output)
+  output.tables(tables(snapshot), options.output)
   if (options.check === true) check(wanted, snapshot)
 }
 
@@ -87,13 +98,21 @@ function check(wanted: readonly Subject[], snapshot: Snapshot): void {
 }
 
 export const tableOf: Readonly<Record<Subject, (snapshot: Snapshot) => Table>> = {
-  clusters: (snapshot) => table('clusters', clustersOf(snapshot), clusterColumns, 'No cluster has joined yet: tombolo join.'),
+  clusters: (snapshot) =>
+    table(
+      'clusters',
+      clustersOf(snapshot),
+      clusterColumns,
+      'No cluster has joined yet: tombolo join.',
+      (row) => `cluster/${row.id}`,
+    ),
   connections: (snapshot) =>
     table(
       'connections',
       connectionsOf(snapshot),
       connectionColumns,
       'No connections: they appear when a second cluster has joined and a gateway is active.',
+      (row) => `connection/${row.cluster}/${row.node}/${row.remoteCluster}/${row.remoteNode}`,
     ),
   gateways: (snapshot) =>
     table(
@@ -101,17 +120,26 @@ export const tableOf: Readonly<Record<Subject, (snapshot: Snapshot) => Table>> =
       gatewaysOf(snapshot),
       gatewayColumns,
       'No gateways: kubectl label node NODE tombolo.dev/gateway=true makes one of a node.',
+      (row) => `gateway/${row.cluster}/${row.node}`,
     ),
   services: (snapshot) =>
-    table('services', servicesOf(snapshot), serviceColumns, 'No services: tombolo export service NAME -n NAMESPACE exports one.'),
+    table(
+      'services',
+      servicesOf(snapshot),
+      serviceColumns,
+      'No services: tombolo export service NAME -n NAMESPACE exports one.',
+      (row) => `service/${row.namespace}/${row.name}`,
+    ),
 }
+
+const tone = (row: Parameters<typeof isWell>[0]): Tone => (isWell(row) ? 'good' : 'bad')
 
 const rtt = ({ rttMs }: { readonly rttMs: number | undefined }) =>
   rttMs === undefined ? undefined : `${rttMs.toFixed(rttMs < 10 ? 2 : 1)} ms`
 
 const clusterColumns: readonly Column<ClusterRow>[] = [
   { title: 'CLUSTER', cell: (row) => (row.view === 'Local' ? `${row.id} (this)` : row.id) },
-  { title: 'STATE', cell: (row) => row.state },
+  { title: 'STATE', cell: (row) => row.state, tone },
   { title: 'GATEWAY', cell: (row) => row.gateway },
   { title: 'RTT', cell: rtt, ifAny: true },
   { title: 'PODS', cell: (row) => row.podCIDRs.join(',') },
@@ -126,7 +154,7 @@ const connectionColumns: readonly Column<ConnectionRow>[] = [
   { title: 'REMOTE GATEWAY', cell: (row) => row.remoteNode },
   { title: 'ROLE', cell: (row) => row.role },
   { title: 'CABLE', cell: (row) => row.driver },
-  { title: 'STATE', cell: (row) => row.state },
+  { title: 'STATE', cell: (row) => row.state, tone },
   { title: 'RTT', cell: rtt },
   { title: 'ADDRESS', cell: (row) => row.address, wide: true },
   { title: 'SINCE', cell: (row) => row.since, wide: true },
@@ -156,7 +184,7 @@ const serviceColumns: readonly Column<ServiceRow>[] = [
     ifAny: true,
   },
   { title: 'READY', cell: (row) => `${row.readyEndpoints}/${row.endpoints}` },
-  { title: 'STATE', cell: (row) => row.state },
+  { title: 'STATE', cell: (row) => row.state, tone },
   { title: 'DNS NAME', cell: (row) => row.dnsName, wide: true },
   { title: 'MESSAGE', cell: (row) => row.message, ifAny: true },
 ]

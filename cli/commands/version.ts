@@ -1,15 +1,9 @@
 // `tombolo version`: what this command is, and what a cluster runs if one is named.
-import { controllerName } from '#broker/install/rbac.ts'
-import { brokerNamespace, systemNamespace } from '#crds/places.ts'
-import type { Kube } from '#lib/kube/client.ts'
-import type { DaemonSet, Deployment } from '#lib/kube/kinds.ts'
-import { daemonSets, deployments } from '#lib/kube/kinds.ts'
-import { nameOf } from '#operator/install/manifests/pod.ts'
-import { openCluster } from '../cluster/cluster.ts'
 import { table } from '../output/table.ts'
 import type { AddCommand, CommonOptions, Session } from './command.ts'
 import { commonOptions } from './command.ts'
 
+type Options = CommonOptions & { readonly client?: true }
 type Row = { readonly component: string; readonly version: string }
 
 export const addVersion: AddCommand = (program, session) => {
@@ -17,6 +11,7 @@ export const addVersion: AddCommand = (program, session) => {
     .command('version')
     .summary('print the version')
     .description('Prints the version of this command and, with --context or --kubeconfig, the images that cluster runs.')
+    .option('--client', 'of this command only, whatever else is named')
     .addHelpText(
       'after',
       `
@@ -24,35 +19,22 @@ Examples:
   tombolo version
   tombolo version --context east -o json`,
     )
-    .action((options: CommonOptions) => run(options, session))
+    .action((options: Options) => run(options, session))
   commonOptions(command)
 }
 
-async function run(options: CommonOptions, { output, signal, version }: Session): Promise<void> {
+async function run(options: Options, { output, signal, version }: Session): Promise<void> {
   const rows: Row[] = [{ component: 'tombolo', version }]
-  if (options.context !== undefined || options.kubeconfig !== undefined) {
+  if (options.client !== true && (options.context !== undefined || options.kubeconfig !== undefined)) {
+    // Here and not above: without a cluster this command is to answer at once.
+    const { openCluster } = await import('../cluster/cluster.ts')
+    const { imagesIn } = await import('../cluster/images.ts')
     await using cluster = await openCluster(options)
-    rows.push(...(await imagesIn(cluster.kube, signal)))
+    for (const { component, image } of await imagesIn(cluster.kube, signal)) rows.push({ component, version: image })
   }
   const columns = [
     { title: 'COMPONENT', cell: (row: Row) => row.component },
     { title: 'VERSION', cell: (row: Row) => row.version },
   ]
   output.tables([table('versions', rows, columns, '')], options.output)
-}
-
-async function imagesIn(kube: Kube, signal: AbortSignal): Promise<readonly Row[]> {
-  const inSystem = { namespace: systemNamespace }
-  const row = (workload: Deployment | DaemonSet | undefined): readonly Row[] => {
-    const image = workload?.spec?.template.spec?.containers[0]?.image
-    return workload === undefined || image === undefined ? [] : [{ component: workload.metadata.name, version: image }]
-  }
-  const found = await Promise.all([
-    kube.get(deployments, { namespace: brokerNamespace, name: controllerName }, signal),
-    kube.get(deployments, { ...inSystem, name: nameOf('operator') }, signal),
-    kube.get(daemonSets, { ...inSystem, name: nameOf('gateway') }, signal),
-    kube.get(daemonSets, { ...inSystem, name: nameOf('agent') }, signal),
-    kube.get(deployments, { ...inSystem, name: nameOf('dns') }, signal),
-  ])
-  return found.flatMap(row)
 }

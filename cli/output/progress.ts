@@ -1,7 +1,6 @@
 // Steps of long work, each with the time it took. On a terminal the running step shows what it waits for; elsewhere
 // (CI, a pipe) each step is one plain line when it is done, and one every few seconds while it waits.
 import type { ListrDefaultRendererLogLevels } from 'listr2'
-import { Listr, ListrLogger, ProcessOutput } from 'listr2'
 import type { Say } from '../cluster/until.ts'
 
 export interface Progress {
@@ -42,6 +41,8 @@ function live(stream: NodeJS.WriteStream): Progress {
     step: async <T>(title: string, work: (say: Say) => Promise<T>) => {
       const began = performance.now()
       const result: { value?: T } = {}
+      // Here and not above: most commands are done before it would be loaded.
+      const { Listr, ListrLogger, ProcessOutput } = await import('listr2')
       const tasks = new Listr(
         [
           {

@@ -1,5 +1,7 @@
 // Tables as kubectl prints them: upper-case headings, two spaces between columns, no lines.
-import CliTable from 'cli-table3'
+import { stripVTControlCharacters } from 'node:util'
+import type { Tone } from './paint.ts'
+import { paint } from './paint.ts'
 
 export type Cell = string | number | undefined
 export type Column<Row> = {
@@ -9,6 +11,8 @@ export type Column<Row> = {
   readonly wide?: true
   /** Only when some row has something to say in it. */
   readonly ifAny?: true
+  /** How what it says is meant; seen on a terminal only. */
+  readonly tone?: (row: Row) => Tone | undefined
 }
 
 /** Rows of any type with the columns that show them; `rows` is also what JSON and YAML print. */
@@ -19,48 +23,56 @@ export type Table = {
   readonly columns: readonly Column<never>[]
   /** What to say when there are no rows: why, and what to type. */
   readonly empty: string
+  /** The row in one word, `kind/name`: what `-o name` prints, and what a row is known by while it changes. */
+  readonly nameOf: (row: never) => string
 }
 
-export const table = <Row>(title: string, rows: readonly Row[], columns: readonly Column<Row>[], empty: string): Table => ({
-  title,
-  rows,
-  columns: columns,
-  empty,
-})
+/** `nameOf` absent: the title in the singular, and what the first column says. */
+export const table = <Row>(
+  title: string,
+  rows: readonly Row[],
+  columns: readonly Column<Row>[],
+  empty: string,
+  nameOf: (row: Row) => string = (row) => `${title.replace(/s$/, '')}/${columns[0]?.cell(row) ?? ''}`,
+): Table => ({ title, rows, columns, empty, nameOf })
 
-export function renderTable({ title, rows, columns, empty }: Table, format: 'table' | 'wide', headed: boolean): string {
+export type Look = { readonly format: 'table' | 'wide'; readonly headed: boolean; readonly colour: boolean }
+
+export function renderTable({ title, rows, columns, empty }: Table, { format, headed, colour }: Look): string {
   const shown = columns
     .filter((c) => format === 'wide' || c.wide === undefined)
     .filter((c) => c.ifAny === undefined || rows.some((row) => !isEmpty(cellOf(c, row))))
-  const body = rows.length === 0 ? empty : draw([shown.map((c) => c.title), ...rows.map((row) => cells(row, shown))])
+  const body = rows.length === 0 ? empty : draw([shown.map((c) => c.title), ...rows.map((row) => cells(row, shown, colour))])
   return headed ? `${title.toUpperCase()}\n${body}` : body
 }
 
-const cells = (row: unknown, columns: readonly Column<never>[]): string[] =>
+/** A table's columns and names are made for its rows (`table` above holds them together). */
+export const namesOf = ({ rows, nameOf }: Table): readonly string[] => rows.map(nameOf as (row: unknown) => string)
+const cellOf = (column: Column<never>, row: unknown): Cell => (column.cell as (row: unknown) => Cell)(row)
+const toneOf = (column: Column<never>, row: unknown) => (column.tone as ((row: unknown) => Tone | undefined) | undefined)?.(row)
+
+const cells = (row: unknown, columns: readonly Column<never>[], colour: boolean): string[] =>
   columns.map((column) => {
     const value = cellOf(column, row)
-    return isEmpty(value) ? '-' : String(value)
+    if (isEmpty(value)) return '-'
+    return paint(printable(String(value)), colour ? toneOf(column, row) : undefined)
   })
 
-/** A table's columns are made for its rows (`table` above holds them together). */
-const cellOf = (column: Column<never>, row: unknown): Cell => (column.cell as (row: unknown) => Cell)(row)
 const isEmpty = (cell: Cell): boolean => cell === undefined || cell === ''
 
-const noLines = Object.fromEntries(
-  ['top', 'top-mid', 'top-left', 'top-right', 'bottom', 'bottom-mid', 'bottom-left', 'bottom-right', 'left', 'left-mid'].map(
-    (p) => [p, ''],
-  ),
-)
+/** What another cluster wrote must neither break a row nor speak to the terminal. */
+const printable = (text: string): string => stripVTControlCharacters(text).replaceAll(/\p{Cc}+/gu, ' ')
 
 function draw(lines: readonly string[][]): string {
-  const drawn = new CliTable({
-    chars: { ...noLines, mid: '', 'mid-mid': '', right: '', 'right-mid': '', middle: '  ' },
-    style: { 'padding-left': 0, 'padding-right': 0, head: [], border: [] },
-  })
-  drawn.push(...lines)
-  return drawn
-    .toString()
-    .split('\n')
-    .map((text) => text.trimEnd())
+  const widths = (lines[0] ?? []).map((_, i) => Math.max(...lines.map((line) => width(line[i]))))
+  return lines
+    .map((line) =>
+      line
+        .map((text, i) => text + ' '.repeat((widths[i] ?? 0) - width(text)))
+        .join('  ')
+        .trimEnd(),
+    )
     .join('\n')
 }
+
+const width = (text = ''): number => Array.from(stripVTControlCharacters(text)).length

@@ -2,7 +2,7 @@
 // Brings the packages (`npm ci`, which includes Node 24), then hands over to the TypeScript program named in argv.
 import { spawn, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, utimesSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -39,6 +39,13 @@ if (!installed()) {
   if (!existsSync(node)) refuse(`there is no Node 24 package for ${process.arch}: install Node 24 and run on x64 or arm64.`)
   writeFileSync(stamp, lock)
   process.stderr.write(`setup: npm packages done in ${((Date.now() - from) / 1000).toFixed(1)} s\n`)
+}
+
+// `bin/tombolo` starts without us while the stamp is younger than the lock file, which a checkout may touch without a change.
+try {
+  utimesSync(stamp, new Date(), new Date())
+} catch {
+  // Another's clone: it starts by this way again.
 }
 
 const [program, ...args] = process.argv.slice(2)

@@ -10,14 +10,17 @@ export type CliOptions = {
   readonly signal: AbortSignal
   readonly env?: Readonly<Record<string, string>>
   readonly stdin?: string
+  /** Presses Ctrl-C when it aborts, and the command ends as it likes; `signal` kills it. */
+  readonly interrupt?: AbortSignal
   /** Shows what it prints while it runs. */
   readonly show?: (text: string) => void
 }
 
 /** Runs `tombolo ARGS…`; never throws for what the program said, only if it could not be started. */
-export function tombolo(args: readonly string[], { signal, env, stdin, show }: CliOptions): Promise<Ran> {
+export function tombolo(args: readonly string[], { signal, env, stdin, show, interrupt }: CliOptions): Promise<Ran> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [main, ...args], { signal, env: { ...process.env, ...env } })
+    interrupt?.addEventListener('abort', () => child.kill('SIGINT'), { once: true })
     let out = ''
     let err = ''
     const take = (add: (text: string) => void) => (text: string) => {
