@@ -8,7 +8,7 @@ import { applyAgent, cleanUp } from './apply.ts'
 import { agentOwns } from './ownership.ts'
 import { planAgent } from './plan.ts'
 
-const signal = AbortSignal.timeout(60_000)
+const { signal } = new AbortController()
 const machine = () => fakeHost({ devices: { eth0: ['172.29.1.2/24'] } })
 const north = { clusterID: 'north', podCIDRs: cidrs('10.243.0.0/16', 'fd00:243::/48') }
 
