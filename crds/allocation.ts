@@ -3,6 +3,8 @@ import { z } from 'zod'
 import type { ObjectOf } from './define.ts'
 import { define } from './define.ts'
 import { cidrsField, clusterIDField, tomboloGroup } from './fields.ts'
+import { identityField } from './identity-fields.ts'
+import { memberStates } from './member.ts'
 
 export const allocation = define({
   group: tomboloGroup,
@@ -16,8 +18,19 @@ export const allocation = define({
     { name: 'Cluster', path: '.spec.clusterID' },
     { name: 'Pods', path: '.spec.podCIDRs' },
     { name: 'Services', path: '.spec.serviceCIDRs' },
+    { name: 'State', path: '.spec.state' },
   ],
-  spec: z.object({ clusterID: clusterIDField, podCIDRs: cidrsField.min(1), serviceCIDRs: cidrsField.min(1) }),
+  spec: z.object({
+    clusterID: clusterIDField,
+    podCIDRs: cidrsField.min(1).describe('Addresses to believe of it now, draining ones among them.'),
+    serviceCIDRs: cidrsField.min(1),
+    draining: cidrsField.optional().describe('Those of `podCIDRs` and `serviceCIDRs` that will go soon.'),
+    state: z
+      .enum(memberStates)
+      .default('Admitted')
+      .describe('Quarantined: nothing of this cluster is routed or imported, and it is still there to be seen.'),
+    identity: identityField.optional().describe('What it signs with, and what pairs agree on keys with.'),
+  }),
   status: z.object({}),
 })
 export type Allocation = ObjectOf<typeof allocation>

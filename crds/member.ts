@@ -4,6 +4,9 @@ import type { ObjectOf } from './define.ts'
 import { define } from './define.ts'
 import { cidrsField, clusterIDField, conditionsField, tomboloGroup } from './fields.ts'
 
+/** What an administrator may want of a member; revoked is what the Member is no more. */
+export const memberStates = ['Admitted', 'Quarantined'] as const
+
 export const member = define({
   group: tomboloGroup,
   kind: 'Member',

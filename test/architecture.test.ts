@@ -12,14 +12,16 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   'lib/kube': ['lib/std'],
   'lib/host': ['lib/net', 'lib/std'],
   'lib/serve': ['lib/std'],
-  crds: ['lib/net', 'lib/std', 'lib/kube/object.ts'],
-  broker: ['crds', 'lib/kube', 'lib/net', 'lib/std'],
+  'lib/identity': ['lib/net', 'lib/std'],
+  crds: ['lib/identity', 'lib/net', 'lib/std', 'lib/kube/object.ts'],
+  broker: ['crds', 'lib/identity', 'lib/kube', 'lib/net', 'lib/std'],
   dns: ['crds', 'lib/kube', 'lib/net', 'lib/std'],
   // The merge is one function for all who must come to the same verdict.
   fleet: ['crds', 'lib/kube', 'lib/net', 'lib/std', 'operator/mcs/merge.ts'],
   gateway: ['crds', 'lib/kube', 'lib/host', 'lib/net', 'lib/std'],
   operator: [
     'crds',
+    'lib/identity',
     'lib/kube',
     'lib/net',
     'lib/std',

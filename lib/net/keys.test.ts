@@ -40,6 +40,23 @@ suite('WireGuard keys', () => {
     assert.equal(keyFromHex(keyToHex(publicKey)), publicKey)
   })
 
+  test('both ends agree on the same secret, and no third does', () => {
+    const [a, b, c] = [PrivateKey.generate(), PrivateKey.generate(), PrivateKey.generate()]
+    const secret = (own: PrivateKey, peer: PrivateKey) => {
+      const agreed = own.agree(peer.publicKey)
+      assert.ok(agreed.ok)
+      return agreed.value.toString('hex')
+    }
+    assert.equal(secret(a, b), secret(b, a))
+    assert.notEqual(secret(a, c), secret(b, c))
+  })
+
+  test('a public key of small order, which would force the secret, is refused', () => {
+    const zero = parsePublicKey(Buffer.alloc(32).toString('base64'))
+    assert.ok(zero.ok)
+    assert.equal(PrivateKey.generate().agree(zero.value).ok, false)
+  })
+
   test('two gateways have two tunnel addresses, both in the tunnel network', () => {
     const [a, b] = [PrivateKey.generate(), PrivateKey.generate()].map((key) => tunnelAddress(key.publicKey))
     assert.ok(a !== undefined && b !== undefined && a !== b)

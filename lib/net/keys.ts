@@ -1,6 +1,7 @@
 // WireGuard keys (Curve25519). A public key names a gateway and gives it its address inside the tunnels, so nothing has to hand
 // addresses out; a private key never leaves the node that made it and cannot be printed by accident.
-import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync } from 'node:crypto'
+import { createHash, createPrivateKey, createPublicKey, diffieHellman, generateKeyPairSync } from 'node:crypto'
+import type { KeyObject } from 'node:crypto'
 import { inspect } from 'node:util'
 import type { Brand } from '#lib/std/brand.ts'
 import type { Result } from '#lib/std/result.ts'
@@ -36,15 +37,19 @@ export const keyFromHex = (hex: string): PublicKey => Buffer.from(hex, 'hex').to
 /** PKCS #8 around 32 raw bytes of an X25519 private key (RFC 8410 §7). */
 const pkcs8Prefix = Buffer.from('302e020100300506032b656e04220420', 'hex')
 
+/** SubjectPublicKeyInfo around 32 raw bytes of an X25519 public key (RFC 8410 §4). */
+const spkiPrefix = Buffer.from('302a300506032b656e032100', 'hex')
+
 /** A private key. Its text is only got by asking for it. */
 export class PrivateKey {
   readonly publicKey: PublicKey
   readonly #raw: Buffer
+  readonly #key: KeyObject
 
   private constructor(raw: Buffer) {
     this.#raw = raw
-    const key = createPrivateKey({ key: Buffer.concat([pkcs8Prefix, raw]), format: 'der', type: 'pkcs8' })
-    const spki = createPublicKey(key).export({ format: 'der', type: 'spki' })
+    this.#key = createPrivateKey({ key: Buffer.concat([pkcs8Prefix, raw]), format: 'der', type: 'pkcs8' })
+    const spki = createPublicKey(this.#key).export({ format: 'der', type: 'spki' })
     this.publicKey = spki.subarray(-32).toString('base64') as PublicKey
   }
 
@@ -63,6 +68,23 @@ export class PrivateKey {
     return raw.length === 32 && raw.toString('base64') === text.trim()
       ? ok(new PrivateKey(raw))
       : invalid('privateKey', '[secret]', '32 bytes in base64')
+  }
+
+  /**
+   * The secret that only this key's holder and `peer`'s can compute (X25519, RFC 7748 §6.1): 32 bytes, to be derived from, never to
+   * be used as they are. An error for a public key that forces the result (of small order), which no honest peer has.
+   */
+  agree(peer: PublicKey): Result<Buffer> {
+    const publicKey = createPublicKey({
+      key: Buffer.concat([spkiPrefix, Buffer.from(peer, 'base64')]),
+      format: 'der',
+      type: 'spki',
+    })
+    try {
+      return ok(diffieHellman({ privateKey: this.#key, publicKey }))
+    } catch {
+      return invalid('publicKey', peer, 'a Curve25519 public key that is not of small order')
+    }
   }
 
   base64(): string {

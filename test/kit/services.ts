@@ -34,6 +34,7 @@ export const allocationOf = (cluster: Cluster): Allocation => ({
     clusterID: idOf(cluster),
     podCIDRs: [`10.${numbers[cluster]}.0.0/16`, `fd00:${numbers[cluster]}::/64`] as CIDR[],
     serviceCIDRs: [`10.10${numbers[cluster]}.0.0/16`] as CIDR[],
+    state: 'Admitted',
   },
 })
 
