@@ -43,7 +43,7 @@ export function cableDriverContract(make: MakeDriver, bench: () => Promise<Bench
   let host: Watched
   let lost: number
   let drivers: CableDriver[]
-  const signal = AbortSignal.timeout(600_000)
+  const { signal } = new AbortController()
 
   setup(async () => {
     machine = await bench()

@@ -21,7 +21,7 @@ import { machines, noMachines, processesIn } from '../kit/netns.ts'
 import type { PlainCluster, PlainNode } from '../kit/plain-clusters.ts'
 import { answerWithCaller, callerSeenBy, count, crossing, ping, plainCluster } from '../kit/plain-clusters.ts'
 
-const signal = AbortSignal.timeout(120_000)
+const { signal } = new AbortController()
 const log = logger('test', 'silent')
 
 type Node = PlainNode

@@ -13,7 +13,7 @@ import type { Cluster } from '#test/rig/cluster.ts'
 import type { RigSpec } from '#test/rig/spec.ts'
 import { processesOf } from '#test/rig/take-down.ts'
 
-const signal = AbortSignal.timeout(300_000)
+const { signal } = new AbortController()
 const small = (id: string): RigSpec => ({ clusters: [{ id, nodes: 1 }], images: 'base' })
 
 suite('rig', function () {

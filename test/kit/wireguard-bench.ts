@@ -15,7 +15,7 @@ export function wireguardBench(
   down: () => Promise<void>,
 ): Bench {
   const { host, kill } = machine
-  const signal = AbortSignal.timeout(600_000)
+  const { signal } = new AbortController()
   const door = kill === undefined ? kernelDevice(host, device) : uapiDevice(host, device)
   return {
     host,
