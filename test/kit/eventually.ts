@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 
 /** Runs `check` until it does not throw; after `ms` throws what it threw last. */
-export async function eventually(check: () => void | Promise<void>, ms = 5000): Promise<void> {
+export async function eventually(check: () => void | Promise<void>, ms = 20_000): Promise<void> {
   const end = performance.now() + ms
   for (;;) {
     try {
