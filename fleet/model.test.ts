@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { clustersOf, connectionsOf, gatewaysOf, isWell, servicesOf } from './model.ts'
+import { emptySnapshot } from '#test/kit/snapshot.ts'
 import type { BrokerView, MemberView, Slice, Snapshot } from './snapshot.ts'
 
 const takenAt = new Date('2026-01-02T00:10:00Z')
@@ -56,12 +57,12 @@ function member(id: string, more: Fields = {}): Snapshot {
   })
   const running = ['east-1', 'east-2']
   const view = { membership, allocations: [allocation(id)], gateways: [], running, exports: [], imports: [], slices: [], ...more }
-  return { member: view as unknown as MemberView, broker: undefined, ignored: [], takenAt }
+  return { ...emptySnapshot, member: view as unknown as MemberView, takenAt }
 }
 
 function broker(more: Fields): Snapshot {
   const view = { fleet: {}, members: [], heartbeats: [], gateways: [], services: [], endpoints: [], ...more }
-  return { member: undefined, broker: view as unknown as BrokerView, ignored: [], takenAt }
+  return { ...emptySnapshot, broker: view as unknown as BrokerView, takenAt }
 }
 
 suite('clusters, as a member sees them', () => {

@@ -4,16 +4,26 @@ import { allKinds } from '#crds/index.ts'
 import { membership } from '#crds/membership.ts'
 import { fleet } from '#crds/fleet.ts'
 import { gatewayEndpoint } from '#crds/gateway-endpoint.ts'
-import type { Kube } from '#lib/kube/client.ts'
 import { StatusError } from '#lib/kube/errors.ts'
-import { endpointSlices, leases, pods } from '#lib/kube/kinds.ts'
+import {
+  configMaps,
+  daemonSets,
+  deployments,
+  endpointSlices,
+  leases,
+  networkPolicies,
+  nodes,
+  pods,
+  secrets,
+  services,
+} from '#lib/kube/kinds.ts'
 import type { Kind, KubeObject } from '#lib/kube/object.ts'
+import type { Reader } from './facts/door.ts'
 import { clustersOf, connectionsOf, gatewaysOf, servicesOf } from './model.ts'
 import type { Snapshot } from './snapshot.ts'
-import { parseGatewayPod, parseHeartbeat, parseSlice, takeSnapshot } from './snapshot.ts'
+import { parseHeartbeat, parseSlice, takeSnapshot } from './snapshot.ts'
 
 const { signal } = new AbortController()
-type Reader = Pick<Kube, 'get' | 'list'>
 
 /** A cluster that has these objects; it does not know the other kinds, as a cluster without CRDs does not. */
 function reader(objects: readonly KubeObject[]): Reader {
@@ -24,6 +34,7 @@ function reader(objects: readonly KubeObject[]): Reader {
       of(kind).length > 0
         ? Promise.resolve({ items: of(kind), resourceVersion: '1' })
         : Promise.reject(new StatusError(`list ${kind.plural}`, 404, {})),
+    request: ({ path }) => Promise.reject(new StatusError(path, 404, {})),
   }
 }
 
@@ -92,14 +103,17 @@ suite('a snapshot', () => {
   })
 
   test('whatever stands in the objects, there are rows and no exception', async () => {
-    const kinds = [...allKinds, endpointSlices, leases, pods]
+    const kinds = [
+      ...allKinds,
+      ...[endpointSlices, leases, pods, nodes, services, secrets, configMaps, daemonSets, deployments, networkPolicies],
+    ]
     const anything = fc.oneof(
       fc.jsonValue(),
       fc.dictionary(fc.constantFrom('clusterID', 'conditions', 'endpoints'), fc.jsonValue()),
     )
     const object = fc.record({
       kind: fc.constantFrom(...kinds.map((k) => k.kind)),
-      name: fc.constantFrom('membership', 'fleet', 'heartbeat', 'x'),
+      name: fc.constantFrom('membership', 'fleet', 'heartbeat', 'coredns', 'kube-proxy', 'kube-dns', 'tombolo-broker', 'x'),
       namespace: fc.constantFrom('tombolo-system', 'tombolo-m-east'),
       labels: fc.constantFrom(
         {},
@@ -148,24 +162,6 @@ suite('objects that are not ours', () => {
 
   test('a slice without endpoints is null in Go', () => {
     assert.equal(parseSlice(slice(null))?.endpoints, 0)
-  })
-
-  test('a gateway runs where its pod is ready', () => {
-    const pod = (status: unknown): KubeObject => ({
-      apiVersion: 'v1',
-      kind: 'Pod',
-      metadata: { name: 'p' },
-      spec: { nodeName: 'n1' },
-      status,
-    })
-    const ready = (status: string) => pod({ conditions: [{ type: 'Ready', status }] })
-    assert.deepEqual([ready('True'), ready('False'), pod({}), pod({ conditions: null }), pod(undefined)].map(parseGatewayPod), [
-      'n1',
-      undefined,
-      undefined,
-      undefined,
-      undefined,
-    ])
   })
 
   const lease = (renewTime: unknown): KubeObject => ({

@@ -3,7 +3,6 @@
 import { z } from 'zod'
 import type { Allocation } from '#crds/allocation.ts'
 import { allocation } from '#crds/allocation.ts'
-import type { Definition } from '#crds/define.ts'
 import type { ExportedEndpoints } from '#crds/exported-endpoints.ts'
 import { exportedEndpoints } from '#crds/exported-endpoints.ts'
 import type { ExportedService } from '#crds/exported-service.ts'
@@ -12,17 +11,22 @@ import type { Fleet } from '#crds/fleet.ts'
 import { fleet } from '#crds/fleet.ts'
 import type { GatewayEndpoint } from '#crds/gateway-endpoint.ts'
 import { gatewayEndpoint } from '#crds/gateway-endpoint.ts'
+import type { JoinRequest } from '#crds/join-request.ts'
+import { joinRequest } from '#crds/join-request.ts'
 import type { Member } from '#crds/member.ts'
 import { member } from '#crds/member.ts'
 import type { Membership } from '#crds/membership.ts'
 import { membership } from '#crds/membership.ts'
 import {
   brokerNamespace,
-  componentLabel,
+  brokerSecretName,
   fleetName,
   heartbeatName,
   mcsServiceNameLabel,
   mcsSourceClusterLabel,
+  joinNamespace,
+  managedBy,
+  managedByLabel,
   membershipName,
   memberNamespace,
   systemNamespace,
@@ -31,15 +35,27 @@ import type { ServiceExport } from '#crds/service-export.ts'
 import { serviceExport } from '#crds/service-export.ts'
 import type { ServiceImport } from '#crds/service-import.ts'
 import { serviceImport } from '#crds/service-import.ts'
-import type { Kube } from '#lib/kube/client.ts'
-import { isNotFound } from '#lib/kube/errors.ts'
-import { endpointSlices, leases, pods } from '#lib/kube/kinds.ts'
-import type { Key, Kind, KubeObject, Where } from '#lib/kube/object.ts'
-import { keyOf, keyText } from '#lib/kube/object.ts'
-import { explain } from '#lib/std/result.ts'
+import {
+  endpointSlices,
+  leases,
+  secrets,
+  services,
+  validatingAdmissionPolicies,
+  validatingAdmissionPolicyBindings,
+} from '#lib/kube/kinds.ts'
+import type { KubeObject } from '#lib/kube/object.ts'
+import { lifeOf } from '#operator/membership/credentials.ts'
+import type { Door, Ignored, Reader, Unread } from './facts/door.ts'
+import { openDoor } from './facts/door.ts'
+import type { Exported } from './facts/exported.ts'
+import { readExported } from './facts/exported.ts'
+import type { Platform } from './facts/platform.ts'
+import { addressesOf, readPlatform } from './facts/platform.ts'
+import type { Running } from './facts/workloads.ts'
+import { readRunning } from './facts/workloads.ts'
 
 /** What a member knows: itself, and the copies of every other member's objects. */
-export type MemberView = {
+export type MemberView = Running & {
   readonly membership: Membership
   /** Of all members, its own among them. */
   readonly allocations: readonly Allocation[]
@@ -51,16 +67,28 @@ export type MemberView = {
   readonly imports: readonly ServiceImport[]
   /** Of imported services. */
   readonly slices: readonly Slice[]
+  /** What stands behind the exports. */
+  readonly exported: Exported
+  /** Addresses of the Service that answers for clusterset.local; empty when there is none. */
+  readonly dnsAddresses: readonly string[]
+  /** Of the token for the broker; of the token itself nothing is kept. */
+  readonly token: TokenLife | undefined
 }
 
 /** What the broker knows: of each member's objects only those in that member's own namespace. */
-export type BrokerView = {
+export type BrokerView = Running & {
   readonly fleet: Fleet
+  /** Those that asked to be let in, answered or not. */
+  readonly requests: readonly JoinRequest[]
   readonly members: readonly Member[]
   readonly heartbeats: readonly Heartbeat[]
   readonly gateways: readonly GatewayEndpoint[]
   readonly services: readonly ExportedService[]
   readonly endpoints: readonly ExportedEndpoints[]
+  /** Of each member, as written into its namespace. */
+  readonly allocations: readonly Allocation[]
+  /** ValidatingAdmissionPolicies and their bindings, those of ours. */
+  readonly admission: readonly KubeObject[]
 }
 
 /** How many endpoints one EndpointSlice of an imported service has. */
@@ -76,101 +104,96 @@ export type Slice = {
 /** When a member was last heard by the broker, and how long it may be silent. */
 export type Heartbeat = { readonly namespace: string; readonly heardAt: Date; readonly goodForSeconds: number }
 
-/** An object that was left out: `Kind namespace/name`, and what is wrong with it. */
-export type Ignored = { readonly object: string; readonly why: string }
+export type TokenLife = { readonly renewAt: Date; readonly expiresAt: Date }
 
 /** A cluster is a member, a broker, both, or neither. */
 export type Snapshot = {
   readonly member: MemberView | undefined
   readonly broker: BrokerView | undefined
+  /** The Kubernetes cluster itself. */
+  readonly platform: Platform
   readonly ignored: readonly Ignored[]
+  readonly unread: readonly Unread[]
   readonly takenAt: Date
 }
 
-type Reader = Pick<Kube, 'get' | 'list'>
-
+/** Reads all at once. What is the cluster's own, and not Tombolo's, is left out where it may not be read (`unread`). */
 export async function takeSnapshot(kube: Reader, signal: AbortSignal): Promise<Snapshot> {
   const door = openDoor(kube, signal)
-  const [memberView, brokerView] = await Promise.all([readMember(door), readBroker(door)])
-  return { member: memberView, broker: brokerView, ignored: door.ignored, takenAt: new Date() }
+  const takenAt = new Date()
+  const [memberView, brokerView, platform] = await Promise.all([readMember(door), readBroker(door), readPlatform(door)])
+  return { member: memberView, broker: brokerView, platform, ignored: door.ignored, unread: door.unread, takenAt }
 }
 
 async function readMember(door: Door): Promise<MemberView | undefined> {
   const own = await door.one(membership, { namespace: systemNamespace, name: membershipName })
   if (own === undefined) return undefined
   const inSystem = { namespace: systemNamespace }
-  const [allocations, gateways, running, exports, imports, slices] = await Promise.all([
+  const [allocations, gateways, running, exports, imports, slices, dnsAddresses, token] = await Promise.all([
     door.all(allocation, inSystem),
     door.all(gatewayEndpoint, inSystem),
-    door.any(pods, { ...inSystem, labels: `${componentLabel}=gateway` }, parseGatewayPod),
-    door.all(serviceExport, {}),
+    readRunning(door, systemNamespace),
+    door.all(serviceExport, {}).then(async (found) => ({ found, exported: await readExported(door, found) })),
     door.all(serviceImport, {}),
     door.any(endpointSlices, { labels: mcsServiceNameLabel }, parseSlice),
+    door.get(services, { ...inSystem, name: 'tombolo-dns' }, addressesOf),
+    door.ifAllowed(
+      'the age of the token for the broker',
+      undefined,
+      door.get(secrets, { ...inSystem, name: brokerSecretName }, parseToken),
+    ),
   ])
-  // The MCS schema allows an import without a spec; there is nothing to say about one.
-  return { membership: own, allocations, gateways, running, exports, imports: imports.filter((i) => 'spec' in i), slices }
+  return {
+    membership: own,
+    allocations,
+    gateways,
+    ...running,
+    running: running.pods.flatMap(({ component, ready, node }) => (component === 'gateway' && ready ? (node ?? []) : [])),
+    exports: exports.found,
+    // The MCS schema allows an import without a spec; there is nothing to say about one.
+    imports: imports.filter((i) => 'spec' in i),
+    slices,
+    exported: exports.exported,
+    dnsAddresses: dnsAddresses ?? [],
+    token,
+  }
 }
 
 async function readBroker(door: Door): Promise<BrokerView | undefined> {
   const own = await door.one(fleet, { namespace: brokerNamespace, name: fleetName })
   if (own === undefined) return undefined
-  const [members, heartbeats, gateways, services, endpoints] = await Promise.all([
-    door.all(member, { namespace: brokerNamespace }),
-    door.any(leases, { fields: `metadata.name=${heartbeatName}` }, parseHeartbeat),
-    door.all(gatewayEndpoint, {}),
-    door.all(exportedService, {}),
-    door.all(exportedEndpoints, {}),
-  ])
+  const ours = { labels: `${managedByLabel}=${managedBy[managedByLabel]}` }
+  const whole = (object: KubeObject) => object
+  const [running, requests, members, heartbeats, gateways, published, endpoints, allocations, policies, bindings] =
+    await Promise.all([
+      readRunning(door, brokerNamespace),
+      door.all(joinRequest, { namespace: joinNamespace }),
+      door.all(member, { namespace: brokerNamespace }),
+      door.any(leases, { fields: `metadata.name=${heartbeatName}` }, parseHeartbeat),
+      door.all(gatewayEndpoint, {}),
+      door.all(exportedService, {}),
+      door.all(exportedEndpoints, {}),
+      door.all(allocation, {}),
+      door.ifAllowed('ValidatingAdmissionPolicies', [], door.any(validatingAdmissionPolicies, ours, whole)),
+      door.ifAllowed('ValidatingAdmissionPolicyBindings', [], door.any(validatingAdmissionPolicyBindings, ours, whole)),
+    ])
   return {
+    ...running,
     fleet: own,
+    requests,
     members,
     heartbeats,
     gateways: gateways.filter(isAtHome),
-    services: services.filter(isAtHome),
+    services: published.filter(isAtHome),
     endpoints: endpoints.filter(isAtHome),
+    allocations: allocations.filter(isAtHome),
+    admission: [...policies, ...bindings],
   }
 }
 
 /** A cluster that is broker and member has copies of others' objects too; here only what members published counts. */
 const isAtHome = ({ metadata, spec }: KubeObject & { readonly spec: { readonly clusterID: string } }): boolean =>
   metadata.namespace === memberNamespace(spec.clusterID)
-
-interface Door {
-  /** Grows while objects are read. */
-  readonly ignored: readonly Ignored[]
-  one<T extends KubeObject>(kind: Definition<T>, key: Key): Promise<T | undefined>
-  all<T extends KubeObject>(kind: Definition<T>, where: Where): Promise<readonly T[]>
-  /** For kinds that are not ours: `parse` says undefined for what it cannot use. */
-  any<T>(kind: Kind, where: Where, parse: (object: KubeObject) => T | undefined): Promise<readonly T[]>
-}
-
-function openDoor(kube: Reader, signal: AbortSignal): Door {
-  const ignored: Ignored[] = []
-  const parsed = <T extends KubeObject>(kind: Definition<T>, object: KubeObject): readonly T[] => {
-    const result = kind.parse(object)
-    if (result.ok) return [result.value]
-    ignored.push({ object: `${kind.kind} ${keyText(keyOf(object))}`, why: explain(result.error) })
-    return []
-  }
-  /** Empty when the cluster does not know the kind. */
-  async function list(kind: Kind, where: Where): Promise<readonly KubeObject[]> {
-    try {
-      return (await kube.list(kind, where, signal)).items
-    } catch (error) {
-      if (isNotFound(error)) return []
-      throw error
-    }
-  }
-  return {
-    ignored,
-    one: async (kind, key) => {
-      const object: KubeObject | undefined = await kube.get(kind, key, signal)
-      return object === undefined ? undefined : parsed(kind, object)[0]
-    },
-    all: async (kind, where) => (await list(kind, where)).flatMap((object) => parsed(kind, object)),
-    any: async (kind, where, parse) => (await list(kind, where)).flatMap((object) => parse(object) ?? []),
-  }
-}
 
 // Go writes an empty list as null.
 const sliceField = z.looseObject({
@@ -196,19 +219,6 @@ export function parseSlice(object: KubeObject): Slice | undefined {
   }
 }
 
-const podField = z.looseObject({
-  spec: z.looseObject({ nodeName: z.string() }),
-  status: z.looseObject({ conditions: z.array(z.looseObject({ type: z.string(), status: z.string() })).nullish() }),
-})
-
-/** The node of a pod that is ready. */
-export function parseGatewayPod(object: KubeObject): string | undefined {
-  const parsed = podField.safeParse(object)
-  if (!parsed.success) return undefined
-  const ready = parsed.data.status.conditions?.some((c) => c.type === 'Ready' && c.status === 'True') ?? false
-  return ready ? parsed.data.spec.nodeName : undefined
-}
-
 const leaseField = z.looseObject({ spec: z.looseObject({ renewTime: z.string(), leaseDurationSeconds: z.int().min(1) }) })
 
 export function parseHeartbeat(object: KubeObject): Heartbeat | undefined {
@@ -219,4 +229,10 @@ export function parseHeartbeat(object: KubeObject): Heartbeat | undefined {
   return Number.isNaN(heardAt.getTime())
     ? undefined
     : { namespace, heardAt, goodForSeconds: parsed.data.spec.leaseDurationSeconds }
+}
+
+/** Keeps the dates alone. */
+function parseToken(object: KubeObject): TokenLife | undefined {
+  const parsed = z.looseObject({ token: z.string() }).safeParse(object.data)
+  return parsed.success ? lifeOf(Buffer.from(parsed.data.token, 'base64').toString('utf8').trim()) : undefined
 }

@@ -16,8 +16,9 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   crds: ['lib/identity', 'lib/net', 'lib/std', 'lib/kube/object.ts'],
   broker: ['crds', 'lib/identity', 'lib/kube', 'lib/net', 'lib/std'],
   dns: ['crds', 'lib/kube', 'lib/net', 'lib/std'],
-  // The merge is one function for all who must come to the same verdict.
-  fleet: ['crds', 'lib/kube', 'lib/net', 'lib/std', 'operator/mcs/merge.ts'],
+  // The merge is one function for all who must come to the same verdict; what a token, an admission policy and a node's routes look like
+  // is known where they are made.
+  fleet: ['crds', 'lib/kube', 'lib/net', 'lib/std', 'operator/mcs/merge.ts', 'operator/membership/credentials.ts'],
   gateway: ['crds', 'lib/kube', 'lib/host', 'lib/net', 'lib/std'],
   operator: [
     'crds',
