@@ -8,7 +8,7 @@ import type { Kind, KubeObject, Where } from '#lib/kube/object.ts'
 import { pause } from '#lib/std/pause.ts'
 import { Problem } from '../problem.ts'
 
-export type Reader = Pick<Kube, 'get' | 'list'>
+export type Reader = Pick<Kube, 'get' | 'list' | 'request'>
 
 /** Some facts get old without a change of any object, such as when a member was last heard. */
 const atLeastEveryMs = 5000
@@ -107,6 +107,7 @@ function live(kube: Kube, say: (text: string) => void, outer: AbortSignal): Live
         if (found !== undefined) follow(kind, where)
         return found
       },
+      request: (ask, at) => kube.request(ask, at),
     },
     next: async () => {
       woken = new AbortController()
