@@ -9,5 +9,6 @@ export const commands: Readonly<Record<string, () => Promise<AddCommand>>> = {
   export: async () => (await import('./export.ts')).addExport,
   unexport: async () => (await import('./unexport.ts')).addUnexport,
   uninstall: async () => (await import('./uninstall.ts')).addUninstall,
+  completion: async () => (await import('./completion.ts')).addCompletion,
   version: async () => (await import('./version.ts')).addVersion,
 }

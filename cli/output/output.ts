@@ -19,6 +19,8 @@ export type Streams = {
 export interface Output {
   /** What a command did: a sentence for a person, the facts as one JSON or YAML document, or `kind/name` of what it was done to. */
   result(text: string, facts: Readonly<Record<string, unknown>>, format: Format, about?: string): void
+  /** A result that is text of its own, such as a script. */
+  text(text: string): void
   /** A line beside the result. */
   note(text: string): void
   warn(text: string): void
@@ -49,6 +51,7 @@ export function output({ out, err, colour }: Streams): Output {
       if (format === 'json' || format === 'yaml') value(facts, format)
       else line(format === 'name' && about !== undefined ? about : text)
     },
+    text: (text) => void out.write(text),
     warn: (text) => note(`${colour.err ? paint('warning:', 'warn') : 'warning:'} ${text}`),
     tables: (tables, format) => {
       if (format === 'json' || format === 'yaml') value(facts(tables), format)
