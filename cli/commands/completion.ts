@@ -10,7 +10,9 @@ export const addCompletion: AddCommand = (program, session) => {
   program
     .command('completion')
     .summary('print the completion script of a shell')
-    .description('Prints a script that makes a shell complete commands, options, their choices, and the contexts of your kubeconfig.')
+    .description(
+      'Prints a script that makes a shell complete commands, options, their choices, and the contexts of your kubeconfig.',
+    )
     .addArgument(new Argument('[shell]', 'which shell').choices(shells))
     .addOption(new Option('--contexts <files>', 'print the contexts of kubeconfig files, separated by ":"').hideHelp())
     .addHelpText(

@@ -7,7 +7,10 @@ export const fishScript = (places: readonly Place[]): string => `# Completion of
 function __tombolo_at
     set -l at
     for word in (commandline -opc)[2..-1]
-        contains -- "$at/$word" ${places.filter((p) => p.path !== '').map((p) => p.path).join(' ')}; and set at "$at/$word"
+        contains -- "$at/$word" ${places
+          .filter((p) => p.path !== '')
+          .map((p) => p.path)
+          .join(' ')}; and set at "$at/$word"
     end
     test "$at" = "$argv[1]"
 end

@@ -3,8 +3,7 @@ import type { Command, Option } from 'commander'
 
 /** What an option is followed by. */
 export type Value =
-  | { readonly kind: 'none' | 'context' | 'file' | 'any' }
-  | { readonly kind: 'choice'; readonly choices: readonly string[] }
+  { readonly kind: 'none' | 'context' | 'file' | 'any' } | { readonly kind: 'choice'; readonly choices: readonly string[] }
 export type OptionWords = { readonly flags: readonly string[]; readonly means: string; readonly value: Value }
 
 export type Place = {
@@ -21,7 +20,10 @@ export function placesOf(command: Command, path = '', above: readonly Option[] =
   const place: Place = {
     path,
     commands: command.commands.map((child) => ({ name: child.name(), means: child.summary() })),
-    options: [...new Set([...command.options, ...everywhere])].filter((o) => !o.hidden).map(wordsOf).concat(help),
+    options: [...new Set([...command.options, ...everywhere])]
+      .filter((o) => !o.hidden)
+      .map(wordsOf)
+      .concat(help),
     choices: command.registeredArguments.flatMap((argument) => argument.argChoices ?? []),
   }
   return [place, ...command.commands.flatMap((child) => placesOf(child, `${path}/${child.name()}`, everywhere))]

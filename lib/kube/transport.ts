@@ -17,6 +17,8 @@ export interface Ask {
   readonly body?: unknown
   /** Of the body; `application/json` unless it is a patch. */
   readonly contentType?: string
+  /** The answer as it is, such as a log; otherwise JSON. */
+  readonly answer?: 'text'
 }
 
 export interface Transport extends AsyncDisposable {
@@ -36,8 +38,8 @@ export function transport(connection: Connection, userAgent: string): Transport 
   const server = new URL(connection.server)
   const tls = server.protocol === 'https:'
   // Streams hold a socket each for their whole life: a pool shared with them would starve the short requests.
-  const short = makeAgent(connection, tls, 16)
-  const long = makeAgent(connection, tls, Infinity)
+  const short = agentFor(connection, tls, 16)
+  const long = agentFor(connection, tls, Infinity)
 
   async function open(ask: Ask, agent: http.Agent, signal: AbortSignal): Promise<http.IncomingMessage> {
     const first = await dial(ask, agent, await connection.token('accepted'), signal)
@@ -110,7 +112,7 @@ export function transport(connection: Connection, userAgent: string): Transport 
 
 class StaleSocket extends Error {}
 
-function makeAgent(connection: Connection, tls: boolean, maxSockets: number): http.Agent {
+export function agentFor(connection: Connection, tls: boolean, maxSockets: number): http.Agent {
   if (connection.agent !== undefined) return connection.agent
   const keep = { keepAlive: true, maxSockets, timeout: FREE_SOCKET_MS, scheduling: 'lifo' as const }
   if (!tls) return new http.Agent(keep)
@@ -124,7 +126,7 @@ function makeAgent(connection: Connection, tls: boolean, maxSockets: number): ht
   })
 }
 
-function urlOf(server: URL, ask: Ask): URL {
+export function urlOf(server: URL, ask: Ask): URL {
   const url = new URL(server)
   url.pathname = `${server.pathname.replace(/\/$/, '')}${ask.path}`
   for (const [name, value] of Object.entries(ask.query ?? {})) if (value !== undefined) url.searchParams.set(name, String(value))
@@ -138,7 +140,7 @@ function headersOf(
   userAgent: string,
 ): http.OutgoingHttpHeaders {
   return {
-    accept: 'application/json',
+    accept: ask.answer === 'text' ? '*/*' : 'application/json',
     'user-agent': userAgent,
     ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
     ...(payload === undefined
@@ -166,13 +168,13 @@ async function textOf(response: http.IncomingMessage): Promise<string> {
 
 function read(ask: Ask, response: http.IncomingMessage, text: string): unknown {
   const code = response.statusCode ?? 0
-  if (code >= 200 && code < 300) return JSON.parse(text)
+  if (code >= 200 && code < 300) return ask.answer === 'text' ? text : JSON.parse(text)
   const status = parseStatus(text)
   throw new StatusError(`${ask.method} ${ask.path}`, code, status, retryAfterMs(response.headers['retry-after'], status))
 }
 
 /** A proxy in between answers in prose: then the prose is the message. */
-function parseStatus(text: string): Status {
+export function parseStatus(text: string): Status {
   try {
     const status: unknown = JSON.parse(text)
     if (typeof status === 'object' && status !== null) return status

@@ -4,11 +4,13 @@ import { once } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import type { Duplex } from 'node:stream'
 import type { Connection } from '#lib/kube/connection.ts'
 import type { Key, Kind, KubeObject } from '#lib/kube/object.ts'
 import { keyOf } from '#lib/kube/object.ts'
 import type { At, Change, ClusterState } from './cluster-state.ts'
 import { clusterState, Refused } from './cluster-state.ts'
+import { answerExec, refuseExec } from './exec.ts'
 import { selects } from './selectors.ts'
 
 export type Verb = 'get' | 'list' | 'watch' | 'create' | 'update' | 'patch' | 'apply' | 'delete'
@@ -70,7 +72,20 @@ export interface ApiServer extends AsyncDisposable {
   compact(): void
   /** From now on only this bearer token gets in. */
   accept(token: string): void
+  /** What programs in pods print, and how they end. Without it none can be started. */
+  onExec(run: (asked: Exec) => ExecAnswer): void
+  /** What containers have logged; undefined where the container is not known. */
+  onLog(log: (asked: Log) => string | undefined): void
 }
+
+export type Exec = {
+  readonly namespace: string
+  readonly pod: string
+  readonly container: string
+  readonly command: readonly string[]
+}
+export type ExecAnswer = { readonly stdout?: string; readonly stderr?: string; readonly exitCode?: number }
+export type Log = { readonly namespace: string; readonly pod: string; readonly container: string; readonly previous: boolean }
 
 /** The requests that change something. */
 export const writes = (server: ApiServer): readonly Seen[] =>
@@ -84,10 +99,31 @@ export async function apiserver(defaults?: (object: KubeObject) => KubeObject): 
   const faults: { match: (seen: Seen) => boolean; fault: Fault; left: number }[] = []
   const pages = new Map<string, Page>()
   let accepted: string | undefined
+  let onExec: (asked: Exec) => ExecAnswer = () => ({ exitCode: 126, stderr: 'no programs here' })
+  let onLog: (asked: Log) => string | undefined = () => undefined
 
   const server = createServer((request, response) => {
     request.socket.setNoDelay(true)
     void handle(request, response)
+  })
+  server.on('upgrade', (request: IncomingMessage, socket: Duplex) => {
+    const seen = see(request)
+    requests.push(seen)
+    const fault = takeFault(seen)
+    if (accepted !== undefined && seen.token !== accepted) {
+      refuseExec(socket, 401, statusOf(401, 'Unauthorized', 'Unauthorized'))
+    } else if (fault?.do === 'status') {
+      refuseExec(socket, fault.code, statusOf(fault.code, fault.reason ?? '', 'scripted by the test'))
+    } else if (fault !== undefined) {
+      socket.destroy()
+    } else {
+      const { namespace, name: pod, query } = seen
+      answerExec(
+        request,
+        socket,
+        onExec({ namespace, pod, container: query.get('container') ?? '', command: query.getAll('command') }),
+      )
+    }
   })
   // A client that goes away in the middle is ordinary here.
   server.on('clientError', (_, socket) => socket.destroy())
@@ -155,6 +191,10 @@ export async function apiserver(defaults?: (object: KubeObject) => KubeObject): 
     const object = () => parseObject(seen, body)
     switch (seen.verb) {
       case 'get':
+        if (seen.subresource === 'log') {
+          answerLog(seen, response)
+          return undefined
+        }
         return found(state, seen)
       case 'list':
         return list(state, pages, seen)
@@ -180,6 +220,13 @@ export async function apiserver(defaults?: (object: KubeObject) => KubeObject): 
         return { kind: 'Status', apiVersion: 'v1', status: 'Success' }
       }
     }
+  }
+
+  function answerLog(seen: Seen, response: ServerResponse): void {
+    const { namespace, name: pod, query } = seen
+    const text = onLog({ namespace, pod, container: query.get('container') ?? '', previous: query.get('previous') === 'true' })
+    if (text === undefined) throw new Refused(400, 'BadRequest', `container of pod ${pod} has no such log`)
+    response.writeHead(200, { 'content-type': 'text/plain' }).end(text)
   }
 
   function startWatch(seen: Seen, response: ServerResponse): void {
@@ -262,6 +309,12 @@ export async function apiserver(defaults?: (object: KubeObject) => KubeObject): 
     },
     accept: (token) => {
       accepted = token
+    },
+    onExec: (run) => {
+      onExec = run
+    },
+    onLog: (log) => {
+      onLog = log
     },
     [Symbol.asyncDispose]: async () => {
       server.close()
