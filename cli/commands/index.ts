@@ -9,6 +9,7 @@ export const commands: Readonly<Record<string, () => Promise<AddCommand>>> = {
   export: async () => (await import('./export.ts')).addExport,
   unexport: async () => (await import('./unexport.ts')).addUnexport,
   uninstall: async () => (await import('./uninstall.ts')).addUninstall,
+  gather: async () => (await import('./gather.ts')).addGather,
   completion: async () => (await import('./completion.ts')).addCompletion,
   version: async () => (await import('./version.ts')).addVersion,
 }

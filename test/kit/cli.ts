@@ -10,6 +10,7 @@ export type CliOptions = {
   readonly signal: AbortSignal
   readonly env?: Readonly<Record<string, string>>
   readonly stdin?: string
+  readonly cwd?: string
   /** Presses Ctrl-C when it aborts, and the command ends as it likes; `signal` kills it. */
   readonly interrupt?: AbortSignal
   /** Shows what it prints while it runs. */
@@ -17,9 +18,9 @@ export type CliOptions = {
 }
 
 /** Runs `tombolo ARGS…`; never throws for what the program said, only if it could not be started. */
-export function tombolo(args: readonly string[], { signal, env, stdin, show, interrupt }: CliOptions): Promise<Ran> {
+export function tombolo(args: readonly string[], { signal, env, stdin, cwd, show, interrupt }: CliOptions): Promise<Ran> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [main, ...args], { signal, env: { ...process.env, ...env } })
+    const child = spawn(process.execPath, [main, ...args], { signal, cwd, env: { ...process.env, ...env } })
     interrupt?.addEventListener('abort', () => child.kill('SIGINT'), { once: true })
     let out = ''
     let err = ''
