@@ -5,6 +5,7 @@ import { customResourceDefinitions, deployments, namespaces } from '#lib/kube/ki
 import type { Key, KubeObject } from '#lib/kube/object.ts'
 import { keyOf } from '#lib/kube/object.ts'
 import { refused } from '../problem.ts'
+import { version } from '../version.ts'
 import { fieldManager } from './cluster.ts'
 import { kindOf } from './kinds.ts'
 import type { Say } from './until.ts'
@@ -14,9 +15,17 @@ export async function applyAll(kube: Kube, objects: readonly KubeObject[], say: 
   for (const object of objects) {
     say(`${object.kind} ${object.metadata.name}`)
     if (object.kind === 'Namespace') await notTerminating(kube, keyOf(object), say, signal)
-    await kube.apply(kindOf(object), object, { fieldManager }, signal)
+    await kube.apply(kindOf(object), withVersion(object), { fieldManager }, signal)
   }
 }
+
+export const versionLabel = 'app.kubernetes.io/version'
+
+/** Written on the Deployments that a command installs, so that the next one knows what it finds, whatever the image is called. */
+export const withVersion = (object: KubeObject): KubeObject =>
+  object.kind === deployments.kind
+    ? { ...object, metadata: { ...object.metadata, labels: { ...object.metadata.labels, [versionLabel]: version } } }
+    : object
 
 /** Applies CRDs and waits until the apiserver serves them. One that somebody else installed is left as it is, if it serves what we need. */
 export async function applyCRDs(kube: Kube, crds: readonly KubeObject[], say: Say, signal: AbortSignal): Promise<void> {

@@ -8,6 +8,7 @@ export const commands: Readonly<Record<string, () => Promise<AddCommand>>> = {
   show: async () => (await import('./show.ts')).addShow,
   export: async () => (await import('./export.ts')).addExport,
   unexport: async () => (await import('./unexport.ts')).addUnexport,
+  upgrade: async () => (await import('./upgrade.ts')).addUpgrade,
   uninstall: async () => (await import('./uninstall.ts')).addUninstall,
   gather: async () => (await import('./gather.ts')).addGather,
   completion: async () => (await import('./completion.ts')).addCompletion,
