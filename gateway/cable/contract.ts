@@ -1,13 +1,14 @@
 // What every cable driver must do, as tests over any driver on any machine, made of text or real. A new driver's own tests are this
 // suite first, and then what is special to it.
 import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
 import fc from 'fast-check'
 import type { Host } from '#lib/host/host.ts'
 import { parseAddresses, parseLinks } from '#lib/host/ip.ts'
 import type { CIDR } from '#lib/net/cidr.ts'
 import { parseCIDR } from '#lib/net/cidr.ts'
 import type { PublicKey } from '#lib/net/keys.ts'
-import { PrivateKey, tunnelAddress } from '#lib/net/keys.ts'
+import { PresharedKey, PrivateKey, tunnelAddress } from '#lib/net/keys.ts'
 import { logger } from '#lib/std/log.ts'
 import type { Cable, CableDriver, DriverOptions, MakeDriver } from './driver.ts'
 
@@ -18,6 +19,8 @@ export interface Bench extends AsyncDisposable {
   readonly stateDir: string
   /** What each cable carries by the word of the kernel or daemon, besides its tunnel address, sorted. */
   carried(): Promise<ReadonlyMap<PublicKey, readonly string[]>>
+  /** The pre-shared key of each cable that has one, by the word of the kernel or daemon, in base64. */
+  sharedKeys(): Promise<ReadonlyMap<PublicKey, string>>
   /** Takes the device away, as a crash or a person would. */
   destroy(): Promise<void>
   /** Gives the device a cable that nobody asked for. */
@@ -36,6 +39,8 @@ const cable = (peer: number, cidrs: readonly CIDR[] = [], change: Partial<Cable>
   nat: 'none',
   ...change,
 })
+
+const sharedKey = () => PresharedKey.of(randomBytes(32))
 
 /** `walks`: how many random walks; a real machine takes some 50 ms for a step. */
 export function cableDriverContract(make: MakeDriver, bench: () => Promise<Bench>, walks: number): void {
@@ -131,6 +136,28 @@ export function cableDriverContract(make: MakeDriver, bench: () => Promise<Bench
     }
   })
 
+  test('a cable takes a pre-shared key, keeps it, takes another and gives it up; nothing that others can read shows it', async () => {
+    const [one, two] = [sharedKey(), sharedKey()]
+    let driver = await start()
+    for (const presharedKey of [undefined, one, one, two, undefined]) {
+      const want = [cable(0, [first], presharedKey === undefined ? {} : { presharedKey }), cable(1, [], { presharedKey: two })]
+      driver = await start()
+      await driver.set(want, signal)
+      await assertIs(driver, want)
+      assert.deepEqual(
+        [...(await machine.sharedKeys())].toSorted(),
+        want.flatMap((c) => (c.presharedKey === undefined ? [] : [[c.publicKey, c.presharedKey.base64()]])).toSorted(),
+      )
+      host.changed.length = 0
+      await driver.set(want, signal)
+      assert.deepEqual(host.changed, [])
+    }
+    assert.ok(host.arguments.every((line) => [one, two].every((k) => !line.includes(k.base64()) && !line.includes(k.hex()))))
+    assert.ok(host.written.every(({ mode }) => mode === 0o600))
+    const said = JSON.stringify(await driver.read(signal))
+    assert.ok([one, two].every((k) => !said.includes(k.base64()) && !said.includes(k.hex())))
+  })
+
   test('a cable goes to its best candidate, and to another one when that is better', async () => {
     const driver = await start()
     for (const address of ['192.0.2.7', '2001:db8::7']) {
@@ -221,20 +248,26 @@ function cidr(text: string): CIDR {
 /** A host that remembers what was done through it that could change something. */
 interface Watched extends Host {
   readonly changed: string[]
+  /** The command lines of all programs, which everyone on a node can read. */
+  readonly arguments: string[]
   readonly written: { readonly path: string; readonly mode: number | undefined }[]
 }
 
 function watched(host: Host): Watched {
   const changed: string[] = []
+  const commandLines: string[] = []
   const written: { readonly path: string; readonly mode: number | undefined }[] = []
   return {
     changed,
+    arguments: commandLines,
     written,
     run: (command, args, options, signal) => {
+      commandLines.push([command, ...args].join(' '))
       if (!args.some((word) => ['show', 'list'].includes(word))) changed.push([command, ...args, options.stdin ?? ''].join(' '))
       return host.run(command, args, options, signal)
     },
     start: (command, args, options) => {
+      commandLines.push([command, ...args].join(' '))
       changed.push([command, ...args].join(' '))
       return host.start(command, args, options)
     },

@@ -1,7 +1,7 @@
 // What every kind of cable has in common. A cable is the encrypted link to one gateway of another cluster.
 import type { Host } from '#lib/host/host.ts'
 import type { CIDR } from '#lib/net/cidr.ts'
-import type { PublicKey } from '#lib/net/keys.ts'
+import type { PresharedKey, PublicKey } from '#lib/net/keys.ts'
 import type { Logger } from '#lib/std/log.ts'
 
 export type CableName = 'wireguard'
@@ -16,6 +16,8 @@ export type Cable = {
   readonly candidates: readonly [Candidate, ...Candidate[]]
   /** What may be sent to it and accepted from it, besides its tunnel address. No two cables share an address. */
   readonly cidrs: readonly CIDR[]
+  /** Mixed into every handshake, where both ends have it. Setting it ends no session: the next handshake is the first with it. */
+  readonly presharedKey?: PresharedKey
   /** Whether the far side stands behind a NAT that forgets idle flows. */
   readonly nat: 'none' | 'behind'
 }

@@ -7,7 +7,7 @@ import { CommandFailed, SocketFailed } from './host.ts'
 import type { Address, Forwarding, Link, Neighbour, Route, Rule } from './ip.ts'
 import { ourProtocol, routeText, ruleText } from './ip.ts'
 import type { PeerState } from './wg.ts'
-import { keyFromHex, keyToHex, PrivateKey } from '#lib/net/keys.ts'
+import { keyFromHex, keyToHex, PresharedKey, PrivateKey } from '#lib/net/keys.ts'
 import type { PublicKey } from '#lib/net/keys.ts'
 
 export interface FakeHost extends Host {
@@ -315,7 +315,10 @@ class FakeMachine implements FakeHost {
       const [key = '', ...settings] = peer.split(' ')
       const after = (word: string) => (settings.includes(word) ? settings[settings.indexOf(word) + 1] : undefined)
       if (settings.includes('remove')) device.peers.delete(key as PublicKey)
-      else
+      else if (after('preshared-key') !== undefined) {
+        const text = this.files.get(after('preshared-key') ?? '')?.content ?? refuse('wg set', 'fopen: No such file or directory')
+        setPresharedKey(device, key as PublicKey, text)
+      } else
         putPeer(
           device,
           key as PublicKey,
@@ -451,6 +454,8 @@ const ruleJson = (r: Rule): object => ({
   ...(r.iif === undefined ? {} : { iif: r.iif }),
 })
 
+const newPeer = { allowedIPs: [], keepaliveSeconds: 0, rxBytes: 0, txBytes: 0 }
+
 function putPeer(
   device: Device,
   key: PublicKey,
@@ -459,11 +464,18 @@ function putPeer(
   keepalive: number,
   replace: boolean,
 ): void {
-  const before = device.peers.get(key) ?? { publicKey: key, allowedIPs: [], keepaliveSeconds: 0, rxBytes: 0, txBytes: 0 }
+  const before = device.peers.get(key) ?? { ...newPeer, publicKey: key }
   for (const [other, peer] of device.peers)
     if (other !== key) device.peers.set(other, { ...peer, allowedIPs: peer.allowedIPs.filter((ip) => !allowed.includes(ip)) })
   const allowedIPs = [...new Set([...(replace ? [] : before.allowedIPs), ...allowed])].toSorted()
   device.peers.set(key, { ...before, allowedIPs, keepaliveSeconds: keepalive, ...(address === undefined ? {} : { address }) })
+}
+
+/** What is no key is none, as for `wg` an empty file is. */
+function setPresharedKey(device: Device, key: PublicKey, text: string): void {
+  const { presharedKey: _, ...before } = device.peers.get(key) ?? { ...newPeer, publicKey: key }
+  const parsed = PresharedKey.parse(text)
+  device.peers.set(key, { ...before, ...(parsed.ok && !/^A*=$/.test(text) ? { presharedKey: parsed.value } : {}) })
 }
 
 function uapiSet(device: Device, request: string): string {
@@ -489,6 +501,8 @@ function uapiSet(device: Device, request: string): string {
         Number(value(peer, 'persistent_keepalive_interval')),
         peer.includes('replace_allowed_ips=true'),
       )
+    const shared = value(peer, 'preshared_key')
+    if (shared !== undefined && device.peers.has(key)) setPresharedKey(device, key, Buffer.from(shared, 'hex').toString('base64'))
   }
   return 'errno=0\n\n'
 }
@@ -496,6 +510,7 @@ function uapiSet(device: Device, request: string): string {
 function uapiReading(device: Device): string {
   const peers = [...device.peers.values()].flatMap((p) => [
     `public_key=${keyToHex(p.publicKey)}`,
+    `preshared_key=${p.presharedKey?.hex() ?? '0'.repeat(64)}`,
     ...(p.address === undefined ? [] : [`endpoint=${p.address}`]),
     `last_handshake_time_sec=${Math.floor((p.handshakeAt ?? 0) / 1000)}`,
     `last_handshake_time_nsec=${((p.handshakeAt ?? 0) % 1000) * 1e6}`,
@@ -511,7 +526,7 @@ function dumpOf(device: Device): string {
   const own = [device.key?.base64() ?? '(none)', device.key?.publicKey ?? '(none)', device.listenPort, 'off']
   const peers = [...device.peers.values()].map((p) => [
     p.publicKey,
-    '(none)',
+    p.presharedKey?.base64() ?? '(none)',
     p.address ?? '(none)',
     p.allowedIPs.join(',') || '(none)',
     Math.floor((p.handshakeAt ?? 0) / 1000),

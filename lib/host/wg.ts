@@ -1,14 +1,15 @@
 // WireGuard's two texts: the UAPI protocol that wireguard-go speaks on its socket (wireguard.com/xplatform), and the arguments and the
 // dump of `wg`, through which the kernel's device is reached, because netlink is out of Node's reach.
 import type { PublicKey } from '#lib/net/keys.ts'
-import { keyFromHex, keyToHex, PrivateKey } from '#lib/net/keys.ts'
+import { keyFromHex, keyToHex, PresharedKey, PrivateKey } from '#lib/net/keys.ts'
 
-/** `address` is where its packets go, `192.0.2.1:51820` or `[2001:db8::1]:51820`. `keepaliveSeconds` 0 means none. */
+/** `address` is where its packets go, `192.0.2.1:51820` or `[2001:db8::1]:51820`. `keepaliveSeconds` 0 means none, and so does no `presharedKey`. */
 export type Peer = {
   readonly publicKey: PublicKey
   readonly address?: string
   readonly allowedIPs: readonly string[]
   readonly keepaliveSeconds: number
+  readonly presharedKey?: PresharedKey
 }
 
 /** `handshakeAt`: ms since the epoch of the last handshake; undefined if there was none. */
@@ -35,9 +36,11 @@ export const uapiSetPeers = (changes: readonly PeerChange[]): string => `set=1\n
 
 function uapiLines(change: PeerChange): readonly string[] {
   if (change.do === 'drop') return [`public_key=${keyToHex(change.publicKey)}`, 'remove=true']
-  const { publicKey, address, allowedIPs, keepaliveSeconds } = change.peer
+  const { publicKey, address, allowedIPs, keepaliveSeconds, presharedKey } = change.peer
   return [
     `public_key=${keyToHex(publicKey)}`,
+    // All zeros are none.
+    `preshared_key=${presharedKey?.hex() ?? '0'.repeat(64)}`,
     ...(address === undefined ? [] : [`endpoint=${address}`]),
     `persistent_keepalive_interval=${keepaliveSeconds}`,
     ...(change.replaceAllowed ? ['replace_allowed_ips=true'] : []),
@@ -67,8 +70,14 @@ function ownKey(hex: string): { readonly publicKey?: PublicKey } {
   return key.ok && !/^0*$/.test(hex) ? { publicKey: key.value.publicKey } : {}
 }
 
+const sharedKey = (base64: string): { readonly presharedKey?: PresharedKey } => {
+  const key = PresharedKey.parse(base64)
+  return key.ok && !/^A*=$/.test(base64) ? { presharedKey: key.value } : {}
+}
+
 type PeerDraft = {
   publicKey: PublicKey
+  presharedKey?: PresharedKey
   address?: string
   allowedIPs: string[]
   keepaliveSeconds: number
@@ -89,7 +98,8 @@ const newPeer = (publicKey: PublicKey): PeerDraft => ({
 })
 
 function readPeerLine(peer: PeerDraft, key: string, value: string): void {
-  if (key === 'endpoint') peer.address = value
+  if (key === 'preshared_key') Object.assign(peer, sharedKey(Buffer.from(value, 'hex').toString('base64')))
+  else if (key === 'endpoint') peer.address = value
   else if (key === 'allowed_ip') peer.allowedIPs.push(value)
   else if (key === 'persistent_keepalive_interval') peer.keepaliveSeconds = Number(value)
   else if (key === 'last_handshake_time_sec') peer.seconds = Number(value)
@@ -116,6 +126,16 @@ export const wgSetDevice = (device: string, keyFile: string, listenPort: number)
   keyFile,
   'listen-port',
   String(listenPort),
+]
+
+/** The key is named by its file, as arguments can be read by everyone on the node; an empty file is none. Makes the peer if there is none. */
+export const wgSetPresharedKey = (device: string, publicKey: PublicKey, file: string): readonly string[] => [
+  'set',
+  device,
+  'peer',
+  publicKey,
+  'preshared-key',
+  file,
 ]
 
 export const wgSetPeers = (device: string, changes: readonly PeerChange[]): readonly string[] => [
@@ -151,10 +171,19 @@ export function parseDump(text: string): DeviceState {
 }
 
 function dumpPeer(line: string): PeerState {
-  const [publicKey = '', , address = '(none)', allowed = '(none)', handshake = '0', rx = '0', tx = '0', keepalive = 'off'] =
-    line.split('\t')
+  const [
+    publicKey = '',
+    shared = '(none)',
+    address = '(none)',
+    allowed = '(none)',
+    handshake = '0',
+    rx = '0',
+    tx = '0',
+    keepalive = 'off',
+  ] = line.split('\t')
   return {
     publicKey: publicKey as PublicKey,
+    ...(shared === '(none)' ? {} : sharedKey(shared)),
     ...(address === '(none)' ? {} : { address }),
     allowedIPs: allowed === '(none)' ? [] : allowed.split(',').toSorted(),
     keepaliveSeconds: keepalive === 'off' ? 0 : Number(keepalive),

@@ -1,6 +1,6 @@
 // WireGuard keys (Curve25519). A public key names a gateway and gives it its address inside the tunnels, so nothing has to hand
 // addresses out; a private key never leaves the node that made it and cannot be printed by accident.
-import { createHash, createPrivateKey, createPublicKey, diffieHellman, generateKeyPairSync } from 'node:crypto'
+import { createHash, createPrivateKey, createPublicKey, diffieHellman, generateKeyPairSync, timingSafeEqual } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
 import { inspect } from 'node:util'
 import type { Brand } from '#lib/std/brand.ts'
@@ -85,6 +85,53 @@ export class PrivateKey {
     } catch {
       return invalid('publicKey', peer, 'a Curve25519 public key that is not of small order')
     }
+  }
+
+  base64(): string {
+    return this.#raw.toString('base64')
+  }
+
+  hex(): string {
+    return this.#raw.toString('hex')
+  }
+
+  toString(): string {
+    return '[secret]'
+  }
+
+  toJSON(): string {
+    return '[secret]'
+  }
+
+  [inspect.custom](): string {
+    return '[secret]'
+  }
+}
+
+/** A secret that both ends of a WireGuard peering mix into their handshakes. Its text is only got by asking for it. */
+export class PresharedKey {
+  readonly #raw: Buffer
+
+  private constructor(raw: Buffer) {
+    this.#raw = raw
+  }
+
+  /** 32 bytes. */
+  static of(raw: Buffer): PresharedKey {
+    if (raw.length !== 32) throw new RangeError('a pre-shared key has 32 bytes')
+    return new PresharedKey(Buffer.from(raw))
+  }
+
+  /** From base64, with or without a newline behind it. The error does not repeat the value. */
+  static parse(text: string): Result<PresharedKey> {
+    const raw = Buffer.from(text.trim(), 'base64')
+    return raw.length === 32 && raw.toString('base64') === text.trim()
+      ? ok(new PresharedKey(raw))
+      : invalid('presharedKey', '[secret]', '32 bytes in base64')
+  }
+
+  equals(other: PresharedKey): boolean {
+    return timingSafeEqual(this.#raw, other.#raw)
   }
 
   base64(): string {

@@ -27,6 +27,12 @@ export function wireguardBench(
           p.allowedIPs.filter((ip) => !contains(tunnelNetwork, ip as CIDR)).toSorted(),
         ]),
       ),
+    sharedKeys: async () =>
+      new Map(
+        (await door.get(signal)).peers.flatMap((p) =>
+          p.presharedKey === undefined ? [] : [[p.publicKey, p.presharedKey.base64()]],
+        ),
+      ),
     destroy: kill ?? (() => host.run('ip', ['link', 'del', device], {}, signal).then(() => undefined)),
     meddle: () =>
       door.setPeers(

@@ -2,6 +2,7 @@
 import type { Peer, PeerChange, PeerState } from '#lib/host/wg.ts'
 import { tunnelAddress } from '#lib/net/keys.ts'
 import type { Cable, Candidate } from '../driver.ts'
+import { sameKey } from './device.ts'
 
 /** A peer that answered within this time is reached where its packets come from, wherever its candidates point. WireGuard ends a session after 180 s. */
 export const freshMs = 180_000
@@ -14,6 +15,7 @@ export const peerOf = (cable: Cable): Peer => ({
   address: addressText(cable.candidates[0]),
   allowedIPs: [`${tunnelAddress(cable.publicKey)}/128`, ...cable.cidrs].toSorted(),
   keepaliveSeconds: cable.nat === 'behind' ? natKeepaliveSeconds : 0,
+  ...(cable.presharedKey === undefined ? {} : { presharedKey: cable.presharedKey }),
 })
 
 /**
@@ -54,7 +56,8 @@ function changed(want: Peer, have: PeerState, now: number): Peer | undefined {
   const { address, ...rest } = want
   const moved = address !== undefined && address !== have.address && !fresh
   const added = want.allowedIPs.some((ip) => !have.allowedIPs.includes(ip))
-  if (!moved && !added && want.keepaliveSeconds === have.keepaliveSeconds) return undefined
+  const alike = want.keepaliveSeconds === have.keepaliveSeconds && sameKey(want.presharedKey, have.presharedKey)
+  if (!moved && !added && alike) return undefined
   return moved ? { ...rest, address } : rest
 }
 

@@ -1,0 +1,31 @@
+// The key that two clusters share and nobody else, not even the broker that brought them together: X25519 over their identities' agreement
+// keys, then HKDF-SHA256 (RFC 5869). Nothing is sent: each derives it from what it knows, and both come to the same.
+import { hkdfSync } from 'node:crypto'
+import type { PrivateKey, PublicKey } from '#lib/net/keys.ts'
+import { PresharedKey } from '#lib/net/keys.ts'
+import type { Result } from '#lib/std/result.ts'
+import { invalid, ok } from '#lib/std/result.ts'
+
+/** `id` names the key and tells nothing about it: it may be published. */
+export type PairKey = { readonly id: string; readonly key: PresharedKey }
+
+export type Side<Key> = { readonly clusterID: string; readonly agreementKey: Key }
+
+/**
+ * Bound to both cluster ids and both public keys, in the order of the ids, so that neither side can be taken for another, and to `epoch`:
+ * another number is another key between the same two. An error where the peer's key is no honest one.
+ */
+export function derivePairKey(own: Side<PrivateKey>, peer: Side<PublicKey>, epoch: number): Result<PairKey> {
+  if (own.clusterID === peer.clusterID) return invalid('clusterID', peer.clusterID, 'another cluster')
+  const shared = own.agreementKey.agree(peer.agreementKey)
+  if (!shared.ok) return shared
+  const sides = [{ clusterID: own.clusterID, agreementKey: own.agreementKey.publicKey }, peer].toSorted((a, b) =>
+    a.clusterID < b.clusterID ? -1 : 1,
+  )
+  const salt = Buffer.concat(sides.map((s) => Buffer.from(s.agreementKey, 'base64')))
+  const names = sides.map((s) => `${Buffer.byteLength(s.clusterID)}:${s.clusterID}`).join('')
+  const expand = (purpose: string, length: number) =>
+    Buffer.from(hkdfSync('sha256', shared.value, salt, `tombolo.dev/pair-key/v1 ${purpose} ${epoch} ${names}`, length))
+  // The id is another output of the same function: from it nobody learns a bit of the key.
+  return ok({ id: expand('id', 16).toString('hex'), key: PresharedKey.of(expand('wireguard', 32)) })
+}
