@@ -8,7 +8,7 @@ import { applyPlan, type Step } from '#lib/kube/plan.ts'
 import { controller, settled, source } from '#lib/kube/controller.ts'
 import type { Owned } from './judge.ts'
 import type { Copy, Sync, Synced } from './synced.ts'
-import { bringIn, publish } from './synced.ts'
+import { bringIn, publish, reader } from './synced.ts'
 
 const fieldManager = 'tombolo-operator'
 /** A pass looks at the whole kind: there are few objects, and a whole needs no memory of the parts. */
@@ -32,12 +32,13 @@ export async function keepInSync<T extends Owned>(
 ): Promise<void> {
   const sources = [source(sides.here, () => [everything]), source(sides.atBroker, () => [everything])]
   const name = synced.kind.kind
+  const read = reader(synced)
   const inward = controller({
     name: `door-in-${name}`,
     log,
     sources,
     reconcile: (_, stop) => {
-      const sync = bringIn(synced, self, sides.atBroker.list(), sides.here.list())
+      const sync = bringIn(synced, self, sides.atBroker.list(), sides.here.list(), read)
       refused(sync.refused.map((r) => `${r.object}: ${r.why}`))
       return write(sides.local, synced, sync, sides.here, stop)
     },

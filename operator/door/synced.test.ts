@@ -1,28 +1,36 @@
 import assert from 'node:assert/strict'
 import type { Allocation } from '#crds/allocation.ts'
 import type { GatewayEndpoint } from '#crds/gateway-endpoint.ts'
+import { gatewayEndpointName } from '#crds/places.ts'
 import type { KubeObject } from '#lib/kube/object.ts'
-import { bringIn, publish, syncedAllocation, syncedGatewayEndpoint } from './synced.ts'
+import { bringIn, publish, reader, syncedAllocation, syncedGatewayEndpoint } from './synced.ts'
 
 const key = 'xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg='
-const endpoint = (clusterID: string, node: string, namespace: string): GatewayEndpoint =>
+const nameOf = gatewayEndpointName
+const endpoint = (
+  clusterID: string,
+  node: string,
+  namespace: string,
+  name = nameOf(clusterID, node),
+  connections?: readonly object[],
+): GatewayEndpoint =>
   ({
     apiVersion: 'tombolo.dev/v1alpha1',
     kind: 'GatewayEndpoint',
-    metadata: { name: `${clusterID}-${node}`, namespace, uid: `uid-${node}`, resourceVersion: '7' },
+    metadata: { name, namespace, uid: `uid-${node}`, resourceVersion: '7' },
     spec: {
       clusterID,
       node,
       candidates: [{ type: 'NodeInternal', address: '172.29.1.1', port: 51820 }],
       wireguard: { publicKey: key },
     },
-    status: { role: 'Active', term: 3 },
+    status: { role: 'Active', term: 3, ...(connections === undefined ? {} : { connections }) },
   }) as unknown as GatewayEndpoint
-const allocation = (clusterID: string, namespace = `tombolo-m-${clusterID}`): Allocation =>
+const allocation = (clusterID: string, namespace = `tombolo-m-${clusterID}`, name = 'allocation'): Allocation =>
   ({
     apiVersion: 'tombolo.dev/v1alpha1',
     kind: 'Allocation',
-    metadata: { name: 'allocation', namespace },
+    metadata: { name, namespace },
     spec: { clusterID, podCIDRs: ['10.241.0.0/16'], serviceCIDRs: ['10.91.0.0/16'] },
   }) as unknown as Allocation
 
@@ -36,7 +44,7 @@ suite('the door, outward', () => {
     )
     assert.deepEqual(
       put.map((c) => [c.object.metadata.namespace, c.object.metadata.name, c.object.metadata.uid, c.status]),
-      [['tombolo-m-east', 'east-n1', undefined, { role: 'Active', term: 3 }]],
+      [['tombolo-m-east', nameOf('east', 'n1'), undefined, { role: 'Active', term: 3 }]],
     )
     assert.deepEqual(drop, [])
   })
@@ -50,7 +58,7 @@ suite('the door, outward', () => {
     )
     assert.deepEqual(
       drop.map((o) => o.metadata.name),
-      ['east-n2'],
+      [nameOf('east', 'n2')],
     )
   })
 })
@@ -66,7 +74,7 @@ suite('the door, inward', () => {
     )
     assert.deepEqual(
       put.map((c) => [c.object.metadata.namespace, c.object.metadata.name]),
-      [['tombolo-system', 'west-n1']],
+      [['tombolo-system', nameOf('west', 'n1')]],
     )
     assert.deepEqual(drop, [])
   })
@@ -83,7 +91,7 @@ suite('the door, inward', () => {
     const { drop } = bringIn(syncedGatewayEndpoint, 'east', [], [endpoint('west', 'n1', 'tombolo-system')])
     assert.deepEqual(
       drop.map((o) => o.metadata.name),
-      ['west-n1'],
+      [nameOf('west', 'n1')],
     )
   })
 
@@ -95,6 +103,60 @@ suite('the door, inward', () => {
       [],
     )
     assert.deepEqual([put.length, refused], [1, []])
+  })
+
+  test('a name that its content does not have is refused: it would be another cluster’s copy, or our own object', () => {
+    const west = endpoint('west', 'n1', 'tombolo-m-west')
+    const overWest = endpoint('mal', 'x', 'tombolo-m-mal', west.metadata.name)
+    const own = endpoint('east', 'n1', 'tombolo-system')
+    const overOurs = endpoint('mal', 'y', 'tombolo-m-mal', own.metadata.name)
+    const { put, refused } = bringIn(syncedGatewayEndpoint, 'east', [west, overWest, overOurs], [own])
+    assert.deepEqual(
+      put.map((c) => [c.object.metadata.name, (c.object as GatewayEndpoint).spec.clusterID]),
+      [[west.metadata.name, 'west']],
+    )
+    assert.deepEqual(
+      refused.map((r) => r.object),
+      [`GatewayEndpoint tombolo-m-mal/${west.metadata.name}`, `GatewayEndpoint tombolo-m-mal/${own.metadata.name}`],
+    )
+    const second = bringIn(syncedAllocation, 'east', [allocation('west'), allocation('west', 'tombolo-m-west', 'x')], [])
+    assert.deepEqual([second.put.length, second.refused.length], [1, 1])
+  })
+
+  test('of a peer’s connections only those with us are copied: the others are nothing to us, and change all the time', () => {
+    const connections = ['east', 'south'].map((clusterID) => ({
+      endpoint: nameOf(clusterID, 'n1'),
+      clusterID,
+      node: 'n1',
+      state: 'Connected',
+    }))
+    const west = endpoint('west', 'n1', 'tombolo-m-west', undefined, connections)
+    assert.deepEqual(
+      bringIn(syncedGatewayEndpoint, 'east', [west], []).put.map((c) => c.status),
+      [{ role: 'Active', term: 3, connections: [connections[0]] }],
+    )
+    assert.deepEqual(
+      publish(syncedGatewayEndpoint, 'west', [{ ...west }], []).put.map((c) => c.status),
+      [west.status],
+    )
+  })
+
+  test('one cluster has a place for so many gateways, and no more', () => {
+    const many = Array.from({ length: 40 }, (_, n) => endpoint('mal', `n${n}`, 'tombolo-m-mal'))
+    const { put, refused } = bringIn(syncedGatewayEndpoint, 'east', [...many, endpoint('west', 'n1', 'tombolo-m-west')], [])
+    assert.deepEqual([put.length, refused.length], [33, 8])
+    assert.match(refused[0]?.why ?? '', /more than 32/)
+  })
+
+  test('an object is judged once, however many passes look at it', () => {
+    let reads = 0
+    const kind = { ...syncedGatewayEndpoint.kind, parse: (o: unknown) => (reads++, syncedGatewayEndpoint.kind.parse(o)) }
+    const counting = { ...syncedGatewayEndpoint, kind }
+    const read = reader(counting)
+    const all = [endpoint('west', 'n1', 'tombolo-m-west'), endpoint('south', 'n1', 'tombolo-m-south')]
+    bringIn(counting, 'east', all, [], read)
+    bringIn(counting, 'east', all, [], read)
+    assert.equal(reads, 2)
   })
 
   const hostile: readonly (readonly [string, KubeObject, RegExp])[] = [
@@ -121,7 +183,7 @@ suite('the door, inward', () => {
       const { put, refused } = bringIn(syncedGatewayEndpoint, 'east', [object, endpoint('south', 'n1', 'tombolo-m-south')], [])
       assert.deepEqual(
         put.map((c) => c.object.metadata.name),
-        ['south-n1'],
+        [nameOf('south', 'n1')],
       )
       assert.equal(refused.length, 1)
       assert.match(`${refused[0]?.object} ${refused[0]?.why}`, why)

@@ -4,28 +4,64 @@ import type { Definition } from '#crds/define.ts'
 import type { KubeObject } from '#lib/kube/object.ts'
 import { allocation, type Allocation } from '#crds/allocation.ts'
 import { gatewayEndpoint, type GatewayEndpoint } from '#crds/gateway-endpoint.ts'
-import { clusterIDLabel, isMemberNamespace, managedBy, memberNamespace, systemNamespace } from '#crds/places.ts'
-import type { Owned, Refusal } from './judge.ts'
-import { judge } from './judge.ts'
+import {
+  allocationName,
+  clusterIDLabel,
+  gatewayEndpointName,
+  isMemberNamespace,
+  managedBy,
+  memberNamespace,
+  systemNamespace,
+} from '#crds/places.ts'
+import { remembered } from '#lib/std/remembered.ts'
+import type { Judgement, Owned, Refusal } from './judge.ts'
+import { judge, nameForPeople } from './judge.ts'
+
+/** One leads and the others stand by: far more than anybody needs, and few enough for every cluster to keep cables to. */
+const mostGateways = 32
 
 export interface Synced<T extends Owned> {
   readonly kind: Definition<T>
   /** Whether our own ones are published; the broker writes the others itself. */
   readonly published: boolean
-  /** Name of the copy in a member's `tombolo-system`. */
+  /** The one name that an object of this content may have at the broker: whoever chose another could have two, or somebody else's. */
+  nameAtBroker(remote: T): string
+  /** Name of the copy in a member's `tombolo-system`. It follows from what was believed, so that no two clusters' copies meet. */
   nameOfCopy(remote: T): string
+  /** As much of the status as `self` reads of a peer: what it says of its other peers is nothing to us, and changes all the time. */
+  statusOfCopy(remote: T, self: string): object | undefined
+  /** Of one cluster; what is beyond it is not brought in. */
+  readonly mostOfACluster: number
 }
 
 export const syncedAllocation: Synced<Allocation> = {
   kind: allocation,
   published: false,
+  nameAtBroker: () => allocationName,
   nameOfCopy: (remote) => remote.spec.clusterID,
+  statusOfCopy: () => undefined,
+  mostOfACluster: 1,
 }
 
 export const syncedGatewayEndpoint: Synced<GatewayEndpoint> = {
   kind: gatewayEndpoint,
   published: true,
-  nameOfCopy: (remote) => remote.metadata.name,
+  nameAtBroker: nameOfGateway,
+  nameOfCopy: nameOfGateway,
+  statusOfCopy: ({ status }, self) =>
+    status === undefined
+      ? undefined
+      : {
+          ...(status.role === undefined ? {} : { role: status.role }),
+          ...(status.term === undefined ? {} : { term: status.term }),
+          ...(status.driver === undefined ? {} : { driver: status.driver }),
+          connections: (status.connections ?? []).filter((c) => c.clusterID === self).slice(0, mostGateways),
+        },
+  mostOfACluster: mostGateways,
+}
+
+function nameOfGateway({ spec }: GatewayEndpoint): string {
+  return gatewayEndpointName(spec.clusterID, spec.node)
 }
 
 /** What one side should hold, what it should no longer hold, and what was not believed. */
@@ -41,20 +77,21 @@ export function publish<T extends Owned>(synced: Synced<T>, self: string, local:
   return { put, drop: atBroker.filter((o) => o.metadata.namespace === namespace && !names.has(o.metadata.name)), refused: [] }
 }
 
-/** What `tombolo-system` should hold of the others. */
+/** What `tombolo-system` should hold of the others. `read`: a reader of the kind. */
 export function bringIn<T extends Owned>(
   synced: Synced<T>,
   self: string,
   atBroker: readonly KubeObject[],
   local: readonly T[],
+  read: (object: KubeObject) => Judgement<T> = reader(synced),
 ): Sync<T> {
   // The broker may be a member itself: what lies elsewhere are its own copies, and nobody's word.
-  const judged = atBroker.filter((o) => isMemberNamespace(o.metadata.namespace)).map((o) => judge(synced.kind, o))
+  const judged = cap(synced, atBroker.filter((o) => isMemberNamespace(o.metadata.namespace)).map(read))
   const put = judged
     .flatMap((j) => (j.verdict === 'admitted' ? [j.object] : []))
     // Our own published objects are at home already; the broker's word on ourselves, the Allocation, is not.
     .filter((o) => !synced.published || o.spec.clusterID !== self)
-    .map((o) => copyOf(synced, o, systemNamespace, synced.nameOfCopy(o)))
+    .map((o) => copyOf(synced, { ...o, status: synced.statusOfCopy(o, self) }, systemNamespace, synced.nameOfCopy(o)))
   const names = new Set(put.map((copy) => copy.object.metadata.name))
   return {
     put,
@@ -63,7 +100,42 @@ export function bringIn<T extends Owned>(
   }
 }
 
-function copyOf<T extends Owned>({ kind }: Synced<T>, o: T, namespace: string, name: string): Copy {
+/** Judges an object once: every pass looks at all of them, and hardly any has changed since the last. */
+export function reader<T extends Owned>(synced: Synced<T>): (object: KubeObject) => Judgement<T> {
+  const read = remembered((object: KubeObject, _: undefined) => named(synced, judge(synced.kind, object)))
+  return (object) => read(object, undefined)
+}
+
+function named<T extends Owned>(synced: Synced<T>, judged: Judgement<T>): Judgement<T> {
+  if (judged.verdict === 'refused' || judged.object.metadata.name === synced.nameAtBroker(judged.object)) return judged
+  return refusal(synced, judged.object, `its name is not ${synced.nameAtBroker(judged.object)}, which is the one of what it says`)
+}
+
+/** The first by name stay, so that what one more object changes is that object. */
+function cap<T extends Owned>(synced: Synced<T>, judged: readonly Judgement<T>[]): readonly Judgement<T>[] {
+  const admitted = judged.flatMap((j) => (j.verdict === 'admitted' ? [j.object] : []))
+  const beyond = new Set(
+    [...Map.groupBy(admitted, (o) => o.spec.clusterID).values()].flatMap((of) =>
+      of.length <= synced.mostOfACluster
+        ? []
+        : of.toSorted((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1)).slice(synced.mostOfACluster),
+    ),
+  )
+  return judged.map((j) =>
+    j.verdict === 'admitted' && beyond.has(j.object)
+      ? refusal(synced, j.object, `its cluster has more than ${synced.mostOfACluster} of them`)
+      : j,
+  )
+}
+
+const refusal = <T extends Owned>({ kind }: Synced<T>, object: T, why: string): Judgement<T> => ({
+  verdict: 'refused',
+  refusal: { object: nameForPeople(kind, object), why },
+})
+
+type Copied = { readonly spec: Owned['spec']; readonly status?: object | undefined }
+
+function copyOf<T extends Owned>({ kind }: Synced<T>, o: Copied, namespace: string, name: string): Copy {
   const labels = { ...managedBy, [clusterIDLabel]: o.spec.clusterID }
   const object = { apiVersion: kind.apiVersion, kind: kind.kind, metadata: { name, namespace, labels }, spec: o.spec }
   return o.status === undefined ? { object } : { object, status: o.status }

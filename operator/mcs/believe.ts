@@ -12,7 +12,7 @@ import type { Judgement, Owned } from '../door/judge.ts'
 import { judge, nameForPeople } from '../door/judge.ts'
 import type { ServiceKey } from './names.ts'
 import { exportedServiceName } from './names.ts'
-import { remembered } from './remembered.ts'
+import { remembered } from '#lib/std/remembered.ts'
 
 export type Believed<T> = {
   readonly object: T | undefined
