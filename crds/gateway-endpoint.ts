@@ -8,6 +8,9 @@ export const gatewayRoles = ['Active', 'Standby'] as const
 export const connectionStates = ['Connecting', 'Connected', 'Error'] as const
 export const candidateTypes = ['NodeInternal', 'NodeExternal', 'Configured'] as const
 
+/** Of one gateway: an object that says more than its schema takes is not written at all, its role and term with it. */
+export const maxConnections = 1000
+
 const wireguardKeyField = z
   .string()
   .length(44)
@@ -68,7 +71,7 @@ export const gatewayEndpoint = define({
           since: z.string().max(40).optional().describe('When the state last changed, RFC 3339.'),
         }),
       )
-      .max(1000)
+      .max(maxConnections)
       .optional()
       .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['endpoint'] }),
     conditions: conditionsField,

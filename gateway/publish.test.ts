@@ -31,6 +31,17 @@ const rtt = (status: GatewayEndpoint['status']) => status?.connections?.[0]?.rtt
 suite('what a gateway says of itself', () => {
   test('is a good GatewayEndpoint', () => assert.ok(gatewayEndpoint.parse(endpoint(statusOf(undefined, facts(0.9)))).ok))
 
+  test('with more peers than it has room for it says what it can, those that carry traffic first', () => {
+    const peers = Array.from({ length: 1100 }, (_, n) => ({
+      ...gatewayOf(`c${n}`, 'n1', { publicKey: peer.publicKey }),
+      carries: n >= 1090,
+    }))
+    const status = statusOf(undefined, facts(1, { peers }))
+    assert.ok(gatewayEndpoint.parse(endpoint(status)).ok)
+    const said = new Set(status.connections?.map((c) => c.clusterID as string))
+    assert.ok(peers.filter((p) => p.carries).every((p) => said.has(p.clusterID)))
+  })
+
   test('an idle gateway comes to the same words, so that nothing is written', () => {
     const before = statusOf(undefined, facts(0.9))
     const later = facts(0.95, { now: new Date('2030-01-01T01:00:00Z'), cables: [{ ...facts(1).cables[0]!, rxBytes: 999 }] })

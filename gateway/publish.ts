@@ -1,6 +1,6 @@
 // What a gateway says of itself in its GatewayEndpoint. Pure; an idle gateway must come to the same words, so that nothing is written.
 import type { Connection, GatewayEndpoint } from '#crds/gateway-endpoint.ts'
-import { gatewayEndpoint } from '#crds/gateway-endpoint.ts'
+import { gatewayEndpoint, maxConnections } from '#crds/gateway-endpoint.ts'
 import type { Condition } from '#crds/fields.ts'
 import { clusterIDLabel, gatewayEndpointName, managedBy } from '#crds/places.ts'
 import { setCondition, setConditions } from '#lib/kube/conditions.ts'
@@ -67,7 +67,7 @@ export function statusOf(before: GatewayEndpoint | undefined, facts: StatusFacts
     role: claim.role,
     term: claim.term,
     driver,
-    connections: peers.map((peer) => connectionOf(peer, published.get(peer.name), facts)),
+    connections: shown(peers).map((peer) => connectionOf(peer, published.get(peer.name), facts)),
     conditions: [...setConditions(before?.status?.conditions, [working, acceptance(refused)], now)] as Condition[],
   }
 }
@@ -81,6 +81,13 @@ export function faultStatus(before: GatewayEndpoint | undefined, claim: Claim, e
     connections: [],
     conditions: [...setCondition(before?.status?.conditions, fault, now)] as Condition[],
   }
+}
+
+/** As many as there is room for: those that carry traffic before those that stand by. */
+function shown(peers: readonly Peer[]): readonly Peer[] {
+  if (peers.length <= maxConnections) return peers
+  const first = new Set(peers.toSorted((a, b) => Number(b.carries) - Number(a.carries)).slice(0, maxConnections))
+  return peers.filter((peer) => first.has(peer))
 }
 
 const working = { type: 'Ready', status: 'True', reason: 'Working', message: 'the cables are set up' } as const

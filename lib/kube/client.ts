@@ -55,7 +55,8 @@ export interface Kube extends AsyncDisposable {
   stream(ask: Ask, ms: number, signal: AbortSignal): AsyncGenerator<unknown, void>
 }
 
-const PAGE = 500
+/** Objects that others write can be of a megabyte each, and a page is held as text and as objects at once. */
+const PAGE = 100
 const TRIES = 5
 
 export function kube(connection: Connection, log: Logger, userAgent = 'tombolo'): Kube {
