@@ -69,7 +69,7 @@ export const exportedService = define({
       .string()
       .max(40)
       .meta({ format: 'date-time' })
-      .describe('Creation of the ServiceExport: the oldest wins a conflict.'),
+      .describe('Creation of the ServiceExport. The oldest wins a conflict, and none is older than this object.'),
   }),
   status: z.object({}),
 })

@@ -55,6 +55,19 @@ suite('merge', () => {
     )
   })
 
+  test('nobody makes itself older than the broker knows it, or wins a conflict by what the broker has not taken', () => {
+    const merged = merge([
+      constituent('east'),
+      constituent('west', { type: 'Headless', exportedAt: '1970-01-01T00:00:00Z' }, '2031-01-01T00:00:00Z'),
+      { ...constituent('north', { exportedAt: '1970-01-01T00:00:00Z' }), metadata: { name: 'x' } },
+    ])
+    assert.equal(merged?.type, 'ClusterSetIP')
+    assert.deepEqual(
+      merged?.contributors.map(({ spec }) => spec.clusterID),
+      ['east', 'north'],
+    )
+  })
+
   const ports: readonly (readonly [string, ServicePort[], ServicePort[], ServicePort[], string | undefined])[] = [
     ['the same ports in another order', [http, grpc], [grpc, http], [http, grpc], undefined],
     ['a port more in one cluster is a union, and said', [http], [http, grpc], [http, grpc], 'PortConflict'],

@@ -97,16 +97,19 @@ export function merge(constituents: readonly ExportedService[]): Merged | undefi
   }
 }
 
-/** The oldest ServiceExport first; timestamps have whole seconds, so the cluster's name decides between equals. */
+/** The oldest export first; timestamps have whole seconds, so the cluster's name decides between equals. */
 function byPrecedence(a: ExportedService, b: ExportedService): number {
   const [x, y] = [instantOf(a), instantOf(b)]
   if (x !== y) return x < y ? -1 : 1
   return a.spec.clusterID < b.spec.clusterID ? -1 : 1
 }
 
-/** Who does not say when it exported comes last. */
-function instantOf({ spec }: ExportedService): number {
-  const instant = Date.parse(spec.exportedAt)
+/**
+ * An export is as old as its cluster says, but not older than the broker knows it: whoever could choose its age would win every
+ * conflict, with services that others had for years. One that the broker has not taken yet, or that does not say, comes last.
+ */
+function instantOf({ metadata, spec }: ExportedService): number {
+  const instant = Math.max(Date.parse(spec.exportedAt), Date.parse(metadata.creationTimestamp ?? ''))
   return Number.isNaN(instant) ? Infinity : instant
 }
 

@@ -68,7 +68,14 @@ export function worldOf(self: ClusterID, allocations: Store<Allocation>, stores:
       .filter(({ spec }) => spec.clusterID !== self)
 
   const merged = (key: ServiceKey, own: Offer): Merged | 'unheard' | undefined =>
-    brokerHeard() ? merge([...others(key), ...(own.kind === 'offered' ? [own.service] : [])]) : 'unheard'
+    brokerHeard() ? merge([...others(key), ...(own.kind === 'offered' ? [asPublished(key, own.service)] : [])]) : 'unheard'
+
+  /** Of the age that the others see it in. */
+  function asPublished(key: ServiceKey, service: ExportedService): ExportedService {
+    const [there] = stores.brokerServices.by('ours', keyText(key))
+    const { creationTimestamp } = there?.metadata ?? {}
+    return creationTimestamp === undefined ? service : { ...service, metadata: { ...service.metadata, creationTimestamp } }
+  }
 
   function sources(key: ServiceKey, own: Offer): readonly SourceCluster[] {
     const endpoints = stores.brokerEndpoints.by('key', keyText(key)).flatMap((object) => believe.endpoints(object).object ?? [])

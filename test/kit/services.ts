@@ -70,11 +70,15 @@ export const sliceOf = (
 
 type ServiceSpec = ExportedService['spec']
 
-/** What a cluster exports; the later in this file's list of clusters, the later it exported. */
-export const constituent = (cluster: Cluster, spec: Partial<ServiceSpec> = {}): ExportedService => ({
+/** What a cluster exports, as the broker has it; the later in this file's list of clusters, the later it exported. */
+export const constituent = (
+  cluster: Cluster,
+  spec: Partial<ServiceSpec> = {},
+  creationTimestamp = '2030-01-01T00:00:00Z',
+): ExportedService => ({
   apiVersion: exportedService.apiVersion,
   kind: exportedService.kind,
-  metadata: { name: exportedServiceName(web), namespace: memberNamespace(cluster) },
+  metadata: { name: exportedServiceName(web), namespace: memberNamespace(cluster), creationTimestamp },
   spec: {
     clusterID: idOf(cluster),
     ...web,
