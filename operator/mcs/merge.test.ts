@@ -63,7 +63,7 @@ suite('merge', () => {
     ])
     assert.equal(merged?.type, 'ClusterSetIP')
     assert.deepEqual(
-      merged?.contributors.map(({ spec }) => spec.clusterID),
+      merged.contributors.map(({ spec }) => spec.clusterID),
       ['east', 'north'],
     )
   })
