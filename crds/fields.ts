@@ -54,6 +54,7 @@ export const qualifiedNameField = z
   .min(1)
   .max(317)
   .regex(new RegExp(`^(${subdomain}/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$`), 'a qualified name')
+  .refine((name) => name.indexOf('/') <= 253, 'a qualified name with a prefix of at most 253 characters')
 
 export const labelValueField = z
   .string()

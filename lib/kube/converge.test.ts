@@ -90,6 +90,28 @@ suite('converge', () => {
     assert.equal(server.read(configMaps, key('c')), undefined)
   })
 
+  test('what the apiserver will never take keeps nothing stale in place; what it may take later does', async () => {
+    const plan = (have: readonly KubeObject[]) => {
+      const [a, stale] = [named(have, 'a'), named(have, 'stale')]
+      if (a === undefined) return steps(put(map('a')))
+      return steps(
+        ...(stale === undefined ? [] : [{ do: 'delete', kind: configMaps, key: key('stale') } as const]),
+        put(map('c')),
+      )
+    }
+    for (const [code, left] of [
+      [500, true],
+      [422, false],
+    ] as const) {
+      await run((have) => steps(put(map('stale'), named(have, 'stale'))))
+      const again = server.fault((seen) => seen.name === 'a', { do: 'status', code })
+      await assert.rejects(run(plan, store.list()), new RegExp(String(code)))
+      assert.equal(server.read(configMaps, key('stale')) !== undefined, left, String(code))
+      assert.equal(server.read(configMaps, key('c')), undefined)
+      again()
+    }
+  })
+
   test('what is deleted is gone from what the next plan sees, and from the store', async () => {
     await run((have) => steps(put(map('old'), named(have, 'old'))))
     const replace = (have: readonly KubeObject[]): Plan => {

@@ -4,10 +4,11 @@
 // next run for the key does not decide on a state from before them.
 import type { Kube } from './client.ts'
 import type { Next } from './controller.ts'
+import { StatusError } from './errors.ts'
 import type { Kind, KubeObject } from './object.ts'
 import { keyOf, keyText } from './object.ts'
 import type { Plan, Step } from './plan.ts'
-import { applyPlan, changes } from './plan.ts'
+import { applyPlan, changes, marked } from './plan.ts'
 import type { Store } from './store.ts'
 
 export interface Convergence {
@@ -26,26 +27,40 @@ const mostRounds = 8
 /** How long to wait for the watch. It is behind by milliseconds; a watch that broke brings everything back by itself. */
 const catchUpMs = 2000
 
-/** Throws as applyPlan does; the rounds done until then stay done. */
+/**
+ * Throws as applyPlan does; the rounds done until then stay done. What the apiserver will never take stops the puts that come after it,
+ * but not the deletes: one object that cannot be written must not keep what is stale in place.
+ */
 export async function converge(what: Convergence, signal: AbortSignal): Promise<Next> {
   let { have } = what
   let plan = what.plan(have)
   if (!plan.steps.some((step) => changes(step, what.fieldManager))) return plan.next
   using ear = listen(what.stores)
+  const failures: unknown[] = []
   for (let round = 0; round < mostRounds; round++) {
-    const steps = plan.steps.filter((step) => changes(step, what.fieldManager))
+    const steps = plan.steps.filter((step) => changes(step, what.fieldManager) && (failures.length === 0 || step.do === 'delete'))
     if (steps.length === 0) break
-    have = after(have, await sideBySide(what, steps, ear, signal))
+    const outcomes = await sideBySide(what, steps, ear, signal)
+    failures.push(...outcomes.flatMap(({ failure }) => (failure === undefined ? [] : [failure.error])))
+    if (!failures.every(isFinal)) break
+    have = after(have, outcomes)
     plan = what.plan(have)
   }
+  if (failures.length === 1) throw failures[0]
+  if (failures.length > 1)
+    throw new AggregateError(failures, `${failures.length} writes failed: ${failures.map(String).join('; ')}`)
   await ear.caughtUp(catchUpMs, signal)
   return plan.next
 }
 
-type Outcome = { readonly step: Step; readonly object?: KubeObject }
+type Outcome = { readonly step: Step; readonly object?: KubeObject; readonly failure?: { readonly error: unknown } }
 
-async function sideBySide(what: Convergence, steps: readonly Step[], ear: Ear, signal: AbortSignal): Promise<readonly Outcome[]> {
-  const done = await Promise.allSettled(
+/** The object is at fault, not the moment. */
+const isFinal = (error: unknown): boolean => error instanceof StatusError && [400, 413, 422].includes(error.code)
+
+/** A write that failed counts as done in what the next plan sees: it decides on what would be so, and only its deletes are done. */
+function sideBySide(what: Convergence, steps: readonly Step[], ear: Ear, signal: AbortSignal): Promise<readonly Outcome[]> {
+  return Promise.all(
     steps.map(async (step): Promise<Outcome> => {
       let object: KubeObject | undefined
       const kube: Convergence['kube'] = {
@@ -57,16 +72,23 @@ async function sideBySide(what: Convergence, steps: readonly Step[], ear: Ear, s
         },
         delete: (kind, key, options, stop) => what.kube.delete(kind, key, options, stop),
       }
-      await applyPlan(kube, { steps: [step], next: { kind: 'settled' } }, what.fieldManager, signal)
+      try {
+        await applyPlan(kube, { steps: [step], next: { kind: 'settled' } }, what.fieldManager, signal)
+      } catch (error) {
+        return { ...asIf(step, what.fieldManager), failure: { error } }
+      }
       ear.expect(step, object)
       return object === undefined ? { step } : { step, object }
     }),
   )
-  const failures = done.flatMap((d) => (d.status === 'rejected' ? [d.reason as unknown] : []))
-  if (failures.length === 1) throw failures[0]
-  if (failures.length > 1)
-    throw new AggregateError(failures, `${failures.length} writes failed: ${failures.map(String).join('; ')}`)
-  return done.flatMap((d) => (d.status === 'fulfilled' ? [d.value] : []))
+}
+
+function asIf(step: Step, fieldManager: string): Outcome {
+  if (step.do !== 'apply') return { step }
+  const { have } = step
+  const object = marked(step.object, fieldManager)
+  const spec = { ...(have?.spec ?? {}), ...(object.spec ?? {}) }
+  return { step, object: { ...have, ...object, metadata: { ...have?.metadata, ...object.metadata }, spec } }
 }
 
 const identity = (kind: Pick<Kind, 'kind'>, object: Pick<KubeObject, 'metadata'>): string =>

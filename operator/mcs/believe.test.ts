@@ -55,6 +55,11 @@ suite('what other members say', () => {
       twisted(constituent('east'), { ports: [{ ...http, appProtocol: 'a b' }] }),
       /appProtocol/,
     ],
+    [
+      'with a key whose prefix is longer than any object can have',
+      twisted(constituent('east'), { annotations: { [`${'a.'.repeat(130)}b/x`]: '' } }),
+      /annotations/,
+    ],
     ['with no family', twisted(constituent('east'), { ipFamilies: [] }), /ipFamilies/],
     ['with a name that is no Service’s', twisted(constituent('east'), { name: '../../x' }), /spec\.name/],
   ]

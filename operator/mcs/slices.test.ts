@@ -55,6 +55,13 @@ suite('slices of an imported service', () => {
     assert.deepEqual(slice.ports, [{ name: '', protocol: 'TCP', port: 8080 }])
   })
 
+  test('have another name for another family, which no slice can change', () => {
+    const [v4, v6] = (['IPv4', 'IPv6'] as const).map((addressType) =>
+      slicesOf(imported(), from({ endpoints: [endpoints('east', [1], {}, { addressType })] })),
+    )
+    assert.notEqual(v4?.[0]?.metadata.name, v6?.[0]?.metadata.name)
+  })
+
   test('keep what an endpoint says of itself', () => {
     const change = { hostname: 'web-0', zone: 'z1', ready: false, serving: true, terminating: true }
     const [slice] = slicesOf(imported(), from({ endpoints: [endpoints('east', [1], change)] }))

@@ -84,7 +84,8 @@ function sliceOf(
     apiVersion: 'discovery.k8s.io/v1',
     kind: 'EndpointSlice',
     metadata: {
-      name: hashedName(key.name, clusterID, from.metadata.name, leaf),
+      // With the family, which no slice can change: under one name the slice of another family could never be written.
+      name: hashedName(key.name, clusterID, from.metadata.name, from.spec.addressType, leaf),
       namespace: key.namespace,
       labels: {
         ...managedBy,
