@@ -16,7 +16,7 @@ import { drivers } from './cable/drivers.ts'
 import type { GatewayConfig } from './config.ts'
 import { gatewayConfig } from './config.ts'
 import { cableDevice, cableOverhead, mtuOver, pulsePort } from './data-plane.ts'
-import { identityOf, leaseName } from './election/role.ts'
+import { firstTerm, identityOf, leaseName } from './election/role.ts'
 import { standWhile } from './election/stand.ts'
 import { Gateway } from './gateway.ts'
 import { readMachine } from './machine.ts'
@@ -98,6 +98,7 @@ async function run(config: GatewayConfig, signal: AbortSignal): Promise<void> {
       identity: identityOf(node, randomBytes(4).toString('hex')),
       leaseSeconds: config.LEASE_SECONDS,
       renewSeconds: config.LEASE_SECONDS / 3,
+      firstTerm: () => firstTerm(endpoints.store.list().filter(({ spec }) => spec.clusterID === clusterID)),
       onChange: (now) => {
         gateway.lead(now)
         if (!signal.aborted) work.add(everything)

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
+import type { GatewayEndpoint } from '#crds/gateway-endpoint.ts'
 import type { Leadership } from '#lib/kube/lease.ts'
 import type { Claim } from '../engine.ts'
-import { claimAfter, identityOf } from './role.ts'
+import { claimAfter, firstTerm, identityOf } from './role.ts'
 
 const active: Claim = { role: 'Active', term: 3 }
 const standby: Claim = { role: 'Standby', term: 3 }
@@ -23,6 +24,11 @@ suite('the role of a gateway', () => {
   ]
   for (const [name, before, now, role] of cases)
     test(name, () => assert.deepEqual(claimAfter(before, 'n1', now), { role, term: now.term }))
+
+  test('a Lease that was deleted begins again above every term that was published', () => {
+    const said = (term?: number) => ({ status: { term } }) as unknown as GatewayEndpoint
+    assert.deepEqual([firstTerm([]), firstTerm([said()]), firstTerm([said(0)]), firstTerm([said(4), said(7)])], [0, 0, 1, 8])
+  })
 
   test('an identity begins with its node', () => assert.equal(identityOf('n1', 'b'), 'n1/b'))
 })

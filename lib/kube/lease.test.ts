@@ -96,6 +96,31 @@ suite('lease', () => {
     await running
   })
 
+  test('who is told to stop while its claim is on the way gives back what the claim brings', async () => {
+    const own = new AbortController()
+    const said: string[] = []
+    const slow: Kube = {
+      ...client,
+      create: async (kind, wanted, how, signal) => {
+        const made = await client.create(kind, wanted, how, signal)
+        own.abort()
+        signal.throwIfAborted()
+        return made
+      },
+    }
+    await elect(options('a', said, slow), own.signal)
+    assert.equal(server.read(leases, { namespace: 'n', name: 'lead' })?.spec?.holderIdentity, '')
+    assert.deepEqual(said, [], 'it does not begin what it must end at once')
+  })
+
+  test('a Lease that is made anew begins at the term it is told', async () => {
+    const said: string[] = []
+    const running = elect({ ...options('a', said), firstTerm: () => 7 }, stop.signal)
+    await eventually(() => assert.deepEqual(said, ['leader of a in term 7']))
+    stop.abort()
+    await running
+  })
+
   test('work that needs the lead starts with it, is told when it is lost, and ends with the signal', async () => {
     const said: string[] = []
     const running = whileLeading(

@@ -31,6 +31,8 @@ export interface ElectionOptions {
   readonly leaseSeconds: number
   /** How often the leader writes and the followers look; a third of leaseSeconds or less. */
   readonly renewSeconds: number
+  /** The term of a Lease that is made anew: above those that others remember from one that was deleted. Default 0. */
+  readonly firstTerm?: () => number
   /** Called when role, holder or term changes, the first time when the first of them is known. Must not throw. */
   readonly onChange: (now: Leadership) => void
 }
@@ -101,6 +103,7 @@ function makeCandidate(options: ElectionOptions): Candidate {
   const log = kube.log.child({ lease: `${namespace}/${name}`, identity })
   const leaseMs = leaseSeconds * 1000
   const renewMs = renewSeconds * 1000
+  const limitMs = Math.max(renewMs, 1000)
   let known: Leadership | undefined
   /** Our own lead ends here unless renewed. */
   let leadsUntil = -Infinity
@@ -117,13 +120,20 @@ function makeCandidate(options: ElectionOptions): Candidate {
     options.onChange(now)
   }
 
-  function lead(lease: Lease, began: number): void {
+  /**
+   * A write is heard out, also when we are told to stop: one that was cut short may have made us leader without our knowing, and
+   * nobody would give the lead back.
+   */
+  const write = (work: (limited: AbortSignal) => Promise<Lease>): Promise<Lease> =>
+    within(limitMs, new AbortController().signal, work)
+
+  function lead(lease: Lease, began: number, signal: AbortSignal): void {
     leadsUntil = began + leaseMs
     seen = { lease, until: leadsUntil }
     clearTimeout(stepDown)
     // A timer of its own: a renewal that hangs must not keep us in the lead.
     stepDown = setTimeout(lose, leadsUntil - performance.now())
-    become({ role: 'leader', holder: identity, term: termOf(lease) })
+    if (!signal.aborted) become({ role: 'leader', holder: identity, term: termOf(lease) })
   }
 
   function lose(): void {
@@ -143,9 +153,9 @@ function makeCandidate(options: ElectionOptions): Candidate {
 
   async function look(signal: AbortSignal): Promise<void> {
     const began = performance.now()
-    const lease = await kube.get(leases, { namespace, name }, signal)
-    if (lease === undefined) lead(await kube.create(leases, taken(undefined), {}, signal), began)
-    else if (vacant(lease)) lead(await kube.replace(leases, taken(lease), {}, signal), began)
+    const lease = await within(limitMs, signal, (limited) => kube.get(leases, { namespace, name }, limited))
+    if (lease === undefined) lead(await write((limited) => kube.create(leases, taken(undefined), {}, limited)), began, signal)
+    else if (vacant(lease)) lead(await write((limited) => kube.replace(leases, taken(lease), {}, limited)), began, signal)
     else {
       lose()
       become({ role: 'follower', holder: holderOf(lease), term: termOf(lease) })
@@ -154,14 +164,14 @@ function makeCandidate(options: ElectionOptions): Candidate {
 
   async function renew(lease: Lease, signal: AbortSignal): Promise<void> {
     const began = performance.now()
-    lead(await kube.replace(leases, taken(lease), {}, signal), began)
+    lead(await write((limited) => kube.replace(leases, taken(lease), {}, limited)), began, signal)
   }
 
   /** The lease with us as its holder, over the version in `before`: a race is lost as a Conflict. */
   function taken(before: Lease | undefined): Lease {
     const now = microTime(new Date())
     const ours = before !== undefined && holderOf(before) === identity
-    const term = before === undefined ? 0 : termOf(before) + (ours ? 0 : 1)
+    const term = before === undefined ? (options.firstTerm?.() ?? 0) : termOf(before) + (ours ? 0 : 1)
     return {
       apiVersion: leases.apiVersion,
       kind: leases.kind,
@@ -181,7 +191,7 @@ function makeCandidate(options: ElectionOptions): Candidate {
       const leading = performance.now() < leadsUntil
       const lease = leading ? seen?.lease : undefined
       try {
-        await within(Math.max(renewMs, 1000), signal, (limited) => (lease === undefined ? look(limited) : renew(lease, limited)))
+        await (lease === undefined ? look(signal) : renew(lease, signal))
         lostRace = false
         trouble = ''
       } catch (error) {
@@ -203,7 +213,7 @@ function makeCandidate(options: ElectionOptions): Candidate {
       return Math.max(SOON_MS, Math.min(renewMs, expiry))
     },
     resign: async () => {
-      const held = known?.role === 'leader' ? seen?.lease : undefined
+      const held = performance.now() < leadsUntil ? seen?.lease : undefined
       lose()
       if (held === undefined) return
       const spec = { ...held.spec, holderIdentity: '', renewTime: microTime(new Date()) }
