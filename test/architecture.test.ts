@@ -19,7 +19,18 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   dns: ['crds', 'lib/kube', 'lib/net', 'lib/std'],
   // The merge is one function for all who must come to the same verdict; what a token, an admission policy and a node's routes look like
   // is known where they are made.
-  fleet: ['crds', 'lib/kube', 'lib/net', 'lib/std', 'operator/mcs/merge.ts', 'operator/membership/credentials.ts'],
+  fleet: [
+    'crds',
+    'lib/identity',
+    'lib/kube',
+    'lib/net',
+    'lib/std',
+    'lib/host/ip.ts',
+    'operator/mcs/merge.ts',
+    'operator/membership/credentials.ts',
+    'broker/install/policy.ts',
+    'gateway/data-plane.ts',
+  ],
   gateway: ['crds', 'lib/kube', 'lib/host', 'lib/net', 'lib/std'],
   operator: [
     'crds',

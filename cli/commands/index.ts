@@ -6,6 +6,7 @@ export const commands: Readonly<Record<string, () => Promise<AddCommand>>> = {
   'deploy-broker': async () => (await import('./deploy-broker.ts')).addDeployBroker,
   join: async () => (await import('./join.ts')).addJoin,
   show: async () => (await import('./show.ts')).addShow,
+  why: async () => (await import('./why.ts')).addWhy,
   export: async () => (await import('./export.ts')).addExport,
   unexport: async () => (await import('./unexport.ts')).addUnexport,
   upgrade: async () => (await import('./upgrade.ts')).addUpgrade,

@@ -31,6 +31,8 @@ export interface Output {
   /** What --dry-run shows: documents that kubectl accepts, in YAML unless JSON is asked for. */
   manifests(objects: readonly KubeObject[], format: Format): void
   readonly progress: Progress
+  /** Whether results may be coloured. */
+  readonly colour: boolean
 }
 
 /** What is shown while it changes: on a terminal drawn anew, elsewhere the rows that changed, in JSON and YAML a document a change. */
@@ -68,6 +70,7 @@ export function output({ out, err, colour }: Streams): Output {
       else out.write(objects.map(yaml).join('---\n'))
     },
     progress: progress(err),
+    colour: colour.out,
   }
 }
 

@@ -1,0 +1,368 @@
+// `tombolo why` on two real clusters: one fault after the other is planted on the way from a pod in west to a service in east; each is
+// named rightly while it is there, and when it is gone the pod is said to reach the service again.
+import assert from 'node:assert/strict'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Verdict } from '#fleet/why/path.ts'
+import type { Cluster } from '#test/rig/cluster.ts'
+import { twoClusters } from '#test/rig/spec.ts'
+import { exportWeb, firstAnswer, fleetOf, openClient, openShop } from '#test/kit/fleet.ts'
+import { onRig } from '#test/kit/rig-suite.ts'
+
+/** Takes the fault back. */
+type Heal = () => Promise<unknown>
+
+suite('tombolo why', function () {
+  this.timeout(120_000)
+  const at = onRig(twoClusters(), async (rig, signal) => {
+    const fleet = fleetOf(rig, signal)
+    const [east, west] = [rig.cluster('east'), rig.cluster('west')]
+    const shop = Promise.all([openShop(east, signal), openClient(west, signal)])
+    await fleet.deployBroker()
+    await Promise.all([shop, fleet.join(east)])
+    await fleet.join(west)
+    await exportWeb(east, signal)
+    // On the node that is no gateway, so that its packets take the whole way.
+    await west.apply(askerOn(west.node(2).name), signal)
+    await west.kubectl(['-n', 'shop', 'wait', '--for=condition=Ready', 'pod/asker', '--timeout=60s'])
+    await firstAnswer(west, 40_000, signal)
+  })
+  const east = () => at.rig.cluster('east')
+  const west = () => at.rig.cluster('west')
+
+  const why = async (source: string, destination: string) => {
+    const far = ['--context', 'west', '--to-context', 'east']
+    const { out, err, code } = await fleetOf(at.rig, at.signal).tombolo('why', source, destination, ...far, '-o', 'json')
+    assert.notEqual(out, '', err)
+    return { code, ...(JSON.parse(out) as Verdict) }
+  }
+  /** Asks until the answer is the wanted one: what the operator and the gateways publish takes them a moment. */
+  async function ask(source: string, destination: string, wanted: string, says: RegExp, ms = 25_000): Promise<void> {
+    const until = performance.now() + ms
+    for (;;) {
+      const { first, reachable, code, steps } = await why(source, destination)
+      const now = first === undefined ? reachable : first.at
+      if (now === wanted && (first === undefined || says.test(first.says))) {
+        assert.equal(code, wanted === 'yes' ? 0 : 1)
+        if (first !== undefined) assert.ok(first.remedy.length > 10)
+        return
+      }
+      if (performance.now() > until) assert.fail(`${now}, not ${wanted}: ${JSON.stringify(steps, null, 1)}`)
+      await sleep(300)
+    }
+  }
+
+  test('names every station, says that the pod is answered, and takes no more than 3 s', async () => {
+    await ask('shop/asker', 'web.shop', 'yes', /./)
+    const began = performance.now()
+    const { out, code } = await fleetOf(at.rig, at.signal).tombolo(
+      'why',
+      'shop/asker',
+      'web.shop:80',
+      '--context',
+      'west',
+      '--to-context',
+      'east',
+    )
+    const took = performance.now() - began
+    process.stdout.write(`${out}      ${(took / 1000).toFixed(1)} s\n`)
+    assert.equal(code, 0, out)
+    assert.equal(out.split('\n').filter((line) => line.startsWith('✓')).length, 17, out)
+    assert.ok(took < 3000, `it took ${took} ms`)
+  })
+
+  const nothing: Heal = () => Promise.resolve()
+  type Fault = {
+    readonly name: string
+    readonly plant: () => Promise<Heal>
+    readonly from?: string
+    readonly to?: string
+    readonly at: string
+    readonly says: RegExp
+    /** Whether it takes the data plane a moment to mend: the next fault waits for that. */
+    readonly thenAsk?: true
+  }
+  const undo =
+    (cluster: Cluster, ...args: readonly string[]) =>
+    () =>
+      cluster.kubectl(args)
+  const quick = ['--grace-period=1', '--ignore-not-found']
+
+  const faults: readonly Fault[] = [
+    {
+      name: 'there is no such pod',
+      plant: () => Promise.resolve(nothing),
+      from: 'shop/nobody',
+      at: 'source pod',
+      says: /there is no pod shop\/nobody/,
+    },
+    {
+      name: 'the pod is not ready',
+      plant: async () => {
+        await west().apply(askerOn(west().node(2).name, 'unready', 'readinessProbe: { exec: { command: ["false"] } }'))
+        return undo(west(), '-n', 'shop', 'delete', 'pod', 'unready', ...quick)
+      },
+      from: 'shop/unready',
+      at: 'source pod',
+      says: /is not ready/,
+    },
+    {
+      name: 'the service has no such port',
+      plant: () => Promise.resolve(nothing),
+      to: 'web.shop:81',
+      at: 'port',
+      says: /has no port 81: it offers 80\/TCP/,
+    },
+    {
+      name: 'the service is not exported',
+      plant: async () => {
+        await east().kubectl(['-n', 'shop', 'create', 'service', 'clusterip', 'quiet', '--tcp=80:8080'])
+        return undo(east(), '-n', 'shop', 'delete', 'service', 'quiet')
+      },
+      to: 'quiet.shop',
+      at: 'export',
+      says: /quiet is not exported/,
+    },
+    {
+      name: 'the service is of type ExternalName',
+      plant: async () => {
+        await east().kubectl(['-n', 'shop', 'create', 'service', 'externalname', 'outside', '--external-name', 'example.com'])
+        await east().apply(exportOf('shop', 'outside'))
+        return undo(east(), '-n', 'shop', 'delete', 'service/outside', 'serviceexport/outside')
+      },
+      to: 'outside.shop',
+      at: 'export',
+      says: /ExternalName/,
+    },
+    {
+      name: 'no endpoint is ready',
+      plant: async () => {
+        await east().kubectl(['-n', 'shop', 'create', 'service', 'clusterip', 'empty', '--tcp=80:8080'])
+        await east().apply(exportOf('shop', 'empty'))
+        return undo(east(), '-n', 'shop', 'delete', 'service/empty', 'serviceexport/empty')
+      },
+      to: 'empty.shop',
+      at: 'endpoints',
+      says: /no endpoint of shop\/empty is ready/,
+    },
+    {
+      name: 'the namespace is missing where it is imported',
+      plant: async () => {
+        await east().kubectl(['create', 'namespace', 'books'])
+        await east().apply(elsewhere)
+        await east().apply(exportOf('books', 'web'))
+        return undo(east(), 'delete', 'namespace', 'books', '--wait=false')
+      },
+      to: 'web.books',
+      at: 'import',
+      says: /there is no namespace books in west/,
+    },
+    {
+      name: 'an egress policy forbids it',
+      plant: async () => {
+        // DNS is allowed, and the same block as of another cluster, without this one.
+        await west().apply(
+          policy(
+            'keep-in',
+            'Egress',
+            '{ egress: [{ ports: [{ port: 53, protocol: UDP }, { port: 53 }] }, { to: [{ ipBlock: { cidr: 10.0.0.0/8, except: [10.241.0.0/16] } }] }] }',
+          ),
+        )
+        return undo(west(), '-n', 'shop', 'delete', 'networkpolicy', 'keep-in')
+      },
+      at: 'egress policy',
+      says: /NetworkPolicy keep-in lets shop\/asker send nothing to 10\.241\./,
+    },
+    {
+      name: 'an ingress policy of the far side forbids it',
+      plant: async () => {
+        await east().apply(policy('keep-out', 'Ingress', '{ ingress: [{ from: [{ namespaceSelector: {} }] }] }'))
+        return undo(east(), '-n', 'shop', 'delete', 'networkpolicy', 'keep-out')
+      },
+      at: 'ingress policy',
+      says: /NetworkPolicy keep-out lets shop\/web-.* take nothing from 10\.242\./,
+    },
+    {
+      name: 'nobody listens on the port behind the service',
+      plant: async () => {
+        await east().apply(wrongTarget)
+        await east().apply(exportOf('shop', 'wrong'))
+        return undo(east(), '-n', 'shop', 'delete', 'service/wrong', 'serviceexport/wrong')
+      },
+      to: 'wrong.shop',
+      at: 'answer',
+      says: /refuses connections/,
+    },
+    {
+      name: 'UDP 4800 is blocked between the nodes',
+      plant: async () => {
+        const node = west().node(2)
+        const table =
+          'table inet firewall { chain in { type filter hook input priority -200; udp dport 4800 drop; }; chain out { type filter hook output priority -200; udp dport 4800 drop; }; }'
+        const { code, stderr } = await node.exec(['nft', table])
+        assert.equal(code, 0, stderr)
+        return () => node.exec(['nft', 'delete', 'table', 'inet', 'firewall'])
+      },
+      at: 'overlay',
+      thenAsk: true,
+      says: /nothing passes over the overlay/,
+    },
+    {
+      name: 'the routes of the node are gone',
+      plant: async () => {
+        const pod = await agentOf(west(), west().node(2).name)
+        // Again and again, as the agent would put them back.
+        const flush = 'rm -f /tmp/healed; until [ -e /tmp/healed ]; do ip route flush table 7300; sleep 0.05; done'
+        const flushing = west().node(2).exec(['sh', '-c', flush])
+        return async () => {
+          await west().node(2).exec(['touch', '/tmp/healed'])
+          await flushing
+          await west().kubectl(['-n', 'tombolo-system', 'delete', 'pod', pod, '--grace-period=1'])
+        }
+      },
+      at: 'routes',
+      thenAsk: true,
+      says: /has no route to 10\.241\./,
+    },
+    {
+      name: 'no node is a gateway',
+      plant: async () => {
+        const { name } = west().node(1)
+        await west().kubectl(['label', 'node', name, 'tombolo.dev/gateway-'])
+        return undo(west(), 'label', 'node', name, 'tombolo.dev/gateway=true', '--overwrite')
+      },
+      at: 'gateway',
+      thenAsk: true,
+      says: /no node carries the label/,
+    },
+    {
+      name: 'nothing passes between the gateways',
+      plant: async () => {
+        const cut = await at.rig.partition('east', 'west')
+        return () => Promise.resolve(cut[Symbol.asyncDispose]())
+      },
+      at: 'cable',
+      thenAsk: true,
+      says: /the cable between west-.* and east-.* is (Connecting|Error)/,
+    },
+  ]
+  for (const { name, plant, from = 'shop/asker', to = 'web.shop', at: wanted, says, thenAsk } of faults)
+    test(`${name}: it says so`, async () => {
+      const heal = await plant()
+      try {
+        await ask(from, to, wanted, says)
+      } finally {
+        await heal()
+      }
+      if (thenAsk === true) await ask(from, to, 'yes', /./, 40_000)
+    })
+
+  suite('while the operator is away, which would mend it', () => {
+    const operator = (replicas: number) =>
+      west().kubectl(['-n', 'tombolo-system', 'scale', 'deployment', 'tombolo-operator', `--replicas=${replicas}`])
+    suiteSetup(async () => {
+      await operator(0)
+      await west().kubectl([
+        '-n',
+        'tombolo-system',
+        'wait',
+        '--for=delete',
+        'pod',
+        '-l',
+        'app.kubernetes.io/component=operator',
+        '--timeout=40s',
+      ])
+    })
+    suiteTeardown(() => operator(1))
+
+    test('the DNS servers are at 0', async () => {
+      const scale = (n: number) =>
+        west().kubectl(['-n', 'tombolo-system', 'scale', 'deployment', 'tombolo-dns', `--replicas=${n}`])
+      await scale(0)
+      await ask('shop/asker', 'web.shop', 'DNS', /no DNS server for clusterset\.local runs/)
+      await scale(2)
+      await west().kubectl(['-n', 'tombolo-system', 'rollout', 'status', 'deployment/tombolo-dns', '--timeout=40s'])
+    })
+
+    test('the stub zone of CoreDNS is gone', async () => {
+      const read = ['-n', 'kube-system', 'get', 'configmap', 'coredns', '-o', 'jsonpath={.data.Corefile}']
+      const before = await west().kubectl(read)
+      const write = (Corefile: string) =>
+        west().kubectl([
+          '-n',
+          'kube-system',
+          'patch',
+          'configmap',
+          'coredns',
+          '--type=merge',
+          '-p',
+          JSON.stringify({ data: { Corefile } }),
+        ])
+      await write(before.replaceAll('clusterset.local', 'elsewhere.local'))
+      await ask('shop/asker', 'web.shop', 'DNS', /its stub zone is missing/)
+      await write(before)
+    })
+
+    test('the far cluster is not admitted here', async () => {
+      await west().kubectl(['-n', 'tombolo-system', 'delete', 'allocation', 'east'])
+      await ask('shop/asker', 'web.shop', 'admission', /east is not known in west/)
+    })
+  })
+
+  suite('in the end', () => {
+    test('all is mended, and the pod is answered', () => ask('shop/asker', 'web.shop', 'yes', /./, 60_000))
+  })
+})
+
+const agentOf = async (cluster: Cluster, node: string): Promise<string> =>
+  (
+    await cluster.kubectl([
+      ...['-n', 'tombolo-system', 'get', 'pods', '-l', 'app.kubernetes.io/component=agent'],
+      ...['--field-selector', `spec.nodeName=${node}`, '-o', 'jsonpath={.items[0].metadata.name}'],
+    ])
+  ).trim()
+
+const askerOn = (node: string, name = 'asker', more = ''): string => `
+apiVersion: v1
+kind: Pod
+metadata: { name: ${name}, namespace: shop, labels: { app: asker } }
+spec:
+  nodeName: ${node}
+  terminationGracePeriodSeconds: 1
+  containers:
+    - name: client
+      image: localhost/toolbox:1
+      command: [sleep, infinity]
+      ${more}
+`
+const exportOf = (namespace: string, name: string): string =>
+  JSON.stringify({ apiVersion: 'multicluster.x-k8s.io/v1beta1', kind: 'ServiceExport', metadata: { name, namespace } })
+
+const policy = (name: string, type: string, rest: string): string => `
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: { name: ${name}, namespace: shop }
+spec:
+  podSelector: {}
+  policyTypes: [${type}]
+  ${rest.slice(1, -1).trim()}
+`
+/** Has a manual endpoint, so that it is offered and the namespace is all that is missing. */
+const elsewhere = `
+apiVersion: v1
+kind: Service
+metadata: { name: web, namespace: books }
+spec: { ports: [{ name: http, port: 80, targetPort: 8080 }] }
+---
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: { name: web-1, namespace: books, labels: { kubernetes.io/service-name: web } }
+addressType: IPv4
+ports: [{ name: http, port: 8080, protocol: TCP }]
+endpoints: [{ addresses: [10.241.1.250], conditions: { ready: true } }]
+`
+const wrongTarget = `
+apiVersion: v1
+kind: Service
+metadata: { name: wrong, namespace: shop }
+spec: { selector: { app: web }, ports: [{ name: http, port: 80, targetPort: 8099 }] }
+`
