@@ -44,7 +44,7 @@ suite('the plan of an agent', () => {
 
   test('a worker knows gateways only, so that other nodes come and go without it', () => {
     const fewer = agentFacts().nodes.slice(0, 2)
-    assert.deepEqual(plan({ nodes: fewer }), plan())
+    assert.deepEqual({ ...plan({ nodes: fewer }), nft: [] }, { ...plan(), nft: [] })
     assert.equal(plan({ self: 'n1' }).forwardings.length, 2)
   })
 
@@ -73,6 +73,14 @@ suite('the plan of an agent', () => {
 
   test('VXLAN is taken from gateways’ nodes only', () => {
     assert.match(plan().nft[0]?.chains ?? '', /ip saddr \{ 172\.29\.1\.1 \} udp dport 4800 accept\n\s+udp dport 4800 drop/)
+  })
+
+  test('no node forwards a packet for the overlay of another: it would be a pod’s, under the address of its node', () => {
+    const chains = plan().nft[0]?.chains ?? ''
+    assert.match(
+      chains,
+      /hook forward [^}]*ip daddr \{ 172\.29\.1\.1\/32, 172\.29\.1\.2\/32, 172\.29\.1\.3\/32 \} udp dport 4800 drop/,
+    )
   })
 
   test('a cluster with IPv6 pods gets routes and rules of that family too', () => {

@@ -82,6 +82,7 @@ export function planAgent(facts: AgentFacts): AgentPlan {
       agentRules({
         own: facts.own.podCIDRs,
         remote,
+        nodes: nodeBlocks,
         overlayPeers: peers.map((n) => n.address),
         nodeSources: nodeSources(self, facts),
         mtu: Math.min(cableMtu, facts.machine.underlay.mtu - cableOverhead),

@@ -10,6 +10,8 @@ export type RuleFacts = {
   readonly remote: readonly CIDR[]
   /** Nodes from which packets of the overlay may come; one family. */
   readonly overlayPeers: readonly string[]
+  /** The addresses of all nodes of the cluster. */
+  readonly nodes: readonly CIDR[]
   /** Addresses of this node in its own pod range, at most one a family: what its own processes are seen as in other clusters. */
   readonly nodeSources: readonly string[]
   /** Of the narrowest piece on the way between two pods. */
@@ -23,6 +25,7 @@ export const agentRules = (facts: RuleFacts): NftTable => ({
     onlyTo(overlayDevice, [...facts.own, ...facts.remote]),
     notToNode(overlayDevice),
     overlayOnlyFrom(facts.overlayPeers),
+    overlayNotForwarded(facts.nodes),
     keepSource(facts),
     ...errorSource(facts),
     ...clamp(facts.mtu),
@@ -45,6 +48,19 @@ function overlayOnlyFrom(nodes: readonly string[]): string {
     `udp dport ${overlayPort} drop`,
   ])
 }
+
+/**
+ * Nodes send it themselves, so nobody forwards it. Many CNIs masquerade what pods send to nodes: a pod’s packet would come from its
+ * node’s address, and be taken for one of the overlay.
+ */
+const overlayNotForwarded = (nodes: readonly CIDR[]): string =>
+  chain(
+    'overlay-not-forwarded',
+    'filter',
+    'forward',
+    'filter - 10',
+    perFamily(nodes).map(({ ip, blocks }) => `${ip} daddr ${set(blocks)} udp dport ${overlayPort} drop`),
+  )
 
 /**
  * A pod is seen in the other cluster under its own address. Many CNIs masquerade what leaves their own range; a connection is
