@@ -203,6 +203,8 @@ suite('a gateway at work', function () {
     broken = true
     await assert.rejects(gateway.reconcile(stop.signal))
     assert.ok(gateway.fit.value, 'once is not always')
+    assert.equal(published()?.status?.role, 'Active', 'its routes are whole, and agents go on using them')
+    assert.equal(published()?.status?.conditions?.find((c) => c.type === 'Ready')?.status, 'False')
     await eventually(async () => {
       await assert.rejects(gateway.reconcile(stop.signal))
       assert.equal(gateway.fit.value, false)

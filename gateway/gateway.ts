@@ -98,9 +98,9 @@ export class Gateway implements AsyncDisposable {
       if (decided !== undefined) await this.#apply(plan, signal)
       this.#pulse ??= await this.#parts.startPulse()
     } catch (error) {
-      this.#failed()
+      const lasted = this.#failed()
       // A person looks at the cluster before they look at the log of a pod.
-      if (!signal.aborted) await this.#write((have) => faultStatus(have, claim, error, new Date()), signal)
+      if (!signal.aborted) await this.#write((have) => faultStatus(have, decided, error, new Date(), lasted), signal)
       throw error
     }
     this.#failingSince = undefined
@@ -117,10 +117,12 @@ export class Gateway implements AsyncDisposable {
     await this.#pulse?.[Symbol.asyncDispose]()
   }
 
-  #failed(): void {
+  #failed(): 'long' | 'briefly' {
     const now = performance.now()
     this.#failingSince ??= now
-    if (now - this.#failingSince >= patienceMs) this.fit.set(false)
+    if (now - this.#failingSince < patienceMs) return 'briefly'
+    this.fit.set(false)
+    return 'long'
   }
 
   #heard(): GatewayFacts['heard'] {

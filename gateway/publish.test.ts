@@ -61,7 +61,7 @@ suite('what a gateway says of itself', () => {
   })
 
   test('one that cannot set its node up says so, carries nothing, and takes it back when it can', () => {
-    const fault = faultStatus(undefined, { role: 'Active', term: 2 }, new Error('no /dev/net/tun'), new Date())
+    const fault = faultStatus(undefined, { role: 'Active', term: 2 }, new Error('no /dev/net/tun'), new Date(), 'long')
     assert.deepEqual([fault.role, fault.connections], ['Standby', []])
     const ready = (status: GatewayEndpoint['status']) => status?.conditions?.find((c) => c.type === 'Ready')
     assert.match(ready(fault)?.message ?? '', /no \/dev\/net\/tun/)

@@ -72,13 +72,26 @@ export function statusOf(before: GatewayEndpoint | undefined, facts: StatusFacts
   }
 }
 
-/** What a gateway says that could not set its node up: it is there, it carries nothing, and this is why. */
-export function faultStatus(before: GatewayEndpoint | undefined, claim: Claim, error: unknown, now: Date): Status {
+/**
+ * What a gateway says that could not set its node up, and why. Routes and cables outlive a pass that failed, so it says that it carries
+ * nothing only once that has `lasted`: every agent would take its routes away.
+ */
+export function faultStatus(
+  before: GatewayEndpoint | undefined,
+  claim: Claim | undefined,
+  error: unknown,
+  now: Date,
+  lasted: 'long' | 'briefly',
+): Status {
   const fault = { type: 'Ready', status: 'False', reason: 'NodeNotSetUp', message: String(error).slice(0, 1024) } as const
   return {
-    role: 'Standby',
-    term: claim.term,
-    connections: [],
+    ...(lasted === 'long'
+      ? { role: 'Standby', term: claim?.term ?? before?.status?.term ?? 0, connections: [] }
+      : {
+          role: claim?.role ?? before?.status?.role ?? 'Standby',
+          term: claim?.term ?? before?.status?.term ?? 0,
+          connections: before?.status?.connections ?? [],
+        }),
     conditions: [...setCondition(before?.status?.conditions, fault, now)] as Condition[],
   }
 }
