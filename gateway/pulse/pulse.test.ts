@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
+import { readdirSync } from 'node:fs'
 import { logger } from '#lib/std/log.ts'
 import { eventually } from '#test/kit/eventually.ts'
 import { keyOf } from '#test/kit/gateway.ts'
@@ -77,9 +78,36 @@ suite('the pulse between two gateways', () => {
     await eventually(() => assert.deepEqual(a.read()[0]?.speaker, { clusterID: 'west', node: 'n1' }))
     const [reading] = a.read()
     assert.equal(reading?.claim, undefined)
-    assert.match(JSON.stringify(reading?.link), /its key is held by n1 of west/)
+    assert.match(JSON.stringify(reading?.link), /its key is held by another gateway/)
     a.set([west])
     await eventually(() => assert.equal(state(a), 'Connected'))
+  })
+
+  test('an address that no device has is an error, and nothing stays open', async () => {
+    const descriptors = () => readdirSync('/proc/self/fd').length
+    const before = descriptors()
+    const nowhere = { address: '2001:db8::1', port: 4790, clusterID: 'east', node: 'n1', onChange: () => undefined }
+    for (let n = 0; n < 10; n++)
+      await assert.rejects(startPulse({ ...nowhere, log: logger('test', 'silent') }, stop.signal), /EADDRNOTAVAIL/)
+    await eventually(() => assert.ok(descriptors() <= before + 1))
+  })
+
+  test('a peer that changes its name and term with every message keeps nobody busy', async () => {
+    await using a = await start(east, ports.east, ports.west, west)
+    const socket = createSocket({ type: 'udp6', ipv6Only: true }).bind(ports.west, '::1')
+    await once(socket, 'listening')
+    const began = performance.now()
+    for (let n = 0; n < 1000; n++) {
+      const node = n % 3 === 0 ? 'n1' : `n${n}`
+      const claim = { role: 'Active', term: n } as const
+      const message = { clusterID: 'west', node, bootID: '00'.repeat(8), claim, sequence: n + 1, sentAt: 1, echo: undefined }
+      await new Promise((resolve) => {
+        socket.send(encode(message), ports.east, '::1', resolve)
+      })
+    }
+    await eventually(() => assert.ok(a.read()[0]?.speaker !== undefined))
+    assert.ok(changes <= 4 + (2 * (performance.now() - began)) / 100, `told ${changes} times`)
+    socket.close()
   })
 
   test('what is no pulse, or comes from an address of no peer, is passed over', async () => {

@@ -48,7 +48,12 @@ export type PulseOptions = {
 export async function startPulse(options: PulseOptions, signal: AbortSignal): Promise<Pulse> {
   const socket = createSocket({ type: 'udp6', ipv6Only: true })
   socket.bind({ address: options.address, port: options.port, exclusive: true })
-  await once(socket, 'listening', { signal })
+  try {
+    await once(socket, 'listening', { signal })
+  } catch (error) {
+    socket.close()
+    throw error
+  }
   const heart = new Heart(options, socket)
   heart.start(signal)
   return heart
@@ -60,7 +65,16 @@ type Known = {
   session: Session
   speaker: Speaker | undefined
   said: string
+  /** When something of it was told last. */
+  saidAt: number
+  /** The highest term that was told, and when: it is what others wait for, so only terms hold terms up. */
+  term: number
+  termAt: number
+  state: string
 }
+
+/** A change of one peer waits so long after another, or for the next beat: a peer must not keep us busy by changing all the time. */
+const calmMs = 100
 
 class Heart implements Pulse {
   readonly #options: PulseOptions
@@ -107,6 +121,10 @@ class Heart implements Pulse {
         session: known?.session ?? newSession(now),
         speaker: known?.speaker,
         said: known?.said ?? '',
+        saidAt: known?.saidAt ?? -Infinity,
+        term: known?.term ?? -1,
+        termAt: known?.termAt ?? -Infinity,
+        state: known?.state ?? '',
       })
     }
   }
@@ -180,8 +198,17 @@ class Heart implements Pulse {
       const claim = claimOf(known.session)
       const says = [link.state, 'message' in link ? link.message : '', claim?.role, claim?.term].join(' ')
       if (says === known.said) continue
+      const higher = claim !== undefined && claim.term > known.term
+      if (now - (higher ? known.termAt : known.saidAt) < calmMs) continue
       known.said = says
+      known.saidAt = now
+      if (higher) {
+        known.term = claim.term
+        known.termAt = now
+      }
       changed = true
+      if (link.state === known.state) continue
+      known.state = link.state
       const { clusterID, node } = known.peer
       this.#options.log.info({ cluster: clusterID, node, link, claim }, 'cable')
     }
@@ -202,5 +229,5 @@ function linkOf(known: Known, now: number): LinkState {
   const { session, speaker } = known
   return speaker === undefined || speaksForItself(known)
     ? linkState(session, now)
-    : { state: 'Error', message: `its key is held by ${speaker.node} of ${speaker.clusterID}, which answers under it` }
+    : { state: 'Error', message: 'its key is held by another gateway, which answers under it' }
 }
