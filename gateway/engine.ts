@@ -29,6 +29,8 @@ export type RemoteGateway = {
   readonly candidates: readonly [Candidate, ...Candidate[]]
   readonly behindNat: boolean
   readonly claim: Claim
+  /** When this cluster first saw it, as RFC 3339: nobody else chooses that. */
+  readonly seenAt: string
 }
 
 export type GatewayFacts = {
@@ -135,12 +137,12 @@ function usableGateways(
 }
 
 /**
- * Whose each key is: the one's who spoke with it, else the first's. Anyone can name another's key as its own; without the proof one
+ * Whose each key is: the one's who spoke with it, else the one's who was seen with it first, and of those seen together the first by name. Anyone can name another's key as its own; without the proof one
  * cluster could take another's cable away by that.
  */
 function holdersOf(gateways: readonly RemoteGateway[], heard: GatewayFacts['heard']): ReadonlyMap<PublicKey, RemoteGateway> {
   const holders = new Map<PublicKey, RemoteGateway>()
-  for (const gateway of gateways) {
+  for (const gateway of gateways.toSorted((a, b) => (a.seenAt < b.seenAt ? -1 : a.seenAt > b.seenAt ? 1 : 0))) {
     const speaker = heard.get(gateway.publicKey)?.speaker
     const proven = speaker?.clusterID === gateway.clusterID && speaker.node === gateway.node
     if (proven || !holders.has(gateway.publicKey)) holders.set(gateway.publicKey, gateway)

@@ -60,6 +60,7 @@ function remoteGatewayOf({ metadata, spec, status }: GatewayEndpoint): Parsed {
       candidates: [first, ...rest],
       behindNat: false,
       claim: { role: status?.role ?? 'Standby', term: status?.term ?? 0 },
+      seenAt: metadata.creationTimestamp ?? '',
     },
   }
 }

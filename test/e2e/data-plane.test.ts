@@ -212,6 +212,7 @@ suite('the data plane between two clusters', function () {
           candidates: [{ address: there.nodes[0].address, port: 51820 }],
           behindNat: false,
           claim: { role: 'Active', term: 1 },
+          seenAt: '',
         },
       ],
       heard: new Map(),

@@ -23,6 +23,7 @@ export const gatewayOf = (clusterID: string, node: string, change: Partial<Remot
   candidates: [{ address: '192.0.2.1', port: 51820 }],
   behindNat: false,
   claim: { role: 'Active', term: 1 },
+  seenAt: '2030-01-01T00:00:00Z',
   ...change,
 })
 
