@@ -8,6 +8,9 @@ export interface Delays extends Disposable {
   readonly size: number
 }
 
+/** A timer with a longer time than this fires at once. */
+const longest = 2 ** 31 - 1
+
 interface Due {
   readonly key: string
   /** On performance.now()'s scale: a step of the wall clock must not hold keys back. */
@@ -36,7 +39,8 @@ export function delays(due: (key: string) => void): Delays {
   function arm(): void {
     clearTimeout(timer)
     const next = line.peek()
-    timer = next === undefined ? undefined : setTimeout(fire, Math.max(0, Math.ceil(next.at - performance.now())))
+    timer =
+      next === undefined ? undefined : setTimeout(fire, Math.min(longest, Math.max(0, Math.ceil(next.at - performance.now()))))
   }
 
   /** Keys put off again and again leave stale entries behind: start a new line when most are. */

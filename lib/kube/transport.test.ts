@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import type { ApiServer } from '#test/kit/apiserver.ts'
 import { apiserver, writes } from '#test/kit/apiserver.ts'
 import { eventually } from '#test/kit/eventually.ts'
@@ -30,6 +33,21 @@ suite('client', () => {
   test('requests one after the other share one connection', async () => {
     for (let i = 0; i < 20; i++) await client.get(configMaps, key, never)
     assert.equal(new Set(server.requests.map(({ socket }) => socket)).size, 1)
+  })
+
+  test('a stream that nobody reads to its end is closed', async () => {
+    let open = 0
+    const endless = createServer((_, answer) => {
+      open++
+      answer.on('close', () => open--)
+      answer.write('{}\n')
+    })
+    await once(endless.listen(0, '127.0.0.1'), 'listening')
+    const { port } = endless.address() as AddressInfo
+    await using other = kube({ ...server.connection, server: `http://127.0.0.1:${port}` }, quiet)
+    for await (const _ of other.stream({ method: 'GET', path: '/x' }, 40_000, never)) break
+    await eventually(() => assert.equal(open, 0))
+    endless.close()
   })
 
   test('when the server puts a request off, it waits as long as told and asks again', async () => {

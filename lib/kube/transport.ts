@@ -29,6 +29,8 @@ export interface Transport extends AsyncDisposable {
 }
 
 const ANSWER_MS = 30_000
+/** A server, or whoever speaks for it, must not put us off for a day. */
+const MOST_RETRY_AFTER_MS = 60_000
 // A peer that vanished without a FIN is noticed by the kernel: first probe after 10 s, then one a second, ten times.
 const TCP_KEEPALIVE_MS = 10_000
 // Free sockets are closed before the apiserver (90 s) or a load balancer (often 60 s) does.
@@ -96,10 +98,15 @@ export function transport(connection: Connection, userAgent: string): Transport 
       const response = await reachable(ask, signal, () => open(ask, long, limit.signal))
       if (response.statusCode !== 200) read(ask, response, await reachable(ask, signal, () => textOf(response)))
       const lines = jsonLines(response)
-      for (;;) {
-        const line = await reachable(ask, signal, () => lines.next())
-        if (line.done) return
-        yield line.value
+      try {
+        for (;;) {
+          const line = await reachable(ask, signal, () => lines.next())
+          if (line.done) return
+          yield line.value
+        }
+      } finally {
+        // Whoever stops reading before the end would leave it open for as long as the server does.
+        response.destroy()
       }
     },
     [Symbol.asyncDispose]: () => {
@@ -186,7 +193,9 @@ export function parseStatus(text: string): Status {
 
 function retryAfterMs(header: string | undefined, status: Status): number | undefined {
   const seconds = header === undefined ? status.details?.retryAfterSeconds : Number(header)
-  return seconds === undefined || !Number.isFinite(seconds) || seconds < 0 ? undefined : seconds * 1000
+  return seconds === undefined || !Number.isFinite(seconds) || seconds < 0
+    ? undefined
+    : Math.min(seconds * 1000, MOST_RETRY_AFTER_MS)
 }
 
 /** Splits at newlines, copying a line only when it came in more than one chunk. */
