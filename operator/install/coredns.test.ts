@@ -5,7 +5,7 @@ import { unwirePatches, wirePatches, wiredAnnotation } from './coredns.ts'
 
 const corefile = '.:53 {\n    errors\n}\n'
 const seen = (text: string, mark?: string): Seen => ({
-  configMap: { metadata: { name: 'coredns' }, data: { Corefile: text } } as unknown as ConfigMap,
+  configMap: { metadata: { name: 'coredns', resourceVersion: '7' }, data: { Corefile: text } } as unknown as ConfigMap,
   deployment: {
     metadata: { name: 'coredns' },
     spec: { template: { metadata: { annotations: mark === undefined ? {} : { [wiredAnnotation]: mark } } } },
@@ -43,6 +43,13 @@ suite('wiring the cluster DNS', () => {
     const undone = after(wired, unwirePatches(wired))
     assert.deepEqual(undone, seen(corefile))
     assert.deepEqual(unwirePatches(undone), {})
+  })
+
+  test('the file is written over the version that was read, so that what others write meanwhile is not lost', () => {
+    const wired = wirePatches(seen(corefile), 'clusterset.local', '10.91.0.7')
+    const unwired = unwirePatches(after(seen(corefile), wired ?? {}))
+    for (const patches of [wired, unwired])
+      assert.deepEqual((patches?.configMap as ConfigMap | undefined)?.metadata, { resourceVersion: '7' })
   })
 
   test('without a Corefile there is nothing to wire', () => {

@@ -25,9 +25,11 @@ export function unwirePatches(seen: Seen): Patches {
 }
 
 function patches(seen: Seen, have: string | undefined, want: string | undefined, mark: string | undefined): Patches {
+  // The version it was read at: what somebody else writes into the file meanwhile is a conflict, and not lost.
+  const resourceVersion = seen.configMap?.metadata.resourceVersion
   const marked = seen.deployment?.spec?.template.metadata?.annotations?.[wiredAnnotation]
   return {
-    ...(have === want ? {} : { configMap: { data: { Corefile: want } } }),
+    ...(have === want ? {} : { configMap: { metadata: { resourceVersion }, data: { Corefile: want } } }),
     ...(marked === mark
       ? {}
       : { deployment: { spec: { template: { metadata: { annotations: { [wiredAnnotation]: mark ?? null } } } } } }),
