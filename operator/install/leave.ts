@@ -8,6 +8,7 @@ import { managedByLabel, membershipName, sliceManagedByLabel, sliceManager, syst
 import { serviceImport } from '#crds/service-import.ts'
 import type { Kube } from '#lib/kube/client.ts'
 import { isNotFound } from '#lib/kube/errors.ts'
+import { removeFinalizer } from '#lib/kube/finalizer.ts'
 import { daemonSets, deployments, endpointSlices, services } from '#lib/kube/kinds.ts'
 import type { Kind, Where } from '#lib/kube/object.ts'
 import { keyOf } from '#lib/kube/object.ts'
@@ -33,9 +34,9 @@ export async function leave(
   signal: AbortSignal,
 ): Promise<void> {
   await takeAway(kube, member.spec, say, log, signal)
-  const finalizers = (member.metadata.finalizers ?? []).filter((f) => f !== finalizer)
-  const key = { namespace: systemNamespace, name: membershipName }
-  await kube.patch(membership, key, { metadata: { finalizers } }, { fieldManager }, signal)
+  // As it is now: leaving took a while, and whoever put a finalizer beside ours meanwhile still needs it.
+  const now = await kube.get(membership, { namespace: systemNamespace, name: membershipName }, signal)
+  if (now !== undefined) await removeFinalizer(kube, membership, now, finalizer, signal)
 }
 
 /** All of it but the finalizer; what the CLI does by itself where no operator is left to do it. */
@@ -95,7 +96,9 @@ async function cleanNodes(
   while (!signal.aborted) {
     const now = await kube.get(daemonSets, keyOf(wanted), signal)
     const { observedGeneration = 0, desiredNumberScheduled = 0, numberReady = 0 } = now?.status ?? {}
-    if (observedGeneration === now?.metadata.generation && numberReady >= desiredNumberScheduled) break
+    // Somebody deleted it, and nobody else brings it back.
+    if (now === undefined) await kube.apply(daemonSets, wanted, { fieldManager }, signal)
+    else if (observedGeneration === now.metadata.generation && numberReady >= desiredNumberScheduled) break
     await pause(500, signal)
   }
   await kube.delete(daemonSets, keyOf(wanted), { propagation: 'Foreground' }, signal)

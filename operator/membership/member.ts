@@ -6,6 +6,7 @@ import { membership as membershipKind } from '#crds/membership.ts'
 import { brokerSecretName, systemNamespace } from '#crds/places.ts'
 import type { Kube } from '#lib/kube/client.ts'
 import { kube as connect } from '#lib/kube/client.ts'
+import { addFinalizer, lifeOf } from '#lib/kube/finalizer.ts'
 import type { Secret } from '#lib/kube/kinds.ts'
 import { reflect } from '#lib/kube/reflector.ts'
 import type { Store } from '#lib/kube/store.ts'
@@ -14,7 +15,7 @@ import { cell } from '#lib/std/cell.ts'
 import type { Logger } from '#lib/std/log.ts'
 import { keepInSync } from '../door/door.ts'
 import { syncedAllocation, syncedGatewayEndpoint } from '../door/synced.ts'
-import { fieldManager, keepInstalled, watchInstalled } from '../install/install.ts'
+import { keepInstalled, watchInstalled } from '../install/install.ts'
 import { sweepGateways } from '../install/gateways.ts'
 import { finalizer } from '../install/leave.ts'
 import { runMcs } from '../mcs/mcs.ts'
@@ -22,7 +23,7 @@ import { connectionOf, heartbeat, renewToken } from './broker.ts'
 import type { Credentials } from './credentials.ts'
 import { readCredentials } from './credentials.ts'
 import type { Refusals } from './report.ts'
-import { membershipKey, report } from './report.ts'
+import { report } from './report.ts'
 import type { BrokerState, DnsState } from './status.ts'
 
 export type Known = { readonly memberships: Store<Membership>; readonly brokerSecrets: Store<Secret> }
@@ -36,17 +37,7 @@ export async function beMember(
   log: Logger,
   signal: AbortSignal,
 ): Promise<void> {
-  if (!(member.metadata.finalizers ?? []).includes(finalizer)) {
-    // A merge patch replaces the list, so it carries what others put there and the version it was read at.
-    const { resourceVersion, finalizers = [] } = member.metadata
-    await kube.patch(
-      membershipKind,
-      membershipKey,
-      { metadata: { resourceVersion, finalizers: [...finalizers, finalizer] } },
-      { fieldManager },
-      signal,
-    )
-  }
+  if (lifeOf(member, finalizer) === 'free') await addFinalizer(kube, membershipKind, member, finalizer, signal)
   const installed = watchInstalled(kube, signal)
   const endpoints = reflect(kube, gatewayEndpoint, { namespace: systemNamespace }, signal).store
   const allocations = reflect(kube, allocation, { namespace: systemNamespace }, signal).store
