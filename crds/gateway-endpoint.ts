@@ -6,6 +6,7 @@ import { addressField, clusterIDField, conditionsField, portField, tomboloGroup 
 
 export const gatewayRoles = ['Active', 'Standby'] as const
 export const connectionStates = ['Connecting', 'Connected', 'Error'] as const
+export const pairKeyStates = ['InUse', 'None'] as const
 export const candidateTypes = ['NodeInternal', 'NodeExternal', 'Configured'] as const
 
 /** Of one gateway: an object that says more than its schema takes is not written at all, its role and term with it. */
@@ -39,7 +40,23 @@ export const gatewayEndpoint = define({
       .max(8)
       .describe('Where packets for this gateway may be sent, best first.')
       .meta({ 'x-kubernetes-list-type': 'atomic' }),
-    wireguard: z.object({ publicKey: wireguardKeyField }),
+    wireguard: z.object({
+      publicKey: wireguardKeyField,
+      pairKeys: z
+        .array(
+          z.object({
+            clusterID: clusterIDField,
+            id: z
+              .string()
+              .length(32)
+              .regex(/^[0-9a-f]{32}$/, 'the id of a pair key: 32 hex digits'),
+          }),
+        )
+        .max(1000)
+        .optional()
+        .describe('For which other clusters this gateway holds a pre-shared key, and which: an id that tells nothing of the key.')
+        .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['clusterID'] }),
+    }),
   }),
   status: z.object({
     observedGeneration: z.int().optional(),
@@ -62,6 +79,10 @@ export const gatewayEndpoint = define({
           node: z.string().max(253),
           state: z.enum(connectionStates),
           message: z.string().max(1024).optional(),
+          pairKey: z
+            .enum(pairKeyStates)
+            .optional()
+            .describe('Whether handshakes mix in the key that only the two clusters share.'),
           address: z.string().max(64).optional().describe('Where its packets come from now, `address:port`.'),
           rttMicros: z
             .int()

@@ -28,6 +28,8 @@ export const sliceManager = 'tombolo.dev'
 export const clustersetZone = 'clusterset.local'
 export const membershipName = 'membership'
 export const brokerSecretName = 'tombolo-broker'
+/** The keys that the cables to each other cluster use: made by the operator, read by the gateways. */
+export const pairKeysSecretName = 'tombolo-pair-keys'
 export const allocationName = 'allocation'
 export const fleetName = 'fleet'
 /** The Lease that a member renews on the broker, in its own namespace. */

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { cidrs, gatewayFacts, gatewayOf, keyOf, west } from '#test/kit/gateway.ts'
+import { PresharedKey } from '#lib/net/keys.ts'
 import { planGateway } from './engine.ts'
 
 const cables = (...args: Parameters<typeof gatewayFacts>) =>
@@ -42,6 +43,30 @@ suite('the plan of a gateway', () => {
     const plan = planGateway(gatewayFacts({ announced: [overlapping] }))
     assert.deepEqual([plan.cables[0]?.cidrs, plan.network.routes, plan.refused.map((r) => r.about)], [[], [], ['west']])
   })
+
+  const [key, id] = [PresharedKey.of(Buffer.alloc(32, 7)), '7'.repeat(32)]
+  const introductions: readonly (readonly [string, 'Offered' | 'Required', string | undefined, string | undefined, boolean])[] = [
+    ['we alone have announced', 'Offered', id, undefined, false],
+    ['they alone have announced', 'Offered', undefined, id, false],
+    ['they have announced another one', 'Offered', id, '8'.repeat(32), false],
+    ['both have announced', 'Offered', id, id, true],
+    ['it is required, whatever they say', 'Required', undefined, undefined, true],
+  ]
+  for (const [when, use, ours, theirs, used] of introductions)
+    test(`a cable goes ${used ? 'with' : 'without'} the key of its pair when ${when}`, () => {
+      const facts = gatewayFacts({
+        gateways: [gatewayOf('west', 'n1', { pairKeyID: theirs }), gatewayOf('north', 'n1', { pairKeyID: id })],
+        pairKeys: new Map([['west', { id, key, use }]]),
+        announcedPairKeys: new Map(ours === undefined ? [] : [['west', ours]]),
+      })
+      assert.deepEqual(
+        planGateway(facts).cables.map((c) => [c.publicKey, c.presharedKey === key]),
+        [
+          [keyOf('north/n1'), false],
+          [keyOf('west/n1'), used],
+        ],
+      )
+    })
 
   test('only the active gateway routes into the cables', () => {
     assert.deepEqual(

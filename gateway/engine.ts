@@ -4,12 +4,14 @@ import type { Network } from '#lib/host/network.ts'
 import { nothing } from '#lib/host/network.ts'
 import type { CIDR } from '#lib/net/cidr.ts'
 import { contains } from '#lib/net/cidr.ts'
-import type { PublicKey } from '#lib/net/keys.ts'
+import type { PresharedKey, PublicKey } from '#lib/net/keys.ts'
 import type { Announced, Refusal } from './admission.ts'
 import { admit, isSpecial } from './admission.ts'
 import type { Cable, Candidate } from './cable/driver.ts'
 import { cableDevice, gatewayTable, metric, remoteTable } from './data-plane.ts'
 import { notToNode, onlyThroughCables, onlyTo, tunnelsOnlyThroughCables } from './guard.ts'
+import type { PairKeys } from './pair-keys.ts'
+import { keyFor } from './pair-keys.ts'
 
 export type Role = 'Active' | 'Standby'
 /** What a gateway says of itself; of two that say Active the higher term is right. */
@@ -28,6 +30,8 @@ export type RemoteGateway = {
   readonly publicKey: PublicKey
   readonly candidates: readonly [Candidate, ...Candidate[]]
   readonly behindNat: boolean
+  /** Which key of the pair with us it says it holds. */
+  readonly pairKeyID: string | undefined
   readonly claim: Claim
   /** When this cluster first saw it, as RFC 3339: nobody else chooses that. */
   readonly seenAt: string
@@ -42,10 +46,13 @@ export type GatewayFacts = {
   readonly gateways: readonly RemoteGateway[]
   /** What peers said of themselves in the pulse; a claim is newer than that of their GatewayEndpoint if its term is higher. */
   readonly heard: ReadonlyMap<PublicKey, Heard>
+  /** The keys we hold, and the ids that others have been told of, by cluster. */
+  readonly pairKeys: PairKeys
+  readonly announcedPairKeys: ReadonlyMap<string, string>
 }
 
 /** A peer is a gateway to which there is a cable. `carries`: its cluster's traffic goes over this cable. */
-export type Peer = RemoteGateway & { readonly carries: boolean }
+export type Peer = RemoteGateway & { readonly carries: boolean; readonly presharedKey: PresharedKey | undefined }
 
 export type GatewayPlan = {
   readonly cables: readonly Cable[]
@@ -63,13 +70,22 @@ export function planGateway(facts: GatewayFacts): GatewayPlan {
 
   const { usable, refused: unusable } = usableGateways(facts, [...own.podCIDRs, ...own.serviceCIDRs, ...remote])
   const leaders = new Set(leadersOf(usable, facts.heard).values())
-  const peers = usable.map((gateway) => ({ ...gateway, carries: leaders.has(gateway) }))
+  const peers = usable.map((gateway) => ({
+    ...gateway,
+    carries: leaders.has(gateway),
+    presharedKey: keyFor(
+      facts.pairKeys.get(gateway.clusterID),
+      facts.announcedPairKeys.get(gateway.clusterID),
+      gateway.pairKeyID,
+    ),
+  }))
   return {
     cables: peers.map((peer) => ({
       publicKey: peer.publicKey,
       candidates: peer.candidates,
       cidrs: peer.carries ? (blocks.get(peer.clusterID) ?? []) : [],
       nat: peer.behindNat ? 'behind' : 'none',
+      ...(peer.presharedKey === undefined ? {} : { presharedKey: peer.presharedKey }),
     })),
     peers,
     network: {

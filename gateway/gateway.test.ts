@@ -1,15 +1,20 @@
 import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
 import { allocation } from '#crds/allocation.ts'
 import type { GatewayEndpoint } from '#crds/gateway-endpoint.ts'
 import { gatewayEndpoint } from '#crds/gateway-endpoint.ts'
 import { gatewayEndpointName } from '#crds/places.ts'
 import type { FakeHost } from '#lib/host/fake.ts'
 import { fakeHost } from '#lib/host/fake.ts'
+import { printPairKey } from '#lib/identity/pair-key.ts'
 import type { Kube } from '#lib/kube/client.ts'
 import { kube } from '#lib/kube/client.ts'
+import type { Secret } from '#lib/kube/kinds.ts'
+import { secrets } from '#lib/kube/kinds.ts'
 import type { Kind, KubeObject } from '#lib/kube/object.ts'
 import { reflect } from '#lib/kube/reflector.ts'
 import type { Store } from '#lib/kube/store.ts'
+import { PresharedKey } from '#lib/net/keys.ts'
 import { logger } from '#lib/std/log.ts'
 import type { ApiServer } from '#test/kit/apiserver.ts'
 import { apiserver, writes } from '#test/kit/apiserver.ts'
@@ -34,6 +39,7 @@ suite('a gateway at work', function () {
   let pulse: FakePulse
   let stop: AbortController
   let endpoints: Store
+  let pairKeys: Store<Secret>
 
   setup(async () => {
     server = await apiserver()
@@ -75,7 +81,8 @@ suite('a gateway at work', function () {
     const cables = driver ?? (await wireguard(options, stop.signal))
     const allocations = reflect(api, allocation, { namespace }, stop.signal).store
     endpoints = reflect(api, gatewayEndpoint, { namespace }, stop.signal).store
-    await Promise.all([allocations.whenSynced(stop.signal), endpoints.whenSynced(stop.signal)])
+    pairKeys = reflect(api, secrets, { namespace }, stop.signal).store
+    await Promise.all([allocations, endpoints, pairKeys].map((store) => store.whenSynced(stop.signal)))
     return new Gateway({
       self: { clusterID: 'east', node: 'n1', nodeAddress: '172.29.1.1', namespace, publicKey: cables.publicKey, port: 51820 },
       kube: api,
@@ -83,6 +90,7 @@ suite('a gateway at work', function () {
       driver: cables,
       allocations,
       endpoints,
+      secrets: pairKeys,
       startPulse: () => Promise.resolve(pulse),
       log: quiet,
     })
@@ -104,6 +112,47 @@ suite('a gateway at work', function () {
   /** Which node of west carries its pods. */
   const carrier = () =>
     ['n1', 'n2'].filter((node) => lines('peer').some((l) => l.includes(keyOf(`west/${node}`)) && l.includes('10.242.0.0/16')))
+
+  test('introduces the key of a pair: says which it holds, uses it when both ends said so, and shows it nowhere', async () => {
+    const gateway = await start()
+    gateway.lead(leader(3))
+    await gateway.reconcile(stop.signal)
+    const key = PresharedKey.of(randomBytes(32))
+    const id = 'ab'.repeat(16)
+    const data = { west: Buffer.from(printPairKey({ id, key, use: 'Offered' })).toString('base64') }
+    server.put<Secret>(secrets, { apiVersion: 'v1', kind: 'Secret', metadata: { namespace, name: 'tombolo-pair-keys' }, data })
+    await eventually(() => assert.equal(pairKeys.list().length, 1))
+    const shared = () => host.peers('tmb-wg').map((p) => p.presharedKey?.base64())
+    const tell = async (node: string, pairKeyID: string) => {
+      const name = gatewayEndpointName('west', node)
+      const there = server.read<GatewayEndpoint>(gatewayEndpoint, { namespace, name }) ?? assert.fail()
+      const wireguard = { ...there.spec.wireguard, pairKeys: [{ clusterID: 'east', id: pairKeyID }] }
+      put(gatewayEndpoint, name, { spec: { ...there.spec, wireguard }, status: there.status })
+      await eventually(() => {
+        const heard = endpoints.get({ namespace, name }) as GatewayEndpoint | undefined
+        assert.equal(heard?.spec.wireguard.pairKeys?.[0]?.id, pairKeyID)
+      })
+    }
+    await tell('n1', id)
+    await gateway.reconcile(stop.signal)
+    assert.deepEqual(shared(), [undefined, undefined], 'nobody could know yet that we have it')
+    assert.deepEqual(published()?.spec.wireguard.pairKeys, [{ clusterID: 'west', id }])
+    await seen()
+    await gateway.reconcile(stop.signal)
+    assert.deepEqual(shared().toSorted(), [key.base64(), undefined], 'n2 has said nothing yet')
+    await tell('n2', 'cd'.repeat(16))
+    await gateway.reconcile(stop.signal)
+    assert.deepEqual(shared().toSorted(), [key.base64(), undefined], 'n2 holds another one')
+    await tell('n2', id)
+    await gateway.reconcile(stop.signal)
+    assert.deepEqual(shared(), [key.base64(), key.base64()])
+    assert.deepEqual(
+      published()?.status?.connections?.map((c) => c.pairKey),
+      ['InUse', 'InUse'],
+    )
+    const everything = JSON.stringify([published(), host.ran])
+    assert.ok(!everything.includes(key.base64()) && !everything.includes(key.hex()))
+  })
 
   test('sets its node up, says so, and takes part in the pulse', async () => {
     const gateway = await start()

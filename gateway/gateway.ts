@@ -2,12 +2,14 @@
 // the apiserver. Everything that may be away for a while (apiserver, peers, wireguard-go) is met by doing the whole again.
 import type { GatewayEndpoint } from '#crds/gateway-endpoint.ts'
 import { gatewayEndpoint } from '#crds/gateway-endpoint.ts'
+import { pairKeysSecretName } from '#crds/places.ts'
 import type { Host } from '#lib/host/host.ts'
 import { applyNetwork, describeChange, planNetwork, readNetwork } from '#lib/host/network.ts'
 import type { Kube } from '#lib/kube/client.ts'
 import type { Next } from '#lib/kube/controller.ts'
 import { blocked, settled } from '#lib/kube/controller.ts'
 import type { Leadership } from '#lib/kube/lease.ts'
+import type { Secret } from '#lib/kube/kinds.ts'
 import { keyOf } from '#lib/kube/object.ts'
 import type { Step } from '#lib/kube/plan.ts'
 import { applyPlan } from '#lib/kube/plan.ts'
@@ -21,6 +23,7 @@ import { planGateway } from './engine.ts'
 import type { GatewayReading } from './metrics.ts'
 import { fleetOf } from './observe.ts'
 import { gatewayOwns } from './ownership.ts'
+import { pairKeysOf } from './pair-keys.ts'
 import type { Identity } from './publish.ts'
 import { endpointOf, faultStatus, statusOf } from './publish.ts'
 import type { Pulse } from './pulse/pulse.ts'
@@ -38,6 +41,8 @@ export type GatewayParts = {
   readonly driver: CableDriver
   readonly allocations: Store
   readonly endpoints: Store
+  /** Where the operator puts the keys of pairs: one Secret, or none. */
+  readonly secrets: Store<Secret>
   /** Starts the pulse; called once the device with the tunnel address is there. */
   readonly startPulse: () => Promise<Pulse>
   readonly log: Logger
@@ -79,6 +84,7 @@ export class Gateway implements AsyncDisposable {
     const fleet = fleetOf(self.clusterID, allocations.list(), endpoints.list())
     if (fleet.own === undefined)
       return blocked('NoAllocation', `the operator has not brought the Allocation of ${self.clusterID} from the broker yet`)
+    const pairKeys = this.#pairKeys()
     const decided = this.#claim
     const claim = decided ?? newcomer
     const plan = planGateway({
@@ -89,8 +95,10 @@ export class Gateway implements AsyncDisposable {
       announced: fleet.announced,
       gateways: fleet.remoteGateways,
       heard: this.#heard(),
+      pairKeys: pairKeys.held,
+      announcedPairKeys: announcedBy(fleet.ownEndpoints, self.node),
     })
-    const refused = [...fleet.refused, ...plan.refused]
+    const refused = [...fleet.refused, ...pairKeys.refused, ...plan.refused]
     this.#report(refused)
     try {
       await this.#guard(plan, signal)
@@ -123,6 +131,10 @@ export class Gateway implements AsyncDisposable {
     if (now - this.#failingSince < patienceMs) return 'briefly'
     this.fit.set(false)
     return 'long'
+  }
+
+  #pairKeys(): ReturnType<typeof pairKeysOf> {
+    return pairKeysOf(this.#parts.secrets.get({ namespace: this.#parts.self.namespace, name: pairKeysSecretName }))
   }
 
   #heard(): GatewayFacts['heard'] {
@@ -173,7 +185,7 @@ export class Gateway implements AsyncDisposable {
     signal: AbortSignal,
   ): Promise<void> {
     const { self, kube, endpoints } = this.#parts
-    const wanted = endpointOf(self)
+    const wanted = endpointOf(self, this.#pairKeys().held)
     const have = endpoints.get(keyOf(wanted)) as GatewayEndpoint | undefined
     const steps: Step[] = [
       { do: 'apply', kind: gatewayEndpoint, object: wanted, have },
@@ -198,6 +210,10 @@ export class Gateway implements AsyncDisposable {
 
 /** What a gateway claims that has heard nothing of the election. */
 const newcomer: Claim = { role: 'Standby', term: 0 }
+
+/** What other gateways have been told of our keys, or will be as soon as they hear. */
+const announcedBy = (own: readonly GatewayEndpoint[], node: string): ReadonlyMap<string, string> =>
+  new Map(own.find((e) => e.spec.node === node)?.spec.wireguard.pairKeys?.map((k) => [k.clusterID, k.id]))
 
 const rtts = (status: GatewayEndpoint['status']): readonly (number | undefined)[] =>
   (status?.connections ?? []).map((c) => c.rttMicros)

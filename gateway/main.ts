@@ -3,13 +3,16 @@ import { randomBytes } from 'node:crypto'
 import { z } from 'zod'
 import { allocation } from '#crds/allocation.ts'
 import { gatewayEndpoint } from '#crds/gateway-endpoint.ts'
+import { pairKeysSecretName } from '#crds/places.ts'
 import { linuxHost } from '#lib/host/linux.ts'
 import { kube } from '#lib/kube/client.ts'
 import { controller, source } from '#lib/kube/controller.ts'
 import { inCluster } from '#lib/kube/in-cluster.ts'
+import { secrets } from '#lib/kube/kinds.ts'
 import { reflect } from '#lib/kube/reflector.ts'
 import { tunnelAddress } from '#lib/net/keys.ts'
 import { serve } from '#lib/serve/server.ts'
+import { within } from '#lib/std/deadline.ts'
 import { logger } from '#lib/std/log.ts'
 import { every } from '#lib/std/pause.ts'
 import { drivers } from './cable/drivers.ts'
@@ -26,6 +29,8 @@ import { startPulse } from './pulse/pulse.ts'
 
 /** All that hangs on the node is looked at again this often: others may have changed it, and nothing tells. */
 const fullPassMs = 30_000
+/** A gateway that starts waits so long for its keys, so that a restart is none without them. */
+const pairKeyWaitMs = 3_000
 const everything = { name: 'node' }
 
 const config = gatewayConfig.safeParse(process.env)
@@ -47,6 +52,7 @@ async function run(config: GatewayConfig, signal: AbortSignal): Promise<void> {
   await using api = kube(await inCluster(process.env), log, 'tombolo-gateway')
   const allocations = reflect(api, allocation, { namespace }, signal)
   const endpoints = reflect(api, gatewayEndpoint, { namespace }, signal)
+  const pairKeys = reflect(api, secrets, { namespace, fields: `metadata.name=${pairKeysSecretName}` }, signal)
 
   await using driver = await drivers.wireguard(
     {
@@ -68,6 +74,7 @@ async function run(config: GatewayConfig, signal: AbortSignal): Promise<void> {
     driver,
     allocations: allocations.store,
     endpoints: endpoints.store,
+    secrets: pairKeys.store,
     startPulse: () =>
       startPulse(
         { address: tunnelAddress(publicKey), port: pulsePort, clusterID, node, onChange: () => work.add(everything), log },
@@ -81,6 +88,11 @@ async function run(config: GatewayConfig, signal: AbortSignal): Promise<void> {
     reconcile: (_, during) => gateway.reconcile(during),
     log,
   })
+
+  // No source of the controller: a gateway that may not read keys, or not yet, works without them.
+  pairKeys.store.onChange(() => work.add(everything))
+  await within(pairKeyWaitMs, signal, (limit) => pairKeys.store.whenSynced(limit))
+  if (!pairKeys.store.synced) log.warn({}, 'the keys of pairs of clusters were not heard of yet; starting without')
 
   const registry = gatewayMetrics(
     () => gateway.read(),
@@ -112,6 +124,7 @@ async function run(config: GatewayConfig, signal: AbortSignal): Promise<void> {
     every(fullPassMs, () => work.add(everything), signal),
     allocations.done,
     endpoints.done,
+    pairKeys.done,
   ])
   log.info({}, 'stopped')
 }

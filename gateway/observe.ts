@@ -26,7 +26,7 @@ export function fleetOf(clusterID: string, allocations: readonly KubeObject[], e
   const blocks = parseAll(allocation, allocations)
   const gateways = parseAll(gatewayEndpoint, endpoints)
   const own = blocks.good.find((a) => a.spec.clusterID === clusterID)
-  const remote = gateways.good.filter((g) => g.spec.clusterID !== clusterID).map(remoteGatewayOf)
+  const remote = gateways.good.filter((g) => g.spec.clusterID !== clusterID).map((g) => remoteGatewayOf(clusterID, g))
   return {
     own: own?.spec,
     announced: uniqueAnnouncements(blocks.good.filter((a) => a.spec.clusterID !== clusterID)),
@@ -44,7 +44,7 @@ function uniqueAnnouncements(allocations: readonly Allocation[]): readonly Annou
 
 type Parsed = { readonly ok: true; readonly value: RemoteGateway } | { readonly ok: false; readonly error: Refusal }
 
-function remoteGatewayOf({ metadata, spec, status }: GatewayEndpoint): Parsed {
+function remoteGatewayOf(self: string, { metadata, spec, status }: GatewayEndpoint): Parsed {
   const key = parsePublicKey(spec.wireguard.publicKey)
   const [first, ...rest] = spec.candidates.map(({ address, port }): Candidate => ({ address, port }))
   if (!key.ok) return { ok: false, error: { about: metadata.name, says: explain(key.error) } }
@@ -59,6 +59,7 @@ function remoteGatewayOf({ metadata, spec, status }: GatewayEndpoint): Parsed {
       publicKey: key.value,
       candidates: [first, ...rest],
       behindNat: false,
+      pairKeyID: spec.wireguard.pairKeys?.find((k) => k.clusterID === self)?.id,
       claim: { role: status?.role ?? 'Standby', term: status?.term ?? 0 },
       seenAt: metadata.creationTimestamp ?? '',
     },

@@ -13,7 +13,7 @@ const self = {
   publicKey: keyOf('east/n1'),
   port: 51820,
 }
-const peer = { ...gatewayOf('west', 'n1'), carries: true }
+const peer = { ...gatewayOf('west', 'n1'), carries: true, presharedKey: undefined }
 const facts = (rttMs: number, change: Partial<StatusFacts> = {}): StatusFacts => ({
   claim: { role: 'Active', term: 2 },
   driver: 'wireguard (kernel)',
@@ -25,7 +25,7 @@ const facts = (rttMs: number, change: Partial<StatusFacts> = {}): StatusFacts =>
   freshRtt: true,
   ...change,
 })
-const endpoint = (status: GatewayEndpoint['status']) => ({ ...endpointOf(self), status }) as GatewayEndpoint
+const endpoint = (status: GatewayEndpoint['status']) => ({ ...endpointOf(self, new Map()), status }) as GatewayEndpoint
 const rtt = (status: GatewayEndpoint['status']) => status?.connections?.[0]?.rttMicros
 
 suite('what a gateway says of itself', () => {

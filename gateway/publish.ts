@@ -10,6 +10,7 @@ import type { PublicKey } from '#lib/net/keys.ts'
 import type { Refusal } from './admission.ts'
 import type { CableState } from './cable/driver.ts'
 import type { Claim, Peer } from './engine.ts'
+import type { PairKeys } from './pair-keys.ts'
 import type { PeerReading } from './pulse/pulse.ts'
 
 export type Identity = {
@@ -21,7 +22,8 @@ export type Identity = {
   readonly port: number
 }
 
-export function endpointOf(self: Identity): KubeObject {
+/** `pairKeys`: those that this gateway holds. */
+export function endpointOf(self: Identity, pairKeys: PairKeys): KubeObject {
   const { clusterID, node, nodeAddress, namespace, publicKey, port } = self
   return {
     apiVersion: gatewayEndpoint.apiVersion,
@@ -35,7 +37,16 @@ export function endpointOf(self: Identity): KubeObject {
       clusterID,
       node,
       candidates: [{ type: 'NodeInternal', address: nodeAddress, port }],
-      wireguard: { publicKey },
+      wireguard: {
+        publicKey,
+        ...(pairKeys.size === 0
+          ? {}
+          : {
+              pairKeys: [...pairKeys]
+                .map(([peer, { id }]) => ({ clusterID: peer, id }))
+                .toSorted((a, b) => (a.clusterID < b.clusterID ? -1 : 1)),
+            }),
+      },
     },
   }
 }
@@ -114,6 +125,7 @@ function connectionOf(peer: Peer, before: Connection | undefined, facts: StatusF
     clusterID: peer.clusterID as Connection['clusterID'],
     node: peer.node,
     state: link.state,
+    pairKey: peer.presharedKey === undefined ? 'None' : 'InUse',
     ...(link.state === 'Error' ? { message: link.message } : {}),
     ...(address === undefined ? {} : { address }),
     ...(link.state === 'Connected' ? { rttMicros: rttOf(link.rttMs, same ? before.rttMicros : undefined, facts.freshRtt) } : {}),

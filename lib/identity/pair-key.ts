@@ -29,3 +29,19 @@ export function derivePairKey(own: Side<PrivateKey>, peer: Side<PublicKey>, epoc
   // The id is another output of the same function: from it nobody learns a bit of the key.
   return ok({ id: expand('id', 16).toString('hex'), key: PresharedKey.of(expand('wireguard', 32)) })
 }
+
+/** Offered: used on a cable once both ends said that they have it. Required: both have said so, and no cable goes without it any more. */
+export type PairKeyUse = 'Offered' | 'Required'
+export type HeldPairKey = PairKey & { readonly use: PairKeyUse }
+
+/** As it is handed from the operator to the gateways, in a Secret. */
+export const printPairKey = ({ id, key, use }: HeldPairKey): string => `${id} ${use} ${key.base64()}`
+
+/** The error does not repeat the value. */
+export function parsePairKey(text: string): Result<HeldPairKey> {
+  const [, id, use, base64] = /^([0-9a-f]{32}) (Offered|Required) (\S{44})$/.exec(text.trim()) ?? []
+  const key = PresharedKey.parse(base64 ?? '')
+  return id === undefined || use === undefined || !key.ok
+    ? invalid('pairKey', '[secret]', 'an id, Offered or Required, and a key')
+    : ok({ id, use: use as PairKeyUse, key: key.value })
+}

@@ -1,8 +1,14 @@
-// The contract of cable drivers, held by a real wireguard-go: each test has a namespace of its own.
+// The contract of cable drivers, held by a real wireguard-go: each test has a namespace of its own. And what only two machines can
+// show: that a pre-shared key comes onto a cable without a packet lost, and that a cable without it does not come up.
+import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import { PresharedKey, tunnelAddress } from '#lib/net/keys.ts'
+import { logger } from '#lib/std/log.ts'
+import type { CableDriver } from '../../gateway/cable/driver.ts'
 import { wireguard } from '../../gateway/cable/wireguard/driver.ts'
 import { cableDriverContract } from '../../gateway/cable/contract.ts'
 import { eventually } from '../kit/eventually.ts'
-import type { Machines } from '../kit/netns.ts'
+import type { Machine, Machines } from '../kit/netns.ts'
 import { machines, noMachines, processesIn } from '../kit/netns.ts'
 import { wireguardBench } from '../kit/wireguard-bench.ts'
 
@@ -31,4 +37,80 @@ suite('cables over WireGuard, with a real wireguard-go', function () {
     },
     5,
   )
+
+  suite('between two machines', () => {
+    const { signal } = new AbortController()
+    type End = { readonly machine: Machine; readonly address: string; readonly driver: CableDriver }
+    let east: End
+    let west: End
+    const [key, other] = [PresharedKey.of(randomBytes(32)), PresharedKey.of(randomBytes(32))]
+
+    async function end(machine: Machine, address: string): Promise<End> {
+      await machine.sh(`ip addr add ${address}/24 dev wan`)
+      const { host, dir: stateDir } = machine
+      const options = {
+        host,
+        device: 'tmb-wg',
+        stateDir,
+        port: 51820,
+        mtu: 1400,
+        onLost: () => undefined,
+        log: logger('test', 'silent'),
+      }
+      const driver = await wireguard(options, signal)
+      await driver.set([], signal)
+      await machine.sh('ip -6 route add fd74:6f6d::/32 dev tmb-wg')
+      return { machine, address, driver }
+    }
+    setup(async () => {
+      const [a, b] = [await rig.add(`m${count++}`), await rig.add(`m${count++}`)]
+      await rig.join(a, 'wan', b, 'wan')
+      east = await end(a, '192.0.2.1')
+      west = await end(b, '192.0.2.2')
+    })
+    teardown(async () => {
+      for (const { driver } of [east, west]) await driver[Symbol.asyncDispose]()
+    })
+    const connect = (from: End, to: End, presharedKey: PresharedKey | undefined) =>
+      from.driver.set(
+        [
+          {
+            publicKey: to.driver.publicKey,
+            candidates: [{ address: to.address, port: 51820 }],
+            cidrs: [],
+            nat: 'none',
+            ...(presharedKey === undefined ? {} : { presharedKey }),
+          },
+        ],
+        signal,
+      )
+    const ping = (options: string) => east.machine.sh(`ping -6 ${options} ${tunnelAddress(west.driver.publicKey)}`)
+    const handshakes = async () => (await east.driver.read(signal))[0]?.handshakeAt ?? 0
+
+    test('a pre-shared key is introduced on one end and then on the other, and no packet is lost', async () => {
+      await connect(east, west, undefined)
+      await connect(west, east, undefined)
+      await ping('-c 1 -W 5')
+      const pings = ping('-i 0.05 -c 100 -W 2 -q')
+      await connect(east, west, key)
+      await east.machine.sh('sleep 1')
+      await connect(west, east, key)
+      assert.match(await pings, / 0% packet loss/)
+    })
+
+    test('with the same key on both ends a new session comes up, and with another one or none it does not', async () => {
+      await connect(east, west, key)
+      await connect(west, east, key)
+      await ping('-c 1 -W 5')
+      assert.ok((await handshakes()) > 0)
+      for (const wrong of [other, undefined]) {
+        await connect(west, east, wrong)
+        // Another session: the cable is taken away and comes back.
+        await east.driver.set([], signal)
+        await connect(east, west, key)
+        await assert.rejects(ping('-c 2 -i 0.2 -W 1'))
+        assert.equal(await handshakes(), 0)
+      }
+    })
+  })
 })

@@ -211,11 +211,14 @@ suite('the data plane between two clusters', function () {
           publicKey: key(there),
           candidates: [{ address: there.nodes[0].address, port: 51820 }],
           behindNat: false,
+          pairKeyID: undefined,
           claim: { role: 'Active', term: 1 },
           seenAt: '',
         },
       ],
       heard: new Map(),
+      pairKeys: new Map(),
+      announcedPairKeys: new Map(),
     })
   }
 

@@ -22,6 +22,7 @@ export const gatewayOf = (clusterID: string, node: string, change: Partial<Remot
   publicKey: keyOf(`${clusterID}/${node}`),
   candidates: [{ address: '192.0.2.1', port: 51820 }],
   behindNat: false,
+  pairKeyID: undefined,
   claim: { role: 'Active', term: 1 },
   seenAt: '2030-01-01T00:00:00Z',
   ...change,
@@ -39,6 +40,8 @@ export const gatewayFacts = (change: Partial<GatewayFacts> = {}): GatewayFacts =
   announced: [west],
   gateways: [gatewayOf('west', 'n1')],
   heard: new Map(),
+  pairKeys: new Map(),
+  announcedPairKeys: new Map(),
   ...change,
 })
 

@@ -1,6 +1,6 @@
-// Who may do what in a member cluster, one table a component. Nothing here grants reading Secrets but our own one.
+// Who may do what in a member cluster, one table a component. Nothing here grants reading Secrets but our own, by name.
 import type { KubeObject } from '#lib/kube/object.ts'
-import { brokerSecretName, managedBy, systemNamespace } from '#crds/places.ts'
+import { brokerSecretName, managedBy, pairKeysSecretName, systemNamespace } from '#crds/places.ts'
 import { mcsRules } from '#operator/mcs/rbac.ts'
 
 export type PolicyRule = {
@@ -70,6 +70,7 @@ const accounts: readonly Account[] = [
     cluster: [],
     system: [
       { apiGroups: tombolo, resources: ['allocations', 'memberships'], verbs: read },
+      { apiGroups: [''], resources: ['secrets'], resourceNames: [pairKeysSecretName], verbs: read },
       { apiGroups: tombolo, resources: ['gatewayendpoints'], verbs: write },
       { apiGroups: tombolo, resources: ['gatewayendpoints/status'], verbs: ['get', 'update', 'patch'] },
       lease,
