@@ -14,6 +14,7 @@ import type { BrokerConfig } from './config.ts'
 import { brokerConfig } from './config.ts'
 import { allJoins, joinsController } from './joins/reconcile.ts'
 import { membersController } from './members/reconcile.ts'
+import { pkiController, wholeCA } from './pki/reconcile.ts'
 import { brokerStores } from './stores.ts'
 
 const config = brokerConfig.safeParse(process.env)
@@ -60,5 +61,10 @@ async function run(config: BrokerConfig, signal: AbortSignal): Promise<void> {
 async function work(api: Kube, onRun: (run: Run) => void, signal: AbortSignal): Promise<void> {
   const stores = brokerStores(api, signal)
   const joins = joinsController(api, [source(stores.requests, () => allJoins), source(stores.members, () => allJoins)], onRun)
-  await Promise.all([joins.run(signal), membersController(api, stores, onRun).run(signal)])
+  const ca = pkiController(
+    api,
+    [source(stores.fleets, () => wholeCA), source(stores.members, () => wholeCA), source(stores.certificates, () => wholeCA)],
+    onRun,
+  )
+  await Promise.all([joins, membersController(api, stores, onRun), ca].map((c) => c.run(signal)))
 }

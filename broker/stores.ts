@@ -1,5 +1,7 @@
 // What the controller watches: requests, Members, and every object that Members consist of, found again by their label.
 import { allocation } from '#crds/allocation.ts'
+import { fleet } from '#crds/fleet.ts'
+import { gatewayCertificate } from '#crds/gateway-certificate.ts'
 import { joinRequest } from '#crds/join-request.ts'
 import { member } from '#crds/member.ts'
 import { brokerNamespace, clusterIDLabel, joinNamespace } from '#crds/places.ts'
@@ -17,6 +19,8 @@ export function brokerStores(kube: Kube, signal: AbortSignal) {
   return {
     requests: all(joinRequest, { namespace: joinNamespace }),
     members: all(member, { namespace: brokerNamespace }),
+    fleets: all(fleet, { namespace: brokerNamespace }),
+    certificates: all(gatewayCertificate, {}),
     namespaces: all(namespaces, ofMembers),
     accounts: all(serviceAccounts, ofMembers),
     allocations: all(allocation, ofMembers),

@@ -1,8 +1,12 @@
 // The fleet: what holds for all its clusters.
 import { z } from 'zod'
+import { keyIDField } from './ca-fields.ts'
 import type { ObjectOf } from './define.ts'
 import { define } from './define.ts'
 import { cidrField, cidrsField, clusterIDField, conditionsField, tomboloGroup } from './fields.ts'
+
+/** In the order in which a rotation goes. */
+export const rotationTargets = ['Introduced', 'Issuing', 'Stable'] as const
 
 export const fleet = define({
   group: tomboloGroup,
@@ -40,6 +44,30 @@ export const fleet = define({
       })
       .prefault({})
       .describe('Who may join, and how addresses change hands.'),
+    ca: z
+      .object({
+        root: z.int().min(1).max(999_999_999).default(1).describe('Number of the root to end with: raise it by one to rotate.'),
+        upTo: z
+          .enum(rotationTargets)
+          .default('Stable')
+          .describe(
+            'How far a rotation may go now. Introduced: both roots are believed. Issuing: the new one issues. A step back takes one back.',
+          ),
+        certificateHours: z
+          .int()
+          .min(1)
+          .max(168)
+          .default(24)
+          .describe('How long a gateway’s certificate lasts; it is asked for anew at two thirds.'),
+        revokedKeys: z
+          .array(keyIDField)
+          .max(1000)
+          .optional()
+          .describe('SHA-256 of public keys whose certificates nobody shall believe: the gateway makes itself another key.')
+          .meta({ 'x-kubernetes-list-type': 'set' }),
+      })
+      .prefault({})
+      .describe('The CA of the gateways’ certificates.'),
   }),
   status: z.object({
     observedGeneration: z.int().optional(),

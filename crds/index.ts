@@ -4,15 +4,27 @@ import { clusterProperty } from './cluster-property.ts'
 import { exportedEndpoints } from './exported-endpoints.ts'
 import { exportedService } from './exported-service.ts'
 import { fleet } from './fleet.ts'
+import { gatewayCertificate } from './gateway-certificate.ts'
 import { gatewayEndpoint } from './gateway-endpoint.ts'
 import { joinRequest } from './join-request.ts'
 import { member } from './member.ts'
 import { membership } from './membership.ts'
 import { serviceExport } from './service-export.ts'
 import { serviceImport } from './service-import.ts'
+import { trustBundle } from './trust-bundle.ts'
 
 /** Kinds that live on the broker. */
-export const brokerKinds = [fleet, joinRequest, member, allocation, gatewayEndpoint, exportedService, exportedEndpoints] as const
+export const brokerKinds = [
+  fleet,
+  joinRequest,
+  member,
+  allocation,
+  gatewayEndpoint,
+  exportedService,
+  exportedEndpoints,
+  gatewayCertificate,
+  trustBundle,
+] as const
 
 /** Kinds that live in a member cluster. */
 export const memberKinds = [membership, allocation, gatewayEndpoint, serviceExport, serviceImport, clusterProperty] as const

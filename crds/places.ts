@@ -30,6 +30,10 @@ export const membershipName = 'membership'
 export const brokerSecretName = 'tombolo-broker'
 /** The keys that the cables to each other cluster use: made by the operator, read by the gateways. */
 export const pairKeysSecretName = 'tombolo-pair-keys'
+/** The CA of the fleet: readable by the broker controller alone. */
+export const fleetCASecretName = 'tombolo-fleet-ca'
+/** In `tombolo-broker`, and as a copy in every member. */
+export const trustBundleName = 'fleet'
 export const allocationName = 'allocation'
 export const fleetName = 'fleet'
 /** The Lease that a member renews on the broker, in its own namespace. */
@@ -53,3 +57,7 @@ export function derivedServiceName(namespace: string, name: string): string {
 /** One object per gateway node of a cluster. */
 export const gatewayEndpointName = (clusterID: string, node: string): string =>
   `${clusterID}-${createHash('sha256').update(node).digest('hex').slice(0, 8)}`
+
+/** What a gateway is called in its certificate, and by its peers in IKE. */
+export const gatewayDNSName = (clusterID: string, node: string): string =>
+  `${createHash('sha256').update(node).digest('hex').slice(0, 16)}.${clusterID}.gateway.tombolo.dev`

@@ -18,7 +18,7 @@ const withStatus = (kinds: readonly string[]) => kinds.flatMap((kind) => [kind, 
 const policies: readonly Policy[] = [
   {
     name: 'tombolo-member-identity',
-    resources: withStatus(ownKinds),
+    resources: [...withStatus(ownKinds), 'gatewaycertificates'],
     validations: [
       {
         expression: `request.namespace == 'tombolo-m-' + variables.member && request.userInfo.username == 'system:serviceaccount:' + request.namespace + ':${memberAccount}'`,

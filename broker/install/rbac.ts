@@ -1,7 +1,7 @@
 // Who may do what on the broker. Members get two fixed ClusterRoles, bound to each account by the controller: one bound in the
 // member's own namespace only (the writes), one bound everywhere (the reads). The controller itself holds none of those rights:
 // it may `bind` exactly these roles, so it can neither write what members write nor make an account's token.
-import { brokerNamespace, joinNamespace, managedBy } from '#crds/places.ts'
+import { brokerNamespace, fleetCASecretName, joinNamespace, managedBy } from '#crds/places.ts'
 
 export const memberReadRole = 'tombolo-member-read'
 export const memberWriteRole = 'tombolo-member-write'
@@ -35,13 +35,17 @@ const memberWrites: readonly Rule[] = [
   { apiGroups: tombolo, resources: ownKinds.map((kind) => `${kind}/status`), verbs: status },
   { apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: write },
   { apiGroups: core, resources: ['serviceaccounts/token'], resourceNames: [memberAccount], verbs: ['create'] },
+  // Of its own gateways alone, and never the answer: that is the controller's.
+  { apiGroups: tombolo, resources: ['gatewaycertificates'], verbs: write },
 ]
 
-const memberFleetReads: readonly Rule[] = [{ apiGroups: tombolo, resources: ['fleets'], verbs: read }]
+const memberFleetReads: readonly Rule[] = [{ apiGroups: tombolo, resources: ['fleets', 'trustbundles'], verbs: read }]
 
 const controllerEverywhere: readonly Rule[] = [
   { apiGroups: core, resources: ['namespaces', 'serviceaccounts'], verbs: write },
   { apiGroups: tombolo, resources: ['allocations'], verbs: write },
+  { apiGroups: tombolo, resources: ['gatewaycertificates'], verbs: read },
+  { apiGroups: tombolo, resources: ['gatewaycertificates/status'], verbs: status },
   { apiGroups: rbac, resources: ['rolebindings', 'clusterrolebindings'], verbs: write },
   { apiGroups: rbac, resources: ['clusterroles'], resourceNames: [memberReadRole, memberWriteRole], verbs: ['bind'] },
 ]
@@ -50,6 +54,11 @@ const controllerInBroker: readonly Rule[] = [
   { apiGroups: tombolo, resources: ['members'], verbs: write },
   { apiGroups: tombolo, resources: ['members/status', 'members/finalizers'], verbs: status },
   { apiGroups: tombolo, resources: ['fleets'], verbs: read },
+  { apiGroups: tombolo, resources: ['trustbundles'], verbs: write },
+  { apiGroups: tombolo, resources: ['trustbundles/status'], verbs: status },
+  // What was issued; and the CA, by its name: `create` with a name is granted where the name is in the request's path, as in server-side apply.
+  { apiGroups: core, resources: ['configmaps'], verbs: write },
+  { apiGroups: core, resources: ['secrets'], resourceNames: [fleetCASecretName], verbs: ['get', 'create', 'patch'] },
   { apiGroups: rbac, resources: ['roles'], resourceNames: [memberFleetRole], verbs: ['bind'] },
   { apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: write },
 ]
