@@ -35,6 +35,7 @@ suite('what a gateway says of itself', () => {
     const peers = Array.from({ length: 1100 }, (_, n) => ({
       ...gatewayOf(`c${n}`, 'n1', { publicKey: peer.publicKey }),
       carries: n >= 1090,
+      presharedKey: undefined,
     }))
     const status = statusOf(undefined, facts(1, { peers }))
     assert.ok(gatewayEndpoint.parse(endpoint(status)).ok)

@@ -102,10 +102,11 @@ suite('rights on the broker', () => {
     ])
   })
 
-  test('nobody may read a Secret or write a role, and only a member makes its own token', () => {
+  test('nobody may read a Secret but the controller that of the CA, or write a role, and only a member makes its own token', () => {
     for (const role of ['tombolo-member-read', 'tombolo-member-write', 'tombolo-broker-controller'])
-      for (const { resources, verbs } of rules(role)) {
-        assert.ok(!resources.includes('secrets'), role)
+      for (const { resources, verbs, resourceNames } of rules(role)) {
+        if (resources.includes('secrets'))
+          assert.deepEqual([role, resources, resourceNames], ['tombolo-broker-controller', ['secrets'], ['tombolo-fleet-ca']])
         for (const verb of ['escalate', 'impersonate', '*']) assert.ok(!verbs.includes(verb), role)
         if (resources.some((r) => r === 'roles' || r === 'clusterroles')) assert.deepEqual(verbs, ['bind'])
       }
