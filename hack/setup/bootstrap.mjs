@@ -9,6 +9,8 @@ import { fileURLToPath } from 'node:url'
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..')
 const stamp = join(root, 'node_modules', '.tombolo-lock')
 const node = join(root, 'node_modules', '.bin', 'node')
+const installOnly = '--install-only'
+const taken = 75
 
 /** One sentence with the remedy, exit code 2: a fault of the machine, not of Tombolo. */
 function refuse(sentence) {
@@ -26,20 +28,56 @@ const lock = createHash('sha256')
   .digest('hex')
 const installed = () => existsSync(node) && existsSync(stamp) && readFileSync(stamp, 'utf8') === lock
 
-if (!installed()) {
+/** Under the lock. Whoever had it before us may have brought the packages: `npm ci` would take them away from its program. */
+function install() {
+  if (installed()) return
   const from = Date.now()
   process.stderr.write('setup: npm packages, Node 24 among them (about 20 s) …\n')
   const npm = spawnSync('npm', ['ci', '--no-audit', '--no-fund', '--ignore-scripts', '--loglevel=error'], {
     cwd: root,
-    stdio: ['ignore', 2, 2],
+    stdio: ['ignore', 2, 'pipe'],
+    encoding: 'utf8',
   })
   if (npm.error) refuse(`npm could not be started (${npm.error.message}): install npm beside Node.`)
-  if (npm.status !== 0)
-    refuse('npm ci failed, see above: check the network or the npm registry setting, then run the same command again.')
+  process.stderr.write(npm.stderr)
+  if (npm.status !== 0) refuse(`npm ci failed, see above: ${remedy(npm.stderr)}, then run the same command again.`)
   if (!existsSync(node)) refuse(`there is no Node 24 package for ${process.arch}: install Node 24 and run on x64 or arm64.`)
   writeFileSync(stamp, lock)
   process.stderr.write(`setup: npm packages done in ${((Date.now() - from) / 1000).toFixed(1)} s\n`)
 }
+
+/** By the code that npm names; of one that we do not know we guess nothing. */
+function remedy(said) {
+  const code = /^npm (?:error|ERR!) code (\S+)/m.exec(said)?.[1] ?? ''
+  if (/^(EACCES|EPERM|EROFS)$/.test(code)) return `give this user the right to write ${root} and npm's cache`
+  if (code === 'ENOSPC') return 'free some disk space'
+  if (/^(E[45]\d\d|ENOTFOUND|EAI_AGAIN|ECONN\w+|ETIMEDOUT|ENETUNREACH|EHOSTUNREACH|ERR_SOCKET_TIMEOUT|FETCH_ERROR)$/.test(code))
+    return 'check the network or the npm registry setting'
+  return 'mend what npm names'
+}
+
+/**
+ * One `npm ci` at a time. The kernel's lock on the repository's folder, which no checkout replaces; `flock` and npm below it hold it,
+ * so it is free when they are gone, however they end. Where there is no `flock`, there is no lock.
+ */
+function installLocked() {
+  const under = (how) =>
+    spawnSync('flock', [...how, root, process.execPath, fileURLToPath(import.meta.url), installOnly], { stdio: ['ignore', 2, 2] })
+  let done = under(['--nonblock', '--conflict-exit-code', String(taken)])
+  if (done.status === taken) {
+    process.stderr.write('setup: another command brings the npm packages: waiting for it …\n')
+    done = under([])
+  }
+  if (done.error?.code === 'ENOENT') install()
+  else if (done.status !== 0) process.exit(done.status ?? 1)
+}
+
+const [program, ...args] = process.argv.slice(2)
+if (program === installOnly) {
+  install()
+  process.exit(0)
+}
+if (!installed()) installLocked()
 
 // `bin/tombolo` starts without us while the stamp is younger than the lock file, which a checkout may touch without a change.
 try {
@@ -48,7 +86,6 @@ try {
   // Another's clone: it starts by this way again.
 }
 
-const [program, ...args] = process.argv.slice(2)
 const child = spawn(node, [join(root, program), ...args], {
   stdio: 'inherit',
   env: { ...process.env, PATH: `${dirname(node)}:${process.env.PATH}` },
