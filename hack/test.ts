@@ -1,10 +1,10 @@
-// `npm test`: everything that must hold before a change lands. Ends with one line, `N passed, N failed`.
+// `npm test`: everything that must hold before a change lands. Ends with one line, `N passed, N failed`, and `, N skipped` if any were.
 import { spawn } from 'node:child_process'
 import { Refusal } from './setup/refusal.ts'
 import { setUp } from './setup/set-up.ts'
 
 type Step = { readonly name: string; readonly run: readonly string[]; readonly counts: 'tests' | 'itself' }
-type Count = { readonly passed: number; readonly failed: number }
+type Count = { readonly passed: number; readonly failed: number; readonly skipped: number }
 
 const steps: readonly Step[] = [
   { name: 'types', run: ['tsc'], counts: 'itself' },
@@ -32,18 +32,22 @@ const chosen = process.argv.includes('--verify') ? steps.filter((s) => s.counts 
 // First, so that a machine on which it cannot be proved says so before anything is tried.
 if (chosen === steps) await prepare()
 
-let total: Count = { passed: 0, failed: 0 }
+let total: Count = { passed: 0, failed: 0, skipped: 0 }
 for (const step of chosen) {
   const from = Date.now()
   process.stdout.write(`── ${step.name}\n`)
   const { code, output } = await run(step.run)
-  const count = step.counts === 'tests' ? mochaCount(output, code) : { passed: code === 0 ? 1 : 0, failed: code === 0 ? 0 : 1 }
-  total = { passed: total.passed + count.passed, failed: total.failed + count.failed }
+  const count = step.counts === 'tests' ? mochaCount(output, code) : { passed: +(code === 0), failed: +(code !== 0), skipped: 0 }
+  total = {
+    passed: total.passed + count.passed,
+    failed: total.failed + count.failed,
+    skipped: total.skipped + count.skipped,
+  }
   process.stdout.write(
     `── ${step.name}: ${count.failed === 0 ? 'ok' : 'FAILED'} in ${((Date.now() - from) / 1000).toFixed(1)} s\n`,
   )
 }
-process.stdout.write(`${total.passed} passed, ${total.failed} failed\n`)
+process.stdout.write(`${total.passed} passed, ${total.failed} failed${total.skipped === 0 ? '' : `, ${total.skipped} skipped`}\n`)
 process.exitCode = total.failed === 0 ? 0 : 1
 
 /** Ends the program with exit code 2 and one sentence when this machine cannot run the tests. */
@@ -61,7 +65,11 @@ async function prepare(): Promise<void> {
 function mochaCount(output: string, code: number): Count {
   const number = (pattern: RegExp) => Number(pattern.exec(output)?.[1] ?? 0)
   const failed = number(/^\s*(\d+) failing/m)
-  return { passed: number(/^\s*(\d+) passing/m), failed: code !== 0 && failed === 0 ? 1 : failed }
+  return {
+    passed: number(/^\s*(\d+) passing/m),
+    failed: code !== 0 && failed === 0 ? 1 : failed,
+    skipped: number(/^\s*(\d+) pending/m),
+  }
 }
 
 function run([command = '', ...args]: readonly string[]): Promise<{ code: number; output: string }> {
