@@ -1,13 +1,16 @@
-// Writes what is generated from the kinds: CRD YAML and reference pages. `--check` writes nothing and fails when a file is not as it would be written.
+// Writes what is generated: from the kinds CRD YAML and reference pages, from the command tree the reference of the command. `--check` writes nothing and fails when a file is not as it would be written.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { stringify } from 'yaml'
 import { allKinds } from '#crds/index.ts'
+import { program } from '#cli/program.ts'
+import { quietSession } from '#cli/tree.ts'
+import { cliPage } from './cli-page.ts'
 import { referencePage } from './reference-page.ts'
 
 const root = join(import.meta.dirname, '..')
-const generated = allKinds.flatMap((kind) => {
+const ofKinds = allKinds.flatMap((kind) => {
   const crd = kind.crd()
   const name = kind.kind.replace(/(?<=[a-z])[A-Z]/g, (c) => `-${c}`).toLowerCase()
   return [
@@ -19,6 +22,7 @@ const generated = allKinds.flatMap((kind) => {
     [`docs/reference/${name}.md`, referencePage(kind.kind, crd)],
   ] as const
 })
+const generated = [...ofKinds, ['docs/guide/cli.md', cliPage(await program([], quietSession))] as const]
 
 const { values } = parseArgs({ options: { check: { type: 'boolean', default: false } } })
 const stale = generated.filter(([path, text]) => read(join(root, path)) !== text)

@@ -236,13 +236,16 @@ export const commands: Readonly<Record<'agent' | 'gateway', readonly (readonly s
     ['ip', '-j', 'rule', 'show'],
     ['ip', '-j', '-6', 'rule', 'show'],
     ['ip', '-j', 'nexthop', 'show'],
-    ['nft', '-j', 'list', 'table', 'inet', 'tombolo'],
+    ['nft', '-j', 'list', 'table', 'inet', 'tombolo-agent'],
     ['sysctl', 'net.ipv4.ip_forward', 'net.ipv4.conf.all.rp_filter', 'net.ipv6.conf.all.forwarding'],
   ],
-  gateway: ['listen-port', 'peers', 'endpoints', 'allowed-ips', 'latest-handshakes', 'transfer'].map((what) => [
-    'wg',
-    'show',
-    'all',
-    what,
-  ]),
+  gateway: [
+    ['nft', '-j', 'list', 'table', 'inet', 'tombolo-gateway'],
+    ...['listen-port', 'peers', 'endpoints', 'allowed-ips', 'latest-handshakes', 'transfer'].map((what) => [
+      'wg',
+      'show',
+      'all',
+      what,
+    ]),
+  ],
 }

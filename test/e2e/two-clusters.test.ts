@@ -1,6 +1,9 @@
 // The main job, on two real clusters: a pod of one reaches a service of the other by its clusterset name, and goes on doing so
 // while everything that is not on its way fails.
 import assert from 'node:assert/strict'
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parse } from 'yaml'
 import type { ServiceExport } from '#crds/service-export.ts'
@@ -17,7 +20,7 @@ import { readCredentials } from '#operator/membership/credentials.ts'
 import type { Cluster } from '#test/rig/cluster.ts'
 import { twoClusters } from '#test/rig/spec.ts'
 import { eventually } from '#test/kit/eventually.ts'
-import { callWeb, exportWeb, firstAnswer, fleetOf, openClient, openShop, webURL } from '#test/kit/fleet.ts'
+import { callWeb, exportWeb, firstAnswer, fleetOf, image, openClient, openShop, webURL } from '#test/kit/fleet.ts'
 import { onRig } from '#test/kit/rig-suite.ts'
 import { traffic } from '#test/kit/traffic.ts'
 
@@ -261,6 +264,100 @@ suite('two clusters', function () {
     })
   })
 
+  suite('an upgrade', () => {
+    test('of a member replaces everything of ours while traffic flows, and only the hand-over of its gateway is felt', async function () {
+      this.timeout(240_000)
+      const next = 'localhost/tombolo:next'
+      for (const { nodes } of at.rig.clusters) for (const node of nodes) await node.tagImage(image, next, at.signal)
+      const fleet = fleetOf(at.rig, at.signal)
+      await using requests = await traffic(west(), { pod: 'shop/client', url: webURL })
+      const began = Date.now()
+      await fleet.must('upgrade', '--context', 'west', '--image', next)
+      const took = Date.now() - began
+      // Until it is known of the last request whether it was lost.
+      await sleep(5000)
+      const during = requests.requests.filter((r) => r.at >= began).toSorted((a, b) => a.at - b.at)
+      const answered = during.filter((r) => r.lost === undefined)
+      const silence = Math.max(...answered.map((r, i) => r.at - (answered[i - 1]?.at ?? began)))
+      process.stdout.write(
+        `      upgrade in ${(took / 1000).toFixed(1)} s: ${during.length - answered.length} of ${during.length} requests lost, the longest silence ${silence} ms\n`,
+      )
+      assert.ok(silence < 15_000)
+      assert.ok(await callWeb(west(), at.signal))
+      const images = await west().kubectl([
+        ...['-n', systemNamespace, 'get', 'pods', '-o'],
+        'jsonpath={range .items[?(@.status.phase=="Running")]}{.spec.containers[0].image}{"\\n"}{end}',
+      ])
+      assert.deepEqual([...new Set(images.trim().split('\n'))], [next])
+      const versions = JSON.parse((await fleet.must('version', '--context', 'west', '-o', 'json')).out) as {
+        readonly versions: readonly { readonly component: string; readonly skew?: string }[]
+      }
+      assert.deepEqual([...new Set(versions.versions.slice(1).map(({ skew }) => skew))], ['same'])
+    })
+  })
+
+  suite('a support bundle', () => {
+    test('T18: of real clusters holds what helps; no secret, real or planted, is in it, in a log or in a metric', async function () {
+      this.timeout(120_000)
+      const canary = 'kittiwake'
+      await west().apply(secretOf(canary))
+      await west().kubectl(['-n', systemNamespace, 'annotate', 'daemonset/tombolo-agent', `note=${canary}`])
+      await west().apply(talkative(canary))
+      await west().kubectl(['-n', systemNamespace, 'wait', '--for=condition=Ready', 'pod/talkative', '--timeout=60s'])
+      const gateway = (await tomboloPods(west())).find(({ component }) => component === 'gateway')?.name ?? ''
+      const { stdout: key } = await west().exec(`${systemNamespace}/${gateway}`, ['wg', 'show', 'tmb-wg', 'private-key'])
+      const token = await (await connectionOfMember(west())).token('accepted')
+      const secrets = [canary, Buffer.from(canary).toString('base64'), key.trim(), token ?? '']
+      for (const secret of secrets) assert.ok(secret.length > 8)
+
+      const folder = await mkdtemp(join(tmpdir(), 'tombolo-bundle-'))
+      try {
+        const dir = join(folder, 'bundle')
+        const { code, out, err } = await fleetOf(at.rig, at.signal).tombolo(
+          'gather',
+          '--contexts',
+          'east,west',
+          '--dir',
+          dir,
+          '--verbose',
+        )
+        assert.equal(code, 0, err)
+        const names = (await readdir(dir, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile())
+        const texts = new Map(
+          await Promise.all(
+            names.map(async ({ parentPath, name }) => {
+              const path = join(parentPath, name)
+              return [path.slice(dir.length + 1), await readFile(path, 'utf8')] as const
+            }),
+          ),
+        )
+        for (const secret of secrets)
+          for (const [path, text] of [...texts, ['stdout', out], ['stderr', err]] as const)
+            assert.ok(!text.includes(secret), `${path} has a secret`)
+        const has = (path: RegExp, what: RegExp) =>
+          assert.ok(
+            [...texts].some(([name, text]) => path.test(name) && what.test(text)),
+            `${String(path)} ${String(what)}`,
+          )
+        has(/^west\/objects\/gatewayendpoints\.yaml$/, /clusterID: east/)
+        has(/^west\/nodes\/west-1\/wg_show_all_latest-handshakes\.txt$/, /tmb-wg/)
+        has(/^west\/nodes\/west-2\/ip_-j_route_show_table_all\.txt$/, /"7300"|7300/)
+        has(/^west\/nodes\/west-1\/nft_-j_list_table_inet_tombolo-gateway\.txt$/, /"nftables"/)
+        has(/^east\/logs\/tombolo-broker-controller[^/]*\/.*\.log$/, /"level"/)
+        has(/^west\/logs\/talkative\/operator\.log$/, /\[redacted\]/)
+        has(/^summary\.txt$/, /tombolo-gateway/)
+        // What our programs say and measure on their own, before any net.
+        for (const { name } of await tomboloPods(west()))
+          if (name !== 'talkative')
+            for (const text of await saidBy(west(), name))
+              for (const secret of secrets.slice(2)) assert.ok(!text.includes(secret), `${name} says a secret`)
+      } finally {
+        await rm(folder, { recursive: true })
+        await west().kubectl(['-n', systemNamespace, 'delete', 'pod/talkative', 'secret/canary', '--grace-period=0', '--force'])
+      }
+    })
+  })
+
   suite('leaving', () => {
     test('uninstall takes everything off a cluster, and the other one forgets it', async () => {
       const corefile = await west().kubectl([
@@ -313,6 +410,56 @@ async function connectionOfMember(cluster: Cluster): Promise<Connection> {
   assert.ok(read.ok)
   const { server, ca, token } = read.value
   return { server, ca, token: () => Promise.resolve(token) }
+}
+
+const secretOf = (value: string): string =>
+  JSON.stringify({
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: { name: 'canary', namespace: systemNamespace },
+    stringData: { value },
+  })
+
+/** A pod that passes for our operator, and says in its log and its environment what nobody should. */
+const talkative = (secret: string): string =>
+  JSON.stringify({
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: {
+      name: 'talkative',
+      namespace: systemNamespace,
+      labels: { 'app.kubernetes.io/component': 'operator', note: secret },
+    },
+    spec: {
+      containers: [
+        {
+          name: 'operator',
+          image,
+          imagePullPolicy: 'Never',
+          env: [{ name: 'CANARY', value: secret }],
+          command: [
+            'sh',
+            '-c',
+            `echo '{"msg":"renewed","token":"${secret}"}'; echo 'Authorization: Bearer ${secret}'; sleep infinity`,
+          ],
+        },
+      ],
+    },
+  })
+
+/** Its log, and what it serves on its metrics port. */
+async function saidBy(cluster: Cluster, pod: string): Promise<readonly string[]> {
+  const port = await cluster.kubectl([
+    ...['-n', systemNamespace, 'get', 'pod', pod, '-o'],
+    'jsonpath={.spec.containers[0].ports[?(@.name=="metrics")].containerPort}',
+  ])
+  const metrics = await cluster.kubectl([
+    'get',
+    '--raw',
+    `/api/v1/namespaces/${systemNamespace}/pods/${pod}:${port}/proxy/metrics`,
+  ])
+  assert.match(metrics, /^# HELP/m)
+  return [metrics, await cluster.kubectl(['-n', systemNamespace, 'logs', pod])]
 }
 
 type PodRow = { readonly name: string; readonly component: string }

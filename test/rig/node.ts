@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { copyStore } from '#hack/setup/image/store.ts'
 import { findProgram } from '#hack/setup/packages.ts'
 import { programPath } from '#hack/setup/programs.ts'
+import { run as runProgram } from '#hack/setup/run.ts'
 import type { Output } from './exec.ts'
 import { runFor } from './exec.ts'
 import { cniConfig, containerdConfig, containerdSocket, kubeconfig, kubeletConfig, proxyConfig } from './files.ts'
@@ -28,6 +29,8 @@ export interface Node {
   enter(command: readonly string[]): readonly string[]
   /** Runs it for what it answers. */
   exec(command: readonly string[], signal?: AbortSignal): Promise<Output>
+  /** Gives an image of the node's store one more name. */
+  tagImage(name: string, as: string, signal?: AbortSignal): Promise<void>
 }
 
 /** The node with the handles of what runs on it; starts nothing. */
@@ -79,6 +82,10 @@ export function nodeOf(node: NodeLayout): Node & { readonly holder: Piece } {
     ]),
     enter: inNode,
     exec: (command, signal) => runFor('sh', inNode(command).slice(1), signal),
+    tagImage: async (name, as, signal = new AbortController().signal) => {
+      const tag = ['-a', containerdSocket(node), '-n', 'k8s.io', 'images', 'tag', '--force', name, as]
+      await runProgram(programPath('ctr'), tag, {}, signal)
+    },
   }
 }
 

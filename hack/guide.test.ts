@@ -1,0 +1,82 @@
+// The guide names commands: each must be one, with the options that are named beside it.
+import assert from 'node:assert/strict'
+import { readdirSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import type { Command } from 'commander'
+import { program } from '#cli/program.ts'
+import { leavesOf, quietSession } from '#cli/tree.ts'
+import type { Leaf } from '#cli/tree.ts'
+
+const root = join(import.meta.dirname, '..')
+const guide = join(root, 'docs', 'guide')
+const pages = readdirSync(guide).filter((name) => name.endsWith('.md'))
+const textOf = (page: string) => readFileSync(join(guide, page), 'utf8')
+
+suite('the guide', () => {
+  let tombolo: Command
+  let leaves: readonly Leaf[]
+  suiteSetup(async () => {
+    tombolo = await program([], quietSession)
+    leaves = leavesOf(tombolo)
+  })
+
+  for (const page of pages)
+    test(`${page} names commands and options that there are`, () => {
+      const named = [...textOf(page).matchAll(/(?:`|^)tombolo ((?:[a-z][^`\n]*)?)(?:`|$)/gm)].map(([, line = '']) =>
+        line.replace(/ #.*/, ''),
+      )
+      for (const line of named) {
+        const words = line.trim().split(/\s+/)
+        const leaf = leaves.find(({ path }) => path.every((word, i) => words[i] === word))
+        assert.ok(leaf, `${page}: there is no command "tombolo ${line}"`)
+        const known = [...leaf.command.options, ...tombolo.options].flatMap(({ long, short }) => [long, short])
+        for (const option of words.filter((word) => word.startsWith('-') && word !== '--help'))
+          assert.ok(known.includes(option), `${page}: "tombolo ${leaf.path.join(' ')}" has no ${option}`)
+      }
+    })
+
+  test('links lead to files and headings that there are', () => {
+    for (const page of pages)
+      for (const [, target = ''] of textOf(page).matchAll(/\]\((?!https?:)([^)]+)\)/g)) {
+        const [file = '', heading] = target.split('#')
+        const path = file === '' ? join(guide, page) : join(dirname(join(guide, page)), file)
+        if (heading === undefined)
+          assert.ok(readdirSync(dirname(path)).includes(path.replace(/\/$/, '').split('/').at(-1) ?? ''), `${page}: ${target}`)
+        else assert.ok(anchorsOf(readFileSync(path, 'utf8')).includes(heading), `${page}: ${target}`)
+      }
+  })
+
+  test('every page is in the index, and every verb of subctl has its answer', () => {
+    for (const page of pages) if (page !== 'README.md') assert.ok(textOf('README.md').includes(`](${page})`), page)
+    const answers = anchorsOf(textOf('from-submariner.md')).join(' ')
+    for (const verb of subctl) assert.ok(answers.includes(verb), `from-submariner.md has nothing of subctl ${verb}`)
+  })
+})
+
+/** The verbs of subctl 0.19. */
+const subctl = [
+  'deploy-broker',
+  'join',
+  'export-service',
+  'unexport-service',
+  'show',
+  'diagnose',
+  'verify',
+  'benchmark',
+  'gather',
+  'cloud-prepare',
+  'cloud-cleanup',
+  'uninstall',
+  'upgrade',
+  'recover-broker-info',
+  'version',
+]
+
+/** As GitHub makes them. */
+const anchorsOf = (text: string): readonly string[] =>
+  [...text.matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) =>
+    heading
+      .toLowerCase()
+      .replaceAll(/[^\w\s-]/g, '')
+      .replaceAll(' ', '-'),
+  )
