@@ -6,6 +6,7 @@ import { beds } from './bench/bed.ts'
 import type { Bench } from './bench/bench.ts'
 import type { Figure } from './bench/figure.ts'
 import { jsonLine, tableRow } from './bench/figure.ts'
+import { cli } from './bench/cli.ts'
 import { idle } from './bench/idle.ts'
 import { propagation } from './bench/propagation.ts'
 import { start } from './bench/start.ts'
@@ -14,7 +15,7 @@ import { sayOnStderr } from './setup/progress.ts'
 import { Refusal } from './setup/refusal.ts'
 
 /** In the order in which they disturb each other least. A new one is a file in bench/ and a word here. */
-const benches: readonly Bench[] = [start, idle, throughput, propagation]
+const benches: readonly Bench[] = [start, idle, cli, throughput, propagation]
 
 const stop = new AbortController()
 for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => stop.abort())
