@@ -282,7 +282,8 @@ suite('two clusters', function () {
       process.stdout.write(
         `      upgrade in ${(took / 1000).toFixed(1)} s: ${during.length - answered.length} of ${during.length} requests lost, the longest silence ${silence} ms\n`,
       )
-      assert.ok(silence < 15_000)
+      // One gateway: what is felt is its restart, and how long that takes is the machine's.
+      assert.ok(silence < 30_000)
       assert.ok(await callWeb(west(), at.signal))
       const images = await west().kubectl([
         ...['-n', systemNamespace, 'get', 'pods', '-o'],
