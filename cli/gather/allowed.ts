@@ -5,6 +5,7 @@ import { clusterProperty } from '#crds/cluster-property.ts'
 import { exportedEndpoints } from '#crds/exported-endpoints.ts'
 import { exportedService } from '#crds/exported-service.ts'
 import { fleet } from '#crds/fleet.ts'
+import { gatewayCertificate } from '#crds/gateway-certificate.ts'
 import { gatewayEndpoint } from '#crds/gateway-endpoint.ts'
 import { joinRequest } from '#crds/join-request.ts'
 import { member } from '#crds/member.ts'
@@ -12,6 +13,7 @@ import { membership } from '#crds/membership.ts'
 import { brokerNamespace, managedByLabel, mcsServiceNameLabel, systemNamespace } from '#crds/places.ts'
 import { serviceExport } from '#crds/service-export.ts'
 import { serviceImport } from '#crds/service-import.ts'
+import { trustBundle } from '#crds/trust-bundle.ts'
 import * as builtin from '#lib/kube/kinds.ts'
 import type { Kind, Where } from '#lib/kube/object.ts'
 import type { FieldPath } from './pick.ts'
@@ -61,8 +63,9 @@ export const allowed: readonly Allowed[] = [
       'spec.{clusterID,node}',
       'spec.candidates.{type,address,port}',
       'spec.wireguard.publicKey',
+      'spec.wireguard.pairKeys.clusterID',
       'status.{role,term,driver}',
-      'status.connections.{endpoint,clusterID,node,state,message,address,rttMicros,since}',
+      'status.connections.{endpoint,clusterID,node,state,message,pairKey,address,rttMicros,since}',
       ...status,
     ],
   },
@@ -98,7 +101,28 @@ export const allowed: readonly Allowed[] = [
       'spec.endpoints.{address,ready,serving,terminating,hostname,node,zone}',
     ],
   },
-  { kind: fleet, modules: ['broker'], fields: ['spec.clusterset', ...status] },
+  {
+    kind: gatewayCertificate,
+    modules: ['broker'],
+    // Neither requests nor certificates: serial numbers and dates say what is wrong.
+    fields: ['spec.{clusterID,node,inUse,trusts}', 'status.{root,serial,notBefore,notAfter}', ...status],
+  },
+  {
+    kind: trustBundle,
+    modules: ['broker'],
+    fields: ['spec.roots.id', 'spec.denied.{serial,until}', 'status.stage', ...status],
+  },
+  {
+    kind: fleet,
+    modules: ['broker'],
+    fields: [
+      'spec.clusterset',
+      'spec.join.{approval,addresses,drainSeconds,reuseAfterSeconds}',
+      'spec.ca.{root,upTo,certificateHours}',
+      'status.released.{cidr,clusterID,until}',
+      ...status,
+    ],
+  },
   { kind: member, modules: ['broker'], fields: [addresses, 'spec.clusterUID', ...status] },
   {
     kind: joinRequest,

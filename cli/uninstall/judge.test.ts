@@ -102,6 +102,8 @@ suite('which CRDs go', () => {
       'Member',
       'ExportedService',
       'ExportedEndpoints',
+      'GatewayCertificate',
+      'TrustBundle',
     ])
     assert.ok(kinds({ leaving: 'broker', other: false }).includes('GatewayEndpoint'))
   })
