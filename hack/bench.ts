@@ -1,4 +1,4 @@
-// `npm run bench -- [NAME…] [--json]`: the figures of the product on real clusters, each beside its floor and what we want it to be.
+// `npm run bench -- [NAME…] [--json]`: the figures of the product on real clusters, throughput and propagation beside their floor.
 // Nothing is asserted: this machine's noise is not the product's fault, and a ratio to a floor of the same run says more than a limit.
 import { Argument, Command, CommanderError } from 'commander'
 import { renderTable, table } from '#cli/output/table.ts'

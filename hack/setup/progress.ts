@@ -11,7 +11,7 @@ export const sayOnStderr: Say = (line) => {
   process.stderr.write(`${line}\n`)
 }
 
-/** Runs `work` under a title. `expect` tells how long it usually takes, such as `about 10 min`. */
+/** Runs `work` under a title. `expect` tells how long it usually takes, such as `about 1 min`. */
 export async function step<T>(title: string, expect: string, say: Say, work: () => Promise<T>): Promise<T> {
   const from = performance.now()
   const elapsed = () => `${((performance.now() - from) / 1000).toFixed(1)} s`
