@@ -1,4 +1,4 @@
-// About API (KEP-2149). The upstream shape; the schema bounds that its generated CRD forgot are kept by our admission, not here.
+// About API (KEP-2149). The upstream shape. Of the value nothing is checked, here or by our admission, but that it is not empty.
 import { z } from 'zod'
 import type { ObjectOf } from './define.ts'
 import { define } from './define.ts'

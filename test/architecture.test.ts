@@ -1,4 +1,4 @@
-// The import table of docs/design/0001-layout.md, held exactly: who may import whom, and which file may touch what of Node.
+// The import table, held exactly: who may import whom, and which file may touch what of Node.
 import assert from 'node:assert/strict'
 import { readFileSync, readdirSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'

@@ -1,5 +1,5 @@
 // What the other members say about their services, as far as it is believed: an object that parses, lies in its own member's
-// namespace (door/judge.ts), belongs to a cluster that was admitted, and names only addresses that this cluster was admitted with.
+// namespace (operator/door/judge.ts), belongs to a cluster that was admitted, and names only addresses that this cluster was admitted with.
 import type { Allocation } from '#crds/allocation.ts'
 import type { ExportedEndpoints } from '#crds/exported-endpoints.ts'
 import { exportedEndpoints } from '#crds/exported-endpoints.ts'
