@@ -12,7 +12,8 @@ import { serve } from '#lib/serve/server.ts'
 import { logger } from '#lib/std/log.ts'
 import type { BrokerConfig } from './config.ts'
 import { brokerConfig } from './config.ts'
-import { allJoins, joinsController } from './joins/reconcile.ts'
+import { grantsController } from './grants/reconcile.ts'
+import { joinsController } from './joins/reconcile.ts'
 import { membersController } from './members/reconcile.ts'
 import { pkiController, wholeCA } from './pki/reconcile.ts'
 import { brokerStores } from './stores.ts'
@@ -60,11 +61,11 @@ async function run(config: BrokerConfig, signal: AbortSignal): Promise<void> {
 
 async function work(api: Kube, onRun: (run: Run) => void, signal: AbortSignal): Promise<void> {
   const stores = brokerStores(api, signal)
-  const joins = joinsController(api, [source(stores.requests, () => allJoins), source(stores.members, () => allJoins)], onRun)
   const ca = pkiController(
     api,
     [source(stores.fleets, () => wholeCA), source(stores.members, () => wholeCA), source(stores.certificates, () => wholeCA)],
     onRun,
   )
-  await Promise.all([joins, membersController(api, stores, onRun), ca].map((c) => c.run(signal)))
+  const controllers = [...[joinsController, grantsController, membersController].map((make) => make(api, stores, onRun)), ca]
+  await Promise.all(controllers.map((controller) => controller.run(signal)))
 }

@@ -1,10 +1,11 @@
-// What the controller watches: requests, Members, and every object that Members consist of, found again by their label.
+// What the controller watches: requests, grants, Members, and every object that these consist of, found again by their label.
 import { allocation } from '#crds/allocation.ts'
 import { fleet } from '#crds/fleet.ts'
 import { gatewayCertificate } from '#crds/gateway-certificate.ts'
+import { joinGrant } from '#crds/join-grant.ts'
 import { joinRequest } from '#crds/join-request.ts'
 import { member } from '#crds/member.ts'
-import { brokerNamespace, clusterIDLabel, joinNamespace } from '#crds/places.ts'
+import { brokerNamespace, clusterIDLabel } from '#crds/places.ts'
 import type { Kube } from '#lib/kube/client.ts'
 import { clusterRoleBindings, namespaces, roleBindings, serviceAccounts } from '#lib/kube/kinds.ts'
 import type { Kind, KubeObject, Where } from '#lib/kube/object.ts'
@@ -15,12 +16,14 @@ export type Stores = ReturnType<typeof brokerStores>
 /** Starts the watches; they end with `signal`. */
 export function brokerStores(kube: Kube, signal: AbortSignal) {
   const all = <T extends KubeObject>(kind: Kind<T>, where: Where) => reflect(kube, kind, where, signal).store
+  const inBroker = { namespace: brokerNamespace }
   const ofMembers = { labels: clusterIDLabel }
   return {
-    requests: all(joinRequest, { namespace: joinNamespace }),
-    members: all(member, { namespace: brokerNamespace }),
-    fleets: all(fleet, { namespace: brokerNamespace }),
+    fleets: all(fleet, inBroker),
+    grants: all(joinGrant, inBroker),
+    members: all(member, inBroker),
     certificates: all(gatewayCertificate, {}),
+    requests: all(joinRequest, {}),
     namespaces: all(namespaces, ofMembers),
     accounts: all(serviceAccounts, ofMembers),
     allocations: all(allocation, ofMembers),

@@ -1,7 +1,7 @@
 // The version of this build, from the one place that says it.
-import manifest from '../package.json' with { type: 'json' }
+import { ownVersion } from '#operator/joining/about.ts'
 
-export const version: string = manifest.version
+export const version = ownVersion
 
 /** What clusters run unless told otherwise: the image of this version. */
 export const defaultImage = `tombolo/tombolo:${version}`

@@ -6,6 +6,7 @@ import { exportedService } from './exported-service.ts'
 import { fleet } from './fleet.ts'
 import { gatewayCertificate } from './gateway-certificate.ts'
 import { gatewayEndpoint } from './gateway-endpoint.ts'
+import { joinGrant } from './join-grant.ts'
 import { joinRequest } from './join-request.ts'
 import { member } from './member.ts'
 import { membership } from './membership.ts'
@@ -16,6 +17,7 @@ import { trustBundle } from './trust-bundle.ts'
 /** Kinds that live on the broker. */
 export const brokerKinds = [
   fleet,
+  joinGrant,
   joinRequest,
   member,
   allocation,

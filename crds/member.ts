@@ -2,8 +2,10 @@
 import { z } from 'zod'
 import type { ObjectOf } from './define.ts'
 import { define } from './define.ts'
-import { cidrsField, clusterIDField, conditionsField, tomboloGroup } from './fields.ts'
+import { cidrField, cidrsField, clusterIDField, conditionsField, tomboloGroup } from './fields.ts'
+import { identityField } from './identity-fields.ts'
 
+export const addressUses = ['Pods', 'Services'] as const
 /** What an administrator may want of a member; revoked is what the Member is no more. */
 export const memberStates = ['Admitted', 'Quarantined'] as const
 
@@ -18,6 +20,7 @@ export const member = define({
   columns: [
     { name: 'Pods', path: '.spec.podCIDRs' },
     { name: 'Services', path: '.spec.serviceCIDRs' },
+    { name: 'State', path: '.spec.state' },
     { name: 'Ready', path: '.status.conditions[?(@.type=="Ready")].status' },
   ],
   spec: z.object({
@@ -25,7 +28,23 @@ export const member = define({
     clusterUID: z.string().min(1).max(64),
     podCIDRs: cidrsField.min(1),
     serviceCIDRs: cidrsField.min(1),
+    identity: identityField,
+    state: z
+      .enum(memberStates)
+      .default('Admitted')
+      .describe(
+        'The administrator’s (`tombolo quarantine`). Quarantined: it stays visible, its routes and exports stop everywhere.',
+      ),
   }),
-  status: z.object({ observedGeneration: z.int().optional(), conditions: conditionsField }),
+  status: z.object({
+    observedGeneration: z.int().optional(),
+    draining: z
+      .array(z.object({ cidr: cidrField, use: z.enum(addressUses), until: z.string().max(40).meta({ format: 'date-time' }) }))
+      .max(32)
+      .optional()
+      .describe('Addresses it had before and may still use for a while.')
+      .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['cidr'] }),
+    conditions: conditionsField,
+  }),
 })
 export type Member = ObjectOf<typeof member>

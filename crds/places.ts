@@ -2,7 +2,10 @@
 import { createHash } from 'node:crypto'
 
 export const brokerNamespace = 'tombolo-broker'
-export const joinNamespace = 'tombolo-join'
+/** Where one cluster asks to be let in: nobody else's requests are there to be read. */
+export const joinNamespace = (clusterID: string): string => `tombolo-j-${clusterID}`
+/** The account that may ask there, and may do nothing else. */
+export const joinerAccount = 'joiner'
 export const memberNamespace = (clusterID: string): string => `${memberPrefix}${clusterID}`
 const memberPrefix = 'tombolo-m-'
 /** Whether a namespace of the broker belongs to some member. */
@@ -17,6 +20,8 @@ export const clusterIDLabel = 'tombolo.dev/cluster-id'
 export const gatewayNodeLabel = 'tombolo.dev/gateway'
 /** On the namespace of a member: the admission policies bind to it. */
 export const memberLabel = 'tombolo.dev/member'
+/** On the namespace where a cluster asks to be let in. */
+export const joiningLabel = 'tombolo.dev/joining'
 
 export const mcsServiceNameLabel = 'multicluster.kubernetes.io/service-name'
 export const mcsSourceClusterLabel = 'multicluster.kubernetes.io/source-cluster'
@@ -34,6 +39,8 @@ export const pairKeysSecretName = 'tombolo-pair-keys'
 export const fleetCASecretName = 'tombolo-fleet-ca'
 /** In `tombolo-broker`, and as a copy in every member. */
 export const trustBundleName = 'fleet'
+/** The private half of the member's identity. Made here; it goes nowhere. */
+export const identitySecretName = 'tombolo-identity'
 export const allocationName = 'allocation'
 export const fleetName = 'fleet'
 /** The Lease that a member renews on the broker, in its own namespace. */

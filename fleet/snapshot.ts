@@ -24,7 +24,6 @@ import {
   heartbeatName,
   mcsServiceNameLabel,
   mcsSourceClusterLabel,
-  joinNamespace,
   managedBy,
   managedByLabel,
   membershipName,
@@ -44,7 +43,7 @@ import {
   validatingAdmissionPolicyBindings,
 } from '#lib/kube/kinds.ts'
 import type { KubeObject } from '#lib/kube/object.ts'
-import { lifeOf } from '#operator/membership/credentials.ts'
+import { lifeOf } from '#operator/joining/credentials.ts'
 import type { Door, Ignored, Reader, Unread } from './facts/door.ts'
 import { openDoor } from './facts/door.ts'
 import type { Exported } from './facts/exported.ts'
@@ -167,7 +166,7 @@ async function readBroker(door: Door): Promise<BrokerView | undefined> {
   const [running, requests, members, heartbeats, gateways, published, endpoints, allocations, policies, bindings] =
     await Promise.all([
       readRunning(door, brokerNamespace),
-      door.all(joinRequest, { namespace: joinNamespace }),
+      door.all(joinRequest, {}),
       door.all(member, { namespace: brokerNamespace }),
       door.any(leases, { fields: `metadata.name=${heartbeatName}` }, parseHeartbeat),
       door.all(gatewayEndpoint, {}),

@@ -7,6 +7,7 @@ import type { GatewayEndpoint } from '#crds/gateway-endpoint.ts'
 import { gatewayEndpoint } from '#crds/gateway-endpoint.ts'
 import type { KubeObject } from '#lib/kube/object.ts'
 import type { CIDR } from '#lib/net/cidr.ts'
+import type { ClusterID } from '#lib/net/cluster-id.ts'
 import { parsePublicKey } from '#lib/net/keys.ts'
 import { explain } from '#lib/std/result.ts'
 import type { Announced, Refusal } from './admission.ts'
@@ -26,7 +27,11 @@ export function fleetOf(clusterID: string, allocations: readonly KubeObject[], e
   const blocks = parseAll(allocation, allocations)
   const gateways = parseAll(gatewayEndpoint, endpoints)
   const own = blocks.good.find((a) => a.spec.clusterID === clusterID)
-  const remote = gateways.good.filter((g) => g.spec.clusterID !== clusterID).map((g) => remoteGatewayOf(clusterID, g))
+  const quarantined = new Set(blocks.good.filter((a) => a.spec.state === 'Quarantined').map((a) => a.spec.clusterID))
+  // No cable to one in quarantine, nor from here when it is we. Its addresses stay announced: they are still routed to the gateway and
+  // guarded there, and end at a device that has no peer for them, where without that they would leave in clear.
+  const isPeer = (id: ClusterID) => id !== clusterID && !quarantined.has(id) && !quarantined.has(clusterID as ClusterID)
+  const remote = gateways.good.filter((g) => isPeer(g.spec.clusterID)).map((g) => remoteGatewayOf(clusterID, g))
   return {
     own: own?.spec,
     announced: uniqueAnnouncements(blocks.good.filter((a) => a.spec.clusterID !== clusterID)),

@@ -15,7 +15,7 @@ import type { Logger } from '#lib/std/log.ts'
 import { aborted, pause } from '#lib/std/pause.ts'
 import { fieldManager } from './install/install.ts'
 import { finalizer, leave } from './install/leave.ts'
-import { readCredentials } from './membership/credentials.ts'
+import { readCredentials } from './joining/credentials.ts'
 import { beMember } from './membership/member.ts'
 import { membershipKey as key, statusStep } from './membership/report.ts'
 

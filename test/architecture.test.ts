@@ -27,7 +27,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'lib/std',
     'lib/host/ip.ts',
     'operator/mcs/merge.ts',
-    'operator/membership/credentials.ts',
+    'operator/joining/credentials.ts',
     'broker/install/policy.ts',
     'gateway/data-plane.ts',
   ],
@@ -42,9 +42,10 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'gateway/agent/config.ts',
     'broker/config.ts',
     'dns/config.ts',
+    // Its version is the package's; the bundler writes it in.
+    'package.json',
   ],
-  // Its version is the package's; the bundler writes it in.
-  cli: ['fleet', 'operator/install', 'broker/install', 'crds', 'lib', 'package.json'],
+  cli: ['fleet', 'operator/install', 'operator/joining', 'broker/install', 'crds', 'lib'],
   hack: ['*'],
   test: ['*'],
 }

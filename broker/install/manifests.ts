@@ -1,6 +1,6 @@
 // What `tombolo deploy-broker` applies, as plain objects: the same values are printed by --dry-run, applied by the CLI and rendered into charts.
 import { brokerKinds } from '#crds/index.ts'
-import { brokerNamespace, componentLabel, fleetName, joinNamespace, managedBy } from '#crds/places.ts'
+import { brokerNamespace, componentLabel, fleetName, managedBy } from '#crds/places.ts'
 import type { KubeObject } from '#lib/kube/object.ts'
 import { admissionPolicies } from './policy.ts'
 import { brokerRoles, controllerName } from './rbac.ts'
@@ -19,7 +19,6 @@ export const brokerCRDs = (): readonly KubeObject[] => brokerKinds.map((kind) =>
 /** Everything else, in an order that can be applied from first to last. */
 export const brokerManifests = (options: BrokerOptions): readonly KubeObject[] => [
   namespace(brokerNamespace, { 'pod-security.kubernetes.io/enforce': 'restricted' }),
-  namespace(joinNamespace, { 'pod-security.kubernetes.io/enforce': 'restricted' }),
   ...brokerRoles(),
   ...admissionPolicies(),
   ...(options.clusterset === undefined ? [] : [fleet(options.clusterset)]),

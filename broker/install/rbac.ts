@@ -1,10 +1,13 @@
 // Who may do what on the broker. Members get two fixed ClusterRoles, bound to each account by the controller: one bound in the
-// member's own namespace only (the writes), one bound everywhere (the reads). The controller itself holds none of those rights:
-// it may `bind` exactly these roles, so it can neither write what members write nor make an account's token.
-import { brokerNamespace, fleetCASecretName, joinNamespace, managedBy } from '#crds/places.ts'
+// member's own namespace only (the writes), one bound everywhere (the reads). Whoever may ask to join gets a third one, bound in a
+// namespace of its own. The controller holds none of those rights: it may `bind` exactly these roles, and make tokens of exactly the
+// accounts it made, which it hands out sealed (joins/issue.ts).
+import { brokerNamespace, fleetCASecretName, joinerAccount, managedBy } from '#crds/places.ts'
 
 export const memberReadRole = 'tombolo-member-read'
 export const memberWriteRole = 'tombolo-member-write'
+/** Bound in one joining namespace: to ask, to read the answer, to take the question back. */
+export const joinerRole = 'tombolo-joiner'
 export const memberFleetRole = 'tombolo-member-fleet'
 export const controllerName = 'tombolo-broker-controller'
 /** The ServiceAccount of a member, in its namespace. */
@@ -34,26 +37,29 @@ const memberWrites: readonly Rule[] = [
   { apiGroups: tombolo, resources: ownKinds, verbs: write },
   { apiGroups: tombolo, resources: ownKinds.map((kind) => `${kind}/status`), verbs: status },
   { apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: write },
-  { apiGroups: core, resources: ['serviceaccounts/token'], resourceNames: [memberAccount], verbs: ['create'] },
   // Of its own gateways alone, and never the answer: that is the controller's.
   { apiGroups: tombolo, resources: ['gatewaycertificates'], verbs: write },
 ]
+
+const joinerWrites: readonly Rule[] = [{ apiGroups: tombolo, resources: ['joinrequests'], verbs: ['get', 'create', 'delete'] }]
 
 const memberFleetReads: readonly Rule[] = [{ apiGroups: tombolo, resources: ['fleets', 'trustbundles'], verbs: read }]
 
 const controllerEverywhere: readonly Rule[] = [
   { apiGroups: core, resources: ['namespaces', 'serviceaccounts'], verbs: write },
+  { apiGroups: core, resources: ['serviceaccounts/token'], resourceNames: [memberAccount, joinerAccount], verbs: ['create'] },
   { apiGroups: tombolo, resources: ['allocations'], verbs: write },
-  { apiGroups: tombolo, resources: ['gatewaycertificates'], verbs: read },
-  { apiGroups: tombolo, resources: ['gatewaycertificates/status'], verbs: status },
+  { apiGroups: tombolo, resources: ['joinrequests', 'gatewayendpoints', 'gatewaycertificates'], verbs: read },
+  { apiGroups: tombolo, resources: ['joinrequests/status', 'gatewaycertificates/status'], verbs: status },
   { apiGroups: rbac, resources: ['rolebindings', 'clusterrolebindings'], verbs: write },
-  { apiGroups: rbac, resources: ['clusterroles'], resourceNames: [memberReadRole, memberWriteRole], verbs: ['bind'] },
+  { apiGroups: rbac, resources: ['clusterroles'], resourceNames: [memberReadRole, memberWriteRole, joinerRole], verbs: ['bind'] },
 ]
 
 const controllerInBroker: readonly Rule[] = [
   { apiGroups: tombolo, resources: ['members'], verbs: write },
   { apiGroups: tombolo, resources: ['members/status', 'members/finalizers'], verbs: status },
-  { apiGroups: tombolo, resources: ['fleets'], verbs: read },
+  { apiGroups: tombolo, resources: ['fleets', 'joingrants'], verbs: read },
+  { apiGroups: tombolo, resources: ['fleets/status', 'joingrants/status'], verbs: status },
   { apiGroups: tombolo, resources: ['trustbundles'], verbs: write },
   { apiGroups: tombolo, resources: ['trustbundles/status'], verbs: status },
   // What was issued; and the CA, by its name: `create` with a name is granted where the name is in the request's path, as in server-side apply.
@@ -61,11 +67,6 @@ const controllerInBroker: readonly Rule[] = [
   { apiGroups: core, resources: ['secrets'], resourceNames: [fleetCASecretName], verbs: ['get', 'create', 'patch'] },
   { apiGroups: rbac, resources: ['roles'], resourceNames: [memberFleetRole], verbs: ['bind'] },
   { apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: write },
-]
-
-const controllerInJoin: readonly Rule[] = [
-  { apiGroups: tombolo, resources: ['joinrequests'], verbs: [...read, 'delete'] },
-  { apiGroups: tombolo, resources: ['joinrequests/status'], verbs: status },
 ]
 
 const rbacVersion = 'rbac.authorization.k8s.io/v1'
@@ -77,6 +78,7 @@ export const brokerRoles = () => {
   return [
     clusterRole(memberReadRole, memberReads),
     clusterRole(memberWriteRole, memberWrites),
+    clusterRole(joinerRole, joinerWrites),
     role(brokerNamespace, memberFleetRole, memberFleetReads),
     {
       apiVersion: 'v1',
@@ -87,8 +89,6 @@ export const brokerRoles = () => {
     clusterRoleBinding(controllerName, controllerName, controller),
     role(brokerNamespace, controllerName, controllerInBroker),
     roleBinding(brokerNamespace, controllerName, { kind: 'Role', name: controllerName }, controller),
-    role(joinNamespace, controllerName, controllerInJoin),
-    roleBinding(joinNamespace, controllerName, { kind: 'Role', name: controllerName }, controller),
   ]
 }
 

@@ -1,76 +1,91 @@
 // Who may become a member, and with which addresses. Pure: the whole question is in the arguments, so the answer can be
 // tested, printed and repeated. Routes, allowed IPs and admission policies all follow from what is decided here.
 import type { JoinRequest } from '#crds/join-request.ts'
-import { joinRequest } from '#crds/join-request.ts'
 import type { Member } from '#crds/member.ts'
 import type { CIDR } from '#lib/net/cidr.ts'
-import { overlaps } from '#lib/net/cidr.ts'
+import { contains, overlaps } from '#lib/net/cidr.ts'
 import { tunnelNetwork } from '#lib/net/keys.ts'
-import { explain } from '#lib/std/result.ts'
 
 export type Decision =
-  { readonly state: 'Admitted'; readonly spec: Member['spec'] } | { readonly state: 'Refused'; readonly message: string }
+  { readonly state: 'Admitted'; readonly spec: Granted } | { readonly state: 'Refused'; readonly message: string }
 
-type Asked = JoinRequest['spec']
-type Block = { readonly cidr: CIDR; readonly use: 'pod CIDR' | 'service CIDR' }
+export type Asked = Pick<JoinRequest['spec'], 'clusterID' | 'clusterUID' | 'podCIDRs' | 'serviceCIDRs' | 'identity'>
+/** What the controller says of a member; the rest of its spec is the administrator's. */
+export type Granted = Omit<Member['spec'], 'state'>
 
-/** One request against the members there are. The same cluster asking for the same again is admitted again: `join` may be repeated. */
-export function admit(asked: Asked, members: readonly Member['spec'][]): Decision {
-  const spec: Member['spec'] = {
-    clusterID: asked.clusterID,
-    clusterUID: asked.clusterUID,
-    podCIDRs: asked.podCIDRs,
-    serviceCIDRs: asked.serviceCIDRs,
-  }
-  const others = members.filter((m) => m.clusterID !== asked.clusterID)
+/** Addresses that somebody has, or had lately, and what to call them. */
+export type Taken = {
+  readonly cidr: CIDR
+  readonly by: { readonly clusterID: string; readonly clusterUID: string }
+  readonly since: 'held' | 'released'
+  readonly as: string
+}
+/** An address at which a gateway of a member is reached. */
+export type GatewayAddress = { readonly clusterID: string; readonly address: string }
+
+export type Ground = {
+  /** Of members, what drains among it, and of clusters that left lately. */
+  readonly taken: readonly Taken[]
+  readonly gateways: readonly GatewayAddress[]
+  /** If given, all addresses must lie in these. */
+  readonly pools: readonly CIDR[] | undefined
+}
+
+/** One request against what there is. What the asking cluster has or had itself is no obstacle: `join` may be repeated, and changed. */
+export function admit(asked: Asked, { taken, gateways, pools }: Ground): Decision {
+  const { clusterID, clusterUID, podCIDRs, serviceCIDRs, identity } = asked
   const message =
-    identityTaken(
-      asked,
-      members.find((m) => m.clusterID === asked.clusterID),
-    ) ??
     unusable(asked) ??
     overlapsItself(asked) ??
-    overlapsAnother(asked, others)
-  return message === undefined ? { state: 'Admitted', spec } : { state: 'Refused', message }
+    outside(asked, pools) ??
+    overlapsAnother(
+      asked,
+      taken.filter((t) => !isOwn(t, asked)),
+    ) ??
+    coversGateway(
+      asked,
+      gateways.filter((g) => g.clusterID !== clusterID),
+    )
+  return message === undefined
+    ? { state: 'Admitted', spec: { clusterID, clusterUID, podCIDRs, serviceCIDRs, identity } }
+    : { state: 'Refused', message }
 }
 
 /**
- * All requests of one moment, the oldest first and by name where two are equally old: each is judged against the members and
- * against those admitted before it, so of two that overlap exactly one gets in, whatever order they were listed in.
+ * All requests of one moment, in the order in which they are to be judged: each against what there is and against those admitted
+ * before it, so of two that overlap exactly one gets in, whatever order they were listed in.
  */
-export function admitAll(
-  requests: readonly JoinRequest[],
-  members: readonly Member['spec'][],
-): readonly { readonly request: JoinRequest; readonly decision: Decision }[] {
-  const taken = [...members]
-  return requests.toSorted(byAge).map((request) => {
-    const decision = judge(request, taken)
-    if (decision.state === 'Admitted') taken.push(decision.spec)
+export function admitAll<R extends { readonly spec: Asked }>(
+  requests: readonly R[],
+  ground: Ground,
+): readonly { readonly request: R; readonly decision: Decision }[] {
+  const taken = [...ground.taken]
+  return requests.map((request) => {
+    const decision = admit(request.spec, { ...ground, taken })
+    if (decision.state === 'Admitted') taken.push(...takenBy(decision.spec))
     return { request, decision }
   })
 }
 
-/** The apiserver checked the schema; what a schema cannot say, such as host bits in a CIDR, is checked here. */
-function judge(request: JoinRequest, taken: readonly Member['spec'][]): Decision {
-  const parsed = joinRequest.parse(request)
-  if (!parsed.ok) return refused(`The request is malformed: ${explain(parsed.error)}. Correct it and join again.`)
-  const { spec, metadata } = parsed.value
-  if (metadata.name !== spec.clusterID)
-    return refused(
-      `The request is named "${metadata.name}" but asks for cluster id "${spec.clusterID}". Name it after the cluster id.`,
-    )
-  return admit(spec, taken)
+/** A cluster that left may come back under another id. While it is a member, the same cluster under another id is a copy of it. */
+const isOwn = ({ by, since }: Taken, { clusterID, clusterUID }: Asked): boolean =>
+  by.clusterUID === clusterUID && (by.clusterID === clusterID || since === 'released')
+
+export const takenBy = (spec: Omit<Granted, 'identity'>): readonly Taken[] =>
+  blocksOf(spec).map(({ cidr, use }) => ({
+    cidr,
+    by: { clusterID: spec.clusterID, clusterUID: spec.clusterUID },
+    since: 'held',
+    as: `${use} ${cidr} of member "${spec.clusterID}"`,
+  }))
+
+/** The oldest first, by name where two are equally old. */
+export function byAge(a: JoinRequest, b: JoinRequest): number {
+  const age = (a.metadata.creationTimestamp ?? '').localeCompare(b.metadata.creationTimestamp ?? '')
+  return age === 0 ? a.metadata.name.localeCompare(b.metadata.name) : age
 }
 
-const refused = (message: string): Decision => ({ state: 'Refused', message })
-
-function identityTaken(asked: Asked, holder: Member['spec'] | undefined): string | undefined {
-  if (holder === undefined) return undefined
-  if (holder.clusterUID !== asked.clusterUID)
-    return `Cluster id "${asked.clusterID}" belongs to another cluster (its kube-system has uid ${holder.clusterUID}, this one ${asked.clusterUID}). Choose another id, or remove that member first: tombolo uninstall in that cluster.`
-  if (same(holder.podCIDRs, asked.podCIDRs) && same(holder.serviceCIDRs, asked.serviceCIDRs)) return undefined
-  return `Cluster "${asked.clusterID}" is a member with pod CIDRs ${list(holder.podCIDRs)} and service CIDRs ${list(holder.serviceCIDRs)}, and now asks for ${list(asked.podCIDRs)} and ${list(asked.serviceCIDRs)}. Join with the addresses it has, or leave first: tombolo uninstall.`
-}
+type Block = { readonly cidr: CIDR; readonly use: 'pod CIDR' | 'service CIDR' }
 
 /** Addresses that mean something else on every machine, or inside our own cables. */
 const reserved: readonly (readonly [CIDR, string])[] = [
@@ -103,12 +118,29 @@ function overlapsItself(asked: Asked): string | undefined {
   return undefined
 }
 
-function overlapsAnother(asked: Asked, members: readonly Member['spec'][]): string | undefined {
-  for (const mine of blocksOf(asked))
-    for (const member of members)
-      for (const theirs of blocksOf(member))
-        if (overlaps(mine.cidr, theirs.cidr))
-          return `${mine.use} ${mine.cidr} of "${asked.clusterID}" overlaps ${theirs.use} ${theirs.cidr} of member "${member.clusterID}". Two members cannot have the same addresses: renumber one of them, or, if the range was detected wrongly, join with --pod-cidr or --service-cidr.`
+function outside(asked: Asked, pools: readonly CIDR[] | undefined): string | undefined {
+  const found = pools === undefined ? undefined : blocksOf(asked).find(({ cidr }) => !pools.some((pool) => contains(pool, cidr)))
+  return found === undefined
+    ? undefined
+    : `${found.use} ${found.cidr} of "${asked.clusterID}" lies outside the addresses of this fleet, ${pools?.join(', ') ?? ''} (spec.join.addresses of the Fleet).`
+}
+
+function overlapsAnother(asked: Asked, taken: readonly Taken[]): string | undefined {
+  for (const mine of blocksOf(asked)) {
+    const theirs = taken.find(({ cidr }) => overlaps(mine.cidr, cidr))
+    if (theirs !== undefined)
+      return `${mine.use} ${mine.cidr} of "${asked.clusterID}" overlaps ${theirs.as}. Two members cannot have the same addresses: renumber one of them, or, if the range was detected wrongly, join with --pod-cidr or --service-cidr.`
+  }
+  return undefined
+}
+
+/** Packets to it would be routed into the very cable that they should carry. */
+function coversGateway(asked: Asked, gateways: readonly GatewayAddress[]): string | undefined {
+  for (const { cidr, use } of blocksOf(asked)) {
+    const found = gateways.find(({ address }) => contains(cidr, address))
+    if (found !== undefined)
+      return `${use} ${cidr} of "${asked.clusterID}" contains ${found.address}, where a gateway of member "${found.clusterID}" is reached: its cables would break. Renumber, or, if the range was detected wrongly, join with --pod-cidr or --service-cidr.`
+  }
   return undefined
 }
 
@@ -116,11 +148,3 @@ const blocksOf = (of: Pick<Asked, 'podCIDRs' | 'serviceCIDRs'>): readonly Block[
   ...of.podCIDRs.map((cidr) => ({ cidr, use: 'pod CIDR' as const })),
   ...of.serviceCIDRs.map((cidr) => ({ cidr, use: 'service CIDR' as const })),
 ]
-
-const list = (cidrs: readonly CIDR[]): string => cidrs.join(', ')
-const same = (a: readonly CIDR[], b: readonly CIDR[]): boolean => list(a.toSorted()) === list(b.toSorted())
-
-function byAge(a: JoinRequest, b: JoinRequest): number {
-  const age = (a.metadata.creationTimestamp ?? '').localeCompare(b.metadata.creationTimestamp ?? '')
-  return age === 0 ? a.metadata.name.localeCompare(b.metadata.name) : age
-}

@@ -1,99 +1,261 @@
 import assert from 'node:assert/strict'
+import fc from 'fast-check'
+import type { JoinGrant } from '#crds/join-grant.ts'
 import type { JoinRequest } from '#crds/join-request.ts'
 import type { Member } from '#crds/member.ts'
-import type { CIDR } from '#lib/net/cidr.ts'
-import type { ClusterID } from '#lib/net/cluster-id.ts'
+import { overlaps } from '#lib/net/cidr.ts'
+import { blocksOf } from '#broker/members/addresses.ts'
+import { fleetWith, grantFor, joiner, memberOf, requestBy } from '#test/kit/joining.ts'
+import type { JoinsSeen } from './plan.ts'
 import { planJoins } from './plan.ts'
 
-const now = new Date('2026-01-02T00:00:00Z')
-
-const request = (id: string, pods: string, more: Partial<JoinRequest> = {}): JoinRequest => ({
-  apiVersion: 'tombolo.dev/v1alpha1',
-  kind: 'JoinRequest',
-  metadata: { name: id, namespace: 'tombolo-join', generation: 1, creationTimestamp: '2026-01-01T00:00:00Z' },
-  spec: {
-    clusterID: id as ClusterID,
-    clusterUID: `uid-${id}`,
-    podCIDRs: [pods as CIDR],
-    serviceCIDRs: [pods.replace('10.', '11.') as CIDR],
-    version: '0.1.0',
-  },
+const now = new Date('2026-01-01T00:01:00Z')
+const [west, north] = [joiner('west'), joiner('north')]
+const seen = (more: Partial<JoinsSeen>): JoinsSeen => ({
+  fleet: fleetWith(),
+  requests: [],
+  grants: [grantFor(west), grantFor(north)],
+  members: [],
+  gateways: [],
+  placed: new Set(['west', 'north']),
+  now,
   ...more,
 })
 
-const member = (of: JoinRequest, provisioned: 'True' | 'False', deletionTimestamp?: string): Member => ({
-  apiVersion: 'tombolo.dev/v1alpha1',
-  kind: 'Member',
-  metadata: {
-    name: of.metadata.name,
-    namespace: 'tombolo-broker',
-    ...(deletionTimestamp === undefined ? {} : { deletionTimestamp }),
-  },
-  spec: {
-    clusterID: of.spec.clusterID,
-    clusterUID: of.spec.clusterUID,
-    podCIDRs: of.spec.podCIDRs,
-    serviceCIDRs: of.spec.serviceCIDRs,
-  },
-  status: {
-    conditions: [
-      { type: 'Provisioned', status: provisioned, reason: 'x', message: '', lastTransitionTime: '2026-01-01T00:00:00Z' },
-    ],
-  },
-})
-
-/** `west: Pending` and `+Member west`, in the order of the steps. */
-const said = (requests: readonly JoinRequest[], members: readonly Member[] = []): readonly string[] =>
-  planJoins({ requests, members, now }).steps.map((step) => {
-    switch (step.do) {
-      case 'apply':
-        return `+${step.kind.kind} ${step.object.metadata.name}`
-      case 'status':
-        return `${step.key.name}: ${(step.status as { state: string }).state}`
-      case 'delete':
-        return `-${step.kind.kind} ${step.key.name}`
-    }
-  })
+/** `west: Pending`, `+Member west`, `-Member west`, in the order of the steps, and `issue west`; what is said of grants and the Fleet left out. */
+const said = (more: Partial<JoinsSeen>): readonly string[] => {
+  const plan = planJoins(seen(more))
+  return [
+    ...plan.steps.flatMap((step) => {
+      switch (step.do) {
+        case 'apply':
+          return `+${step.kind.kind} ${step.object.metadata.name}`
+        case 'status':
+          return step.kind.kind === 'JoinRequest' ? `${step.key.name}: ${(step.status as { state: string }).state}` : []
+        case 'delete':
+          return `-${step.kind.kind} ${step.key.name}`
+      }
+    }),
+    ...plan.issue.map(({ metadata }) => `issue ${metadata.name}`),
+  ]
+}
+const statusOf = (kind: string, name: string, more: Partial<JoinsSeen>) => {
+  const step = planJoins(seen(more)).steps.find((s) => s.do === 'status' && s.kind.kind === kind && s.key.name === name)
+  assert.ok(step?.do === 'status')
+  return step.status
+}
+const grantStatus = (more: Partial<JoinsSeen>) => statusOf('JoinGrant', 'west', more) as NonNullable<JoinGrant['status']>
 
 suite('answers to join requests', () => {
-  const west = request('west', '10.2.0.0/16')
-  const refused = { observedGeneration: 1, state: 'Refused', message: '' } as const
-  const admitted = { observedGeneration: 1, state: 'Admitted', message: '' } as const
-
-  test('a first request makes a Member and stays Pending until that is provisioned', () => {
-    assert.deepEqual(said([west]), ['+Member west', 'west: Pending'])
-    assert.deepEqual(said([west], [member(west, 'False')]), ['west: Pending'])
-    assert.deepEqual(said([west], [member(west, 'True')]), ['west: Admitted'])
+  const asks = requestBy(west, { pods: ['10.2.0.0/16'], services: ['10.102.0.0/16'] })
+  const member = memberOf(west, { pods: ['10.2.0.0/16'], services: ['10.102.0.0/16'] })
+  const unready: Member = { ...member, status: { observedGeneration: 0, conditions: [] } }
+  const answered = (state: 'Refused' | 'Admitted', more: object = {}): JoinRequest => ({
+    ...asks,
+    status: { observedGeneration: 1, state, message: '', ...more },
   })
 
-  test('two requests that overlap make one Member', () => {
-    const north = request('north', '10.2.128.0/17')
-    assert.deepEqual(said([west, north]), ['+Member north', 'north: Pending', 'west: Refused'])
+  test('a first request makes a Member and stays Pending until that is provisioned; then it gets its credentials', () => {
+    assert.deepEqual(said({ requests: [asks] }), ['+Member west', 'west: Pending'])
+    assert.deepEqual(said({ requests: [asks], members: [unready] }), ['+Member west', 'west: Pending'])
+    assert.deepEqual(said({ requests: [asks], members: [member] }), ['+Member west', 'issue west'])
+  })
+
+  test('one that has its credentials is left alone', () => {
+    const done = answered('Admitted', { credentials: { ephemeralKey: 'k', ciphertext: 'c' } })
+    assert.deepEqual(said({ requests: [done], members: [member] }), [])
+  })
+
+  test('a member that asks for other addresses waits until they are its own', () => {
+    const other = requestBy(west, { pods: ['10.3.0.0/16'], services: ['10.102.0.0/16'] }, {}, false)
+    assert.deepEqual(said({ requests: [other], members: [member] }), ['+Member west', 'west: Pending'])
+  })
+
+  test('two requests that overlap make one Member, that of the older', () => {
+    const younger = requestBy(north, { pods: ['10.2.128.0/17'] }, { creationTimestamp: '2026-01-01T00:00:01Z' })
+    for (const requests of [
+      [asks, younger],
+      [younger, asks],
+    ])
+      assert.deepEqual(said({ requests }), ['+Member west', 'west: Pending', 'north: Refused'])
   })
 
   test('a refusal stands for what was asked, also when the obstacle has gone', () => {
-    assert.deepEqual(said([{ ...west, status: refused }]), [])
+    assert.deepEqual(said({ requests: [answered('Refused')] }), [])
   })
 
-  test('a refused request that was changed is judged again', () => {
-    const changed = { ...west, status: refused, metadata: { ...west.metadata, generation: 2 } }
-    assert.deepEqual(said([changed]), ['+Member west', 'west: Pending'])
-  })
-
-  test('an admitted request whose Member was removed does not bring it back', () => {
-    assert.deepEqual(said([{ ...west, status: admitted }]), ['west: Refused'])
+  test('a member that leaves is taken off the list, and nobody else can take it off', () => {
+    const leaves = requestBy(west, { intent: 'Leave' }, {}, false)
+    assert.deepEqual(said({ requests: [leaves], members: [member] }), ['west: Left', '-Member west'])
+    const other = requestBy(joiner('west'), { intent: 'Leave' }, {}, false)
+    assert.deepEqual(said({ requests: [other], members: [member] }), ['west: Refused'])
   })
 
   test('a request under the id of a Member that is being removed waits', () => {
-    assert.deepEqual(said([west], [member(west, 'True', '2026-01-02T00:00:00Z')]), ['west: Pending'])
+    const going = memberOf(west, { pods: ['10.2.0.0/16'] }, { deletionTimestamp: '2026-01-01T00:00:30Z' })
+    assert.deepEqual(said({ requests: [asks], members: [going] }), ['west: Pending'])
   })
 
-  test('a request that says already what is so is not written again', () => {
-    const [step] = planJoins({ requests: [west], members: [member(west, 'True')], now }).steps
-    assert.ok(step?.do === 'status')
-    const answered = { ...west, status: step.status } as JoinRequest
-    const [again] = planJoins({ requests: [answered], members: [member(west, 'True')], now: new Date('2026-01-03') }).steps
-    assert.ok(again?.do === 'status')
-    assert.deepEqual(again.status, step.status)
+  test('a clock that is more than five minutes off is named', () => {
+    const conditions = (requestedAt: string) => {
+      const status = statusOf('JoinRequest', 'west', { requests: [requestBy(west, { requestedAt })] })
+      return ((status as JoinRequest['status'])?.conditions ?? []).filter((c) => c.type === 'ClockSkewed')
+    }
+    assert.deepEqual(conditions('2026-01-01T00:04:59Z'), [])
+    assert.deepEqual(conditions('2025-12-31T23:55:01Z'), [])
+    assert.match(conditions('2026-01-01T00:07:00Z')[0]?.message ?? '', /7 minutes ahead/)
+    assert.match(conditions('2025-12-31T23:40:00Z')[0]?.message ?? '', /20 minutes behind/)
+  })
+
+  test('what is so already is not written again', () => {
+    const first = statusOf('JoinRequest', 'west', { requests: [asks], members: [unready] })
+    const again = {
+      requests: [{ ...asks, status: first } as JoinRequest],
+      members: [unready],
+      now: new Date('2026-01-01T00:02:00Z'),
+    }
+    assert.deepEqual(statusOf('JoinRequest', 'west', again), first)
+  })
+})
+
+suite('the state of a grant', () => {
+  const asks = requestBy(west)
+  test('is Pending without a place to ask at, then Open, then Expired', () => {
+    assert.equal(grantStatus({ placed: new Set() }).state, 'Pending')
+    assert.equal(grantStatus({}).state, 'Open')
+    assert.equal(grantStatus({ now: new Date('2026-01-01T00:15:00Z') }).state, 'Expired')
+  })
+
+  test('is Used as soon as the member is there that proved it, also for a controller that was cut off in between', () => {
+    const status = grantStatus({ requests: [asks], members: [memberOf(west)] })
+    assert.equal(status.state, 'Used')
+    assert.match(status.usedBy ?? '', /^([0-9a-f]{4}-?){8}$/)
+  })
+
+  test('a member that was there before does not use up a new one', () => {
+    const again = requestBy(west, {}, {}, false)
+    assert.equal(grantStatus({ requests: [again], members: [memberOf(west)] }).state, 'Open')
+  })
+
+  test('each request that does not prove the code counts once, and five lock it', () => {
+    let grant = grantFor(west)
+    for (const n of [1, 2, 3, 4, 5]) {
+      const requests = [requestBy(joiner('west'), {}, { uid: `try-${n}` })]
+      grant = { ...grant, status: grantStatus({ grants: [grant], requests }) }
+      // A run that could not write its answer meets the same request again.
+      grant = { ...grant, status: grantStatus({ grants: [grant], requests: n < 5 ? requests : [] }) }
+      assert.equal(grant.status?.failedAttempts?.length, n)
+    }
+    assert.equal(grant.status?.state, 'Locked')
+    assert.deepEqual(said({ grants: [grant], requests: [asks] }), ['west: Refused'])
+  })
+})
+
+suite('joining, whatever the interleaving', () => {
+  // The world as the controller meets it: requests come and are taken back, members are provisioned and removed, at any moment between
+  // runs; each run sees what is there and its steps are done.
+  type Event =
+    | { readonly do: 'ask' | 'takeBack' | 'provision' | 'remove' | 'run'; readonly who: number; readonly block: number }
+    | { readonly do: 'wait'; readonly who: number; readonly block: number }
+  const ids = ['a', 'b', 'c', 'd'].map(joiner)
+  const event: fc.Arbitrary<Event> = fc.record({
+    do: fc.constantFrom('ask', 'ask', 'takeBack', 'provision', 'remove', 'run', 'run', 'wait'),
+    who: fc.nat(ids.length - 1),
+    block: fc.nat(3),
+  })
+
+  test('no two members ever have the same addresses, and none those of one that has just left', () => {
+    fc.assert(
+      fc.property(fc.array(event, { maxLength: 60 }), (events) => {
+        const requests = new Map<string, JoinRequest>()
+        const members = new Map<string, Member>()
+        let fleet = fleetWith()
+        let time = now.getTime()
+        let made = 0
+        for (const { do: what, who, block } of events) {
+          const one = ids[who]
+          assert.ok(one !== undefined)
+          const member = members.get(one.id)
+          switch (what) {
+            case 'ask':
+              if (!requests.has(one.id)) {
+                const metadata = { uid: `r${made++}`, creationTimestamp: new Date(time).toISOString() }
+                const spec = { pods: [`10.${block * 2}.0.0/15`], services: [`10.${100 + who}.0.0/16`] }
+                requests.set(one.id, requestBy(one, spec, metadata))
+              }
+              break
+            case 'takeBack':
+              requests.delete(one.id)
+              break
+            case 'provision':
+              if (member !== undefined)
+                members.set(one.id, {
+                  ...member,
+                  status: { ...memberOf(one).status, observedGeneration: member.metadata.generation },
+                })
+              break
+            case 'remove':
+              if (member !== undefined)
+                members.set(one.id, {
+                  ...member,
+                  metadata: { ...member.metadata, deletionTimestamp: new Date(time).toISOString() },
+                })
+              break
+            case 'wait':
+              time += 90_000
+              break
+            case 'run': {
+              const grants = ids.map((id) => grantFor(id, { expiresAt: '2027-01-01T00:00:00Z' }))
+              const plan = planJoins(
+                seen({
+                  fleet,
+                  grants,
+                  requests: [...requests.values()],
+                  members: [...members.values()],
+                  now: new Date(time),
+                  placed: new Set(ids.map(({ id }) => id)),
+                }),
+              )
+              for (const step of plan.steps) {
+                if (step.do === 'apply') {
+                  const had = members.get(step.object.metadata.name)
+                  members.set(step.object.metadata.name, {
+                    ...had,
+                    ...step.object,
+                    metadata: {
+                      ...step.object.metadata,
+                      ...had?.metadata,
+                      uid: `m${made++}`,
+                      generation: (had?.metadata.generation ?? 0) + 1,
+                    },
+                    spec: { ...(step.object as Member).spec, state: 'Admitted' },
+                  })
+                }
+                if (step.do === 'delete') members.delete(step.key.name)
+                if (step.do === 'status' && step.kind.kind === 'Fleet') fleet = { ...fleet, status: step.status }
+                if (step.do === 'status' && step.kind.kind === 'JoinRequest') {
+                  const request = requests.get(step.key.name)
+                  if (request !== undefined) requests.set(step.key.name, { ...request, status: step.status })
+                }
+              }
+              // What the members controller does with those that are on record as released.
+              for (const [id, m] of members) if (m.metadata.deletionTimestamp !== undefined) members.delete(id)
+              break
+            }
+          }
+          const alive = [...members.values()]
+          for (const [i, a] of alive.entries())
+            for (const b of alive.slice(i + 1))
+              for (const x of blocksOf(a))
+                for (const y of blocksOf(b)) assert.ok(!overlaps(x, y), `${x} of ${a.metadata.name}, ${y} of ${b.metadata.name}`)
+          for (const r of fleet.status?.released ?? [])
+            for (const m of alive)
+              if (new Date(r.until).getTime() > time && m.spec.clusterUID !== r.clusterUID)
+                for (const x of blocksOf(m))
+                  assert.ok(!overlaps(x, r.cidr), `${x} of ${m.metadata.name} was released by ${r.clusterID}`)
+        }
+      }),
+      { numRuns: 300 },
+    )
   })
 })

@@ -1,77 +1,268 @@
-// Answers join requests. Admission looks at all members at once, so this is one reconciler with one key: two requests can never
-// be judged side by side. It makes the Member; what a member consists of is made by the members controller, and only when that
-// is done does the request say Admitted: whoever reads it may ask for a token at once.
+// Answers join requests. Admission looks at all of them and all members at once, so this is one reconciler with one key: two requests
+// can never be judged side by side. It makes the Member; what a member consists of is made by the members controller, and only when
+// that is done are credentials issued (issue.ts), which is what Admitted means to whoever waits.
+//
+//   Pending ──► AwaitingApproval ──► Pending (Member made) ──► Admitted, with credentials
+//      └──────────────┴──► Refused (final: joining again asks anew)
+import type { Fleet } from '#crds/fleet.ts'
+import { fleet as fleetKind } from '#crds/fleet.ts'
+import type { GatewayEndpoint } from '#crds/gateway-endpoint.ts'
+import type { JoinGrant } from '#crds/join-grant.ts'
+import { joinGrant } from '#crds/join-grant.ts'
 import type { JoinRequest } from '#crds/join-request.ts'
 import { joinRequest } from '#crds/join-request.ts'
+import { proofsOf } from '#crds/join-proof.ts'
 import type { Member } from '#crds/member.ts'
 import { member as memberKind } from '#crds/member.ts'
-import { brokerNamespace, clusterIDLabel, managedBy } from '#crds/places.ts'
+import { brokerNamespace, clusterIDLabel, managedBy, memberNamespace } from '#crds/places.ts'
+import { fingerprint, sameIdentity } from '#lib/identity/identity.ts'
 import { isTrue, setConditions } from '#lib/kube/conditions.ts'
-import { settled } from '#lib/kube/controller.ts'
+import type { Next } from '#lib/kube/controller.ts'
+import { again, settled } from '#lib/kube/controller.ts'
 import { keyOf } from '#lib/kube/object.ts'
 import type { Plan, Step } from '#lib/kube/plan.ts'
+import { factsOf, messageOf, stateOf } from '#broker/grants/state.ts'
+import { releasedOf, soonest } from '#broker/members/addresses.ts'
 import { provisioned } from '#broker/members/plan.ts'
-import { admitAll } from './admit.ts'
+import type { Ground, Taken } from './admit.ts'
+import { admitAll, byAge, takenBy } from './admit.ts'
+import type { Verdict } from './judge.ts'
+import { judge } from './judge.ts'
 
-/** Both read from the apiserver in this run, not from a store that may lag behind our own writes. */
-export type JoinsSeen = { readonly requests: readonly JoinRequest[]; readonly members: readonly Member[]; readonly now: Date }
-
-type Answer = { readonly state: 'Pending' | 'Admitted' | 'Refused'; readonly message: string }
-
-export function planJoins({ requests, members, now }: JoinsSeen): Plan {
-  const open = requests.filter((r) => r.metadata.deletionTimestamp === undefined && !isRefused(r))
-  const withdrawn = open.filter((r) => isAnswered(r, 'Admitted') && memberOf(r, members) === undefined)
-  const judged = admitAll(
-    open.filter((r) => !withdrawn.includes(r)),
-    members.map((m) => m.spec),
-  )
-  const steps = judged.flatMap(({ request, decision }): readonly Step[] => {
-    if (decision.state === 'Refused') return [answer(request, decision, now)]
-    const member = memberOf(request, members)
-    if (member === undefined)
-      return [
-        { do: 'apply', kind: memberKind, object: newMember(decision.spec) },
-        answer(request, { state: 'Pending', message: 'Admitted; its namespace and account are being made.' }, now),
-      ]
-    if (member.metadata.deletionTimestamp !== undefined)
-      return [answer(request, { state: 'Pending', message: 'The earlier membership under this id is being removed.' }, now)]
-    return isTrue(member.status?.conditions, provisioned)
-      ? [answer(request, { state: 'Admitted', message: `"${member.spec.clusterID}" is a member.` }, now)]
-      : [answer(request, { state: 'Pending', message: 'Admitted; its namespace and account are being made.' }, now)]
-  })
-  const removed = withdrawn.map((r) =>
-    answer(r, { state: 'Refused', message: 'The member was removed on the broker. To come back, join again.' }, now),
-  )
-  return { steps: [...steps, ...removed], next: settled }
+/** All read from the apiserver in this run, not from a store that may lag behind our own writes. */
+export type JoinsSeen = {
+  readonly fleet: Fleet
+  readonly requests: readonly JoinRequest[]
+  readonly grants: readonly JoinGrant[]
+  readonly members: readonly Member[]
+  readonly gateways: readonly GatewayEndpoint[]
+  /** Cluster ids whose joining place exists. */
+  readonly placed: ReadonlySet<string>
+  readonly now: Date
 }
 
-/** A refusal is final for what was asked: nobody becomes a member hours later because another one left. Joining again asks anew. */
-const isRefused = (request: JoinRequest): boolean => isAnswered(request, 'Refused')
+export type JoinsPlan = Plan & {
+  /** Requests of members that exist in full: their answer is their credentials. */
+  readonly issue: readonly JoinRequest[]
+}
 
-const isAnswered = ({ metadata, status }: JoinRequest, state: Answer['state']): boolean =>
-  status?.state === state && status.observedGeneration === metadata.generation
+type State = NonNullable<NonNullable<JoinRequest['status']>['state']>
+type Answer = {
+  readonly state: State
+  readonly message: string
+  readonly credentials?: NonNullable<JoinRequest['status']>['credentials']
+}
+
+const skewMs = 5 * 60_000
+
+export function planJoins(seen: JoinsSeen): JoinsPlan {
+  const { fleet, requests, members, now } = seen
+  const open = requests.filter((r) => r.metadata.deletionTimestamp === undefined && !isFinal(r)).toSorted(byAge)
+  const judged = open.map((request) => ({ request, verdict: judgeOne(request, seen) }))
+  const proven = judged.filter(({ verdict }) => verdict.kind === 'mayJoin')
+  const decisions = admitAll(
+    proven.map(({ request }) => request),
+    groundOf(seen),
+  )
+  const outcomes = [
+    ...judged.flatMap(({ request, verdict }) => unproven(request, verdict, members, now)),
+    ...decisions.map(({ request, decision }): Outcome => {
+      if (decision.state === 'Refused') return { steps: [answer(request, decision, now)] }
+      const member = memberOf(request, members)
+      if (member?.metadata.deletionTimestamp !== undefined)
+        return { steps: [pending(request, 'The earlier membership under this id is being removed.', now)] }
+      const put: Step = { do: 'apply', kind: memberKind, object: memberObject(decision.spec), have: member }
+      return member !== undefined && isProvisioned(member, decision.spec)
+        ? { steps: [put], issue: request }
+        : { steps: [put, pending(request, 'Admitted; its namespace and account are being made.', now)] }
+    }),
+  ]
+  const released = releasedOf(fleet.status?.released ?? [], members, fleet.spec.join.reuseAfterSeconds, now)
+  return {
+    steps: [...outcomes.flatMap(({ steps }) => steps), ...grantSteps(seen, judged), fleetStep(fleet, released)],
+    issue: outcomes.flatMap(({ issue }) => issue ?? []),
+    next: later(soonest(released, now), seen),
+  }
+}
+
+type Outcome = { readonly steps: readonly Step[]; readonly issue?: JoinRequest }
+
+/** A refusal is final for what was asked: nobody becomes a member hours later because another one left. Joining again asks anew. */
+const isFinal = ({ status }: JoinRequest): boolean =>
+  status?.state === 'Refused' || status?.state === 'Left' || (status?.state === 'Admitted' && status.credentials !== undefined)
+
+function judgeOne(request: JoinRequest, { fleet, grants, members, placed }: JoinsSeen): Verdict {
+  const id = request.metadata.name
+  const grant = grants.find((g) => g.metadata.name === id)
+  return judge(request, {
+    member: members.find((m) => m.metadata.name === id && m.metadata.deletionTimestamp === undefined),
+    grant: grant === undefined ? undefined : { spec: grant.spec, facts: factsOf(grant, placed.has(id)) },
+    approval: fleet.spec.join.approval,
+  })
+}
+
+/** Answers to those that may not join, or not yet. */
+function unproven(request: JoinRequest, verdict: Verdict, members: readonly Member[], now: Date): readonly Outcome[] {
+  switch (verdict.kind) {
+    case 'mayJoin':
+      return []
+    case 'mayLeave': {
+      const member = memberOf(request, members)
+      const gone: readonly Step[] =
+        member === undefined
+          ? []
+          : [
+              {
+                do: 'delete',
+                kind: memberKind,
+                key: keyOf(member),
+                ...(member.metadata.uid === undefined ? {} : { uid: member.metadata.uid }),
+              },
+            ]
+      return [{ steps: [answer(request, { state: 'Left', message: 'It is a member no more.' }, now), ...gone] }]
+    }
+    case 'awaitsApproval':
+      return [{ steps: [answer(request, { state: 'AwaitingApproval', message: verdict.message }, now)] }]
+    case 'refused':
+    case 'failedAttempt':
+      return [{ steps: [answer(request, { state: 'Refused', message: verdict.message }, now)] }]
+  }
+}
+
+function groundOf({ fleet, members, gateways, now }: JoinsSeen): Ground {
+  const draining = members.flatMap((member) =>
+    (member.status?.draining ?? []).map(({ cidr, until }): Taken => ({
+      cidr,
+      by: member.spec,
+      since: 'held',
+      as: `${cidr}, which member "${member.spec.clusterID}" gives up at ${until}`,
+    })),
+  )
+  const released = (fleet.status?.released ?? [])
+    .filter(({ until }) => new Date(until) > now)
+    .map(({ cidr, clusterID, clusterUID, until }): Taken => ({
+      cidr,
+      by: { clusterID, clusterUID },
+      since: 'released',
+      as: `${cidr} of "${clusterID}", which left and whose addresses are kept until ${until}`,
+    }))
+  return {
+    taken: [...members.flatMap(({ spec }) => takenBy(spec)), ...draining, ...released],
+    gateways: gateways
+      .filter(({ metadata, spec }) => metadata.namespace === memberNamespace(spec.clusterID))
+      .flatMap(({ spec }) => spec.candidates.map(({ address }) => ({ clusterID: spec.clusterID, address }))),
+    pools: fleet.spec.join.addresses,
+  }
+}
+
+function grantSteps(
+  { grants, placed, requests, members, now }: JoinsSeen,
+  judged: readonly { readonly request: JoinRequest; readonly verdict: Verdict }[],
+): readonly Step[] {
+  return grants.map((grant) => {
+    const id = grant.metadata.name
+    const failed = judged.filter(({ request, verdict }) => verdict.kind === 'failedAttempt' && request.metadata.name === id)
+    const attempts = new Set([
+      ...(grant.status?.failedAttempts ?? []),
+      ...failed.map(({ request }) => request.metadata.uid ?? ''),
+    ])
+    const usedBy = grant.status?.usedBy ?? joinedWith(grant, requests, members)
+    const facts = { ...factsOf(grant, placed.has(id)), failedAttempts: [...attempts], usedBy }
+    const state = stateOf(facts, now)
+    const observedGeneration = grant.metadata.generation ?? 0
+    const ready = {
+      type: 'Ready',
+      status: state === 'Open' ? 'True' : 'False',
+      reason: state,
+      message: messageOf(state),
+    } as const
+    const status = {
+      observedGeneration,
+      state,
+      ...(attempts.size === 0 ? {} : { failedAttempts: facts.failedAttempts }),
+      ...(usedBy === undefined ? {} : { usedBy }),
+      conditions: setConditions(grant.status?.conditions, [{ ...ready, observedGeneration }], now),
+    }
+    return { do: 'status', kind: joinGrant, key: keyOf(grant), status, have: grant }
+  })
+}
+
+/** The identity that a grant let in: it is a member now, and its request proves the grant's code. A run that was cut off is made good by this. */
+function joinedWith(grant: JoinGrant, requests: readonly JoinRequest[], members: readonly Member[]): string | undefined {
+  const request = requests.find((r) => r.metadata.name === grant.metadata.name)
+  const member = request === undefined ? undefined : memberOf(request, members)
+  if (request === undefined || member === undefined || !sameIdentity(member.spec.identity, request.spec.identity))
+    return undefined
+  return proofsOf(request.spec, grant.spec.verifier).grant === 'Holds' ? fingerprint(member.spec.identity) : undefined
+}
+
+function fleetStep(fleet: Fleet, released: ReturnType<typeof releasedOf>): Step {
+  const { released: _, ...rest } = fleet.status ?? {}
+  const status = released.length === 0 ? rest : { ...rest, released }
+  return { do: 'status', kind: fleetKind, key: keyOf(fleet), status, have: fleet }
+}
 
 const memberOf = (request: JoinRequest, members: readonly Member[]): Member | undefined =>
   members.find((m) => m.metadata.name === request.metadata.name)
 
-const newMember = (spec: Member['spec']) => ({
+const memberObject = (spec: Omit<Member['spec'], 'state'>) => ({
   apiVersion: memberKind.apiVersion,
   kind: memberKind.kind,
   metadata: { name: spec.clusterID, namespace: brokerNamespace, labels: { ...managedBy, [clusterIDLabel]: spec.clusterID } },
   spec,
 })
 
-function answer(request: JoinRequest, { state, message }: Answer, now: Date): Step {
+/** Whether all of the member exists, with the addresses decided now and not with those before. */
+const isProvisioned = ({ metadata, spec, status }: Member, decided: Omit<Member['spec'], 'state'>): boolean =>
+  isTrue(status?.conditions, provisioned) &&
+  status?.observedGeneration === metadata.generation &&
+  sameIdentity(spec.identity, decided.identity) &&
+  JSON.stringify([spec.podCIDRs, spec.serviceCIDRs]) === JSON.stringify([decided.podCIDRs, decided.serviceCIDRs])
+
+const pending = (request: JoinRequest, message: string, now: Date): Step => answer(request, { state: 'Pending', message }, now)
+
+/** The answer as a status; `credentials` when it is Admitted. */
+export function answer(request: JoinRequest, { state, message, credentials }: Answer, now: Date): Step {
   const observedGeneration = request.metadata.generation ?? 0
+  const skew = skewOf(request)
   const said = { reason: state, message, observedGeneration }
   const conditions = setConditions(
     request.status?.conditions,
     [
       { type: 'Ready', status: state === 'Admitted' ? 'True' : 'False', ...said },
       { type: 'Stalled', status: state === 'Refused' ? 'True' : 'False', ...said },
+      ...(skew === undefined
+        ? []
+        : [{ type: 'ClockSkewed', status: 'True' as const, reason: 'ClockSkewed', message: skew, observedGeneration }]),
     ],
     now,
   )
-  const status = { observedGeneration, state, message, conditions }
+  const status = {
+    observedGeneration,
+    state,
+    message,
+    fingerprint: fingerprint(request.spec.identity),
+    ...(credentials === undefined ? {} : { credentials }),
+    conditions,
+  }
   return { do: 'status', kind: joinRequest, key: keyOf(request), status, have: request }
+}
+
+/** Tokens and certificates are good between two times, so clocks must agree roughly. Undefined while they do. */
+function skewOf({ metadata, spec }: JoinRequest): string | undefined {
+  const ms = new Date(spec.requestedAt).getTime() - new Date(metadata.creationTimestamp ?? '').getTime()
+  if (Number.isNaN(ms) || Math.abs(ms) <= skewMs) return undefined
+  const minutes = Math.round(Math.abs(ms) / 60_000)
+  return `The clock of the joining cluster is ${minutes} minutes ${ms > 0 ? 'ahead of' : 'behind'} the broker's: set it right (chrony, timesyncd), or its credentials will be taken for expired.`
+}
+
+/** Nothing tells when time has passed. */
+function later(releasedMs: number | undefined, { grants, now }: JoinsSeen): Next {
+  const open = grants.filter((g) => g.status?.usedBy === undefined && new Date(g.spec.expiresAt) > now)
+  const expiresMs = soonest(
+    open.map((g) => ({ until: g.spec.expiresAt })),
+    now,
+  )
+  const times = [releasedMs, expiresMs].filter((ms) => ms !== undefined)
+  return times.length === 0 ? settled : again(Math.min(...times) + 100, 'addresses and grants change with time')
 }

@@ -1,30 +1,69 @@
 // The joins controller: one worker, one key, everything read anew in each run.
+import { fleet as fleetKind } from '#crds/fleet.ts'
+import { gatewayEndpoint } from '#crds/gateway-endpoint.ts'
+import { joinGrant } from '#crds/join-grant.ts'
 import { joinRequest } from '#crds/join-request.ts'
 import { member } from '#crds/member.ts'
-import { brokerNamespace, joinNamespace } from '#crds/places.ts'
+import { brokerNamespace, clusterIDLabel, fleetName, joinerAccount } from '#crds/places.ts'
 import type { Kube } from '#lib/kube/client.ts'
-import type { Controller, Run, Source } from '#lib/kube/controller.ts'
-import { controller } from '#lib/kube/controller.ts'
+import type { Controller, Run } from '#lib/kube/controller.ts'
+import { blocked, controller, source } from '#lib/kube/controller.ts'
+import type { KubeObject } from '#lib/kube/object.ts'
 import { applyPlan } from '#lib/kube/plan.ts'
+import type { Stores } from '#broker/stores.ts'
+import { issue } from './issue.ts'
 import { planJoins } from './plan.ts'
 
-/** `sources` only say when to look; with `workers: 1` and one key no two runs judge at the same time. */
-export function joinsController(kube: Kube, sources: readonly Source[], onRun: (run: Run) => void): Controller {
+/** The one key. */
+const allJoins = [{ name: 'joins' }]
+const fieldManager = 'tombolo-broker'
+
+/** The stores only say when to look; with one worker and one key no two runs judge at the same time. */
+export function joinsController(kube: Kube, stores: Stores, onRun: (run: Run) => void): Controller {
+  const { fleets, requests, grants, members, roleBindings } = stores
   return controller({
     name: 'joins',
-    sources,
+    sources: [fleets, requests, grants, members, roleBindings].map((store) => source<KubeObject>(store, () => allJoins)),
     workers: 1,
     log: kube.log,
     onRun,
     reconcile: async (_key, signal) => {
+      const now = new Date()
+      const fleet = await kube.get(fleetKind, { namespace: brokerNamespace, name: fleetName }, signal)
+      if (fleet === undefined) return blocked('NoFleet', 'there is no Fleet: run tombolo deploy-broker again')
+      const parsed = fleetKind.parse(fleet)
+      if (!parsed.ok) return blocked('FleetInvalid', `the Fleet is malformed: ${parsed.error.field}, want ${parsed.error.want}`)
       // Requests before members: a Member made in between is then seen, and the other way round it would be missed.
-      const requests = await kube.list(joinRequest, { namespace: joinNamespace }, signal)
-      const members = await kube.list(member, { namespace: brokerNamespace }, signal)
-      const plan = planJoins({ requests: requests.items, members: members.items, now: new Date() })
-      return applyPlan(kube, plan, 'tombolo-broker', signal)
+      const asked = await kube.list(joinRequest, {}, signal)
+      const [granted, admitted, gateways] = await Promise.all([
+        kube.list(joinGrant, { namespace: brokerNamespace }, signal),
+        kube.list(member, { namespace: brokerNamespace }, signal),
+        kube.list(gatewayEndpoint, {}, signal),
+      ])
+      const plan = planJoins({
+        fleet: { ...fleet, spec: parsed.value.spec },
+        requests: asked.items,
+        grants: granted.items,
+        members: admitted.items,
+        gateways: gateways.items,
+        placed: placesOf(stores),
+        now,
+      })
+      const next = await applyPlan(kube, plan, fieldManager, signal)
+      for (const request of plan.issue) {
+        const step = await issue(kube, request, fleet.spec.clusterset, now, signal)
+        await applyPlan(kube, { steps: [step], next }, fieldManager, signal)
+      }
+      return next
     },
   })
 }
 
-/** The one key of the joins controller. */
-export const allJoins = [{ name: 'joins' }]
+/** Cluster ids whose account may ask: its right to is made last. */
+const placesOf = ({ roleBindings }: Stores): ReadonlySet<string> =>
+  new Set(
+    roleBindings
+      .list()
+      .filter(({ subjects }) => subjects?.some((s) => s.name === joinerAccount) === true)
+      .flatMap(({ metadata }) => metadata.labels?.[clusterIDLabel] ?? []),
+  )

@@ -11,7 +11,8 @@ import {
   roleBinding,
 } from '#broker/install/rbac.ts'
 import type { ClusterRoleBinding, Namespace, RoleBinding, ServiceAccount } from '#lib/kube/kinds.ts'
-import type { Wanted } from '#lib/kube/object.ts'
+import type { Key, Wanted } from '#lib/kube/object.ts'
+import type { Draining } from './addresses.ts'
 
 export type MemberObjects = {
   readonly namespace: Wanted<Namespace>
@@ -22,13 +23,15 @@ export type MemberObjects = {
   /** Everywhere: what it may read of the others. */
   readonly reads: Wanted<ClusterRoleBinding>
   /** In the broker's namespace: the Fleet. */
-  readonly fleet: Wanted<RoleBinding>
+  readonly readsFleet: Wanted<RoleBinding>
 }
 
-export function memberObjects({ spec }: Pick<Member, 'spec'>): MemberObjects {
+/** `draining`: what it had before and may still use. */
+export function memberObjects({ spec }: Pick<Member, 'spec'>, draining: readonly Draining[] = []): MemberObjects {
   const { clusterID } = spec
   const namespace = memberNamespace(clusterID)
   const labels = { ...managedBy, [clusterIDLabel]: clusterID }
+  const still = (use: Draining['use']) => draining.filter((d) => d.use === use).map(({ cidr }) => cidr)
   const subjects = [{ kind: 'ServiceAccount', name: memberAccount, namespace }]
   return {
     namespace: {
@@ -40,11 +43,31 @@ export function memberObjects({ spec }: Pick<Member, 'spec'>): MemberObjects {
       apiVersion: 'tombolo.dev/v1alpha1',
       kind: 'Allocation',
       metadata: { name: allocationName, namespace, labels },
-      spec: { clusterID, podCIDRs: spec.podCIDRs, serviceCIDRs: spec.serviceCIDRs },
+      spec: {
+        clusterID,
+        podCIDRs: [...spec.podCIDRs, ...still('Pods')],
+        serviceCIDRs: [...spec.serviceCIDRs, ...still('Services')],
+        ...(draining.length === 0 ? {} : { draining: draining.map(({ cidr }) => cidr) }),
+        state: spec.state,
+        identity: spec.identity,
+      },
     },
     account: { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: memberAccount, namespace, labels } },
     writes: roleBinding(namespace, memberWriteRole, { kind: 'ClusterRole', name: memberWriteRole }, subjects, labels),
     reads: clusterRoleBinding(namespace, memberReadRole, subjects, labels),
-    fleet: roleBinding(brokerNamespace, namespace, { kind: 'Role', name: memberFleetRole }, subjects, labels),
+    readsFleet: roleBinding(brokerNamespace, namespace, { kind: 'Role', name: memberFleetRole }, subjects, labels),
+  }
+}
+
+/** Where each of them is, also when the Member is gone and only its id is known. */
+export function memberKeys(clusterID: string): Readonly<Record<keyof MemberObjects, Key>> {
+  const namespace = memberNamespace(clusterID)
+  return {
+    namespace: { name: namespace },
+    allocation: { namespace, name: allocationName },
+    account: { namespace, name: memberAccount },
+    writes: { namespace, name: memberWriteRole },
+    reads: { name: namespace },
+    readsFleet: { namespace: brokerNamespace, name: namespace },
   }
 }

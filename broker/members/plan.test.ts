@@ -1,42 +1,28 @@
 import assert from 'node:assert/strict'
-import type { Member } from '#crds/member.ts'
+import type { Allocation } from '#crds/allocation.ts'
+import type { Fleet } from '#crds/fleet.ts'
 import { brokerRoles } from '#broker/install/rbac.ts'
-import type { CIDR } from '#lib/net/cidr.ts'
-import type { ClusterID } from '#lib/net/cluster-id.ts'
 import type { KubeObject } from '#lib/kube/object.ts'
 import { keyOf, keyText } from '#lib/kube/object.ts'
-import { memberObjects } from './objects.ts'
+import { fleetWith, joiner, memberOf } from '#test/kit/joining.ts'
+import { memberKeys, memberObjects } from './objects.ts'
 import type { MemberSeen } from './plan.ts'
 import { planMember } from './plan.ts'
 
-const west: Member = {
-  apiVersion: 'tombolo.dev/v1alpha1',
-  kind: 'Member',
-  metadata: { name: 'west', namespace: 'tombolo-broker', generation: 1 },
-  spec: {
-    clusterID: 'west' as ClusterID,
-    clusterUID: 'uid-west',
-    podCIDRs: ['10.2.0.0/16' as CIDR],
-    serviceCIDRs: ['10.102.0.0/16' as CIDR],
-  },
-}
+const west = memberOf(joiner('west'), { pods: ['10.2.0.0/16'], services: ['10.102.0.0/16'] })
 
 const nothing: MemberSeen = {
   member: undefined,
-  request: undefined,
+  fleet: fleetWith(),
   namespace: undefined,
   account: undefined,
   allocation: undefined,
   writes: undefined,
   reads: undefined,
-  fleet: undefined,
+  readsFleet: undefined,
   now: new Date('2026-01-02T00:00:00Z'),
 }
-const everything: MemberSeen = {
-  ...nothing,
-  member: west,
-  ...(memberObjects(west) as Omit<MemberSeen, 'member' | 'request' | 'now'>),
-}
+const everything: MemberSeen = { ...nothing, member: west, ...(memberObjects(west) as Partial<MemberSeen>) }
 
 const said = (seen: MemberSeen): readonly string[] =>
   planMember(seen).steps.map((step) =>
@@ -69,7 +55,25 @@ suite('what a Member consists of', () => {
       'delete Namespace tombolo-m-west',
     ])
     assert.equal(planMember({ ...everything, member: leaving }).finalizer, 'keep')
-    assert.equal(planMember({ ...nothing, member: leaving }).finalizer, 'release')
+    const until = '2026-01-02T00:02:00Z'
+    const kept = ['10.2.0.0/16', '10.102.0.0/16'].map((cidr) => ({ cidr, clusterID: 'west', clusterUID: 'uid-west', until }))
+    const recorded = fleetWith({}, { released: kept as NonNullable<Fleet['status']>['released'] })
+    assert.equal(planMember({ ...nothing, member: leaving, fleet: recorded }).finalizer, 'release')
+    assert.equal(planMember({ ...nothing, member: leaving }).finalizer, 'keep', 'its addresses would be free at once')
+  })
+
+  test('is found again by its id alone', () => {
+    const objects = memberObjects(west)
+    for (const [name, key] of Object.entries(memberKeys('west')))
+      assert.equal(keyText(key), keyText(keyOf(objects[name as keyof typeof objects])), name)
+  })
+
+  test('in quarantine its Allocation says so, and nothing else changes', () => {
+    const quarantined = { ...west, spec: { ...west.spec, state: 'Quarantined' as const } }
+    const { spec } = memberObjects(quarantined).allocation as Allocation
+    assert.deepEqual([spec.state, spec.podCIDRs], ['Quarantined', ['10.2.0.0/16']])
+    const status = planMember({ ...everything, member: quarantined }).steps.at(-1)
+    assert.match(JSON.stringify(status), /"reason":"Quarantined".*tombolo quarantine west --lift/)
   })
 
   test('goes also when the Member went without us', () => {
@@ -102,7 +106,7 @@ suite('rights on the broker', () => {
     ])
   })
 
-  test('nobody may read a Secret but the controller that of the CA, or write a role, and only a member makes its own token', () => {
+  test('nobody may read a Secret but the controller that of the CA, or write a role, and only it makes tokens, of the two accounts it made', () => {
     for (const role of ['tombolo-member-read', 'tombolo-member-write', 'tombolo-broker-controller'])
       for (const { resources, verbs, resourceNames } of rules(role)) {
         if (resources.includes('secrets'))
@@ -110,10 +114,20 @@ suite('rights on the broker', () => {
         for (const verb of ['escalate', 'impersonate', '*']) assert.ok(!verbs.includes(verb), role)
         if (resources.some((r) => r === 'roles' || r === 'clusterroles')) assert.deepEqual(verbs, ['bind'])
       }
-    const tokens = rules('tombolo-member-write').filter(({ resources }) => resources.includes('serviceaccounts/token'))
+    for (const role of ['tombolo-member-write', 'tombolo-member-read', 'tombolo-joiner'])
+      assert.ok(
+        rules(role).every(({ resources }) => !resources.includes('serviceaccounts/token')),
+        role,
+      )
+    const tokens = rules('tombolo-broker-controller').filter(({ resources }) => resources.includes('serviceaccounts/token'))
     assert.deepEqual(tokens, [
-      { apiGroups: [''], resources: ['serviceaccounts/token'], resourceNames: ['member'], verbs: ['create'] },
+      { apiGroups: [''], resources: ['serviceaccounts/token'], resourceNames: ['member', 'joiner'], verbs: ['create'] },
     ])
-    assert.ok(rules('tombolo-broker-controller').every(({ resources }) => !resources.includes('serviceaccounts/token')))
+  })
+
+  test('whoever may ask to join may do nothing else', () => {
+    assert.deepEqual(rules('tombolo-joiner'), [
+      { apiGroups: ['tombolo.dev'], resources: ['joinrequests'], verbs: ['get', 'create', 'delete'] },
+    ])
   })
 })

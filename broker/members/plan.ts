@@ -2,8 +2,7 @@
 // while the rest is being removed.
 import type { Allocation } from '#crds/allocation.ts'
 import { allocation } from '#crds/allocation.ts'
-import type { JoinRequest } from '#crds/join-request.ts'
-import { joinRequest } from '#crds/join-request.ts'
+import type { Fleet } from '#crds/fleet.ts'
 import type { Member } from '#crds/member.ts'
 import { member as memberKind } from '#crds/member.ts'
 import { setConditions } from '#lib/kube/conditions.ts'
@@ -13,6 +12,8 @@ import { clusterRoleBindings, namespaces, roleBindings, serviceAccounts } from '
 import type { Kind, KubeObject, Wanted } from '#lib/kube/object.ts'
 import { keyOf } from '#lib/kube/object.ts'
 import type { Plan, Step } from '#lib/kube/plan.ts'
+import type { Draining } from './addresses.ts'
+import { drainingOf, isReleased, soonest } from './addresses.ts'
 import { memberObjects } from './objects.ts'
 
 /** Condition: everything on the broker that the member needs exists. */
@@ -21,13 +22,14 @@ export const provisioned = 'Provisioned'
 export type MemberSeen = {
   /** Undefined: it is gone, what is left of it must go too. */
   readonly member: Member | undefined
-  readonly request: JoinRequest | undefined
+  /** Undefined before the store has it: addresses do not change hands until then. */
+  readonly fleet: Fleet | undefined
   readonly namespace: Namespace | undefined
   readonly account: ServiceAccount | undefined
   readonly allocation: Allocation | undefined
   readonly writes: RoleBinding | undefined
   readonly reads: ClusterRoleBinding | undefined
-  readonly fleet: RoleBinding | undefined
+  readonly readsFleet: RoleBinding | undefined
   readonly now: Date
 }
 
@@ -43,7 +45,8 @@ export function planMember(seen: MemberSeen): MemberPlan {
 }
 
 function planPresence(member: Member, seen: MemberSeen): MemberPlan {
-  const want = memberObjects(member)
+  const draining = drainingOf(member, seen.allocation, seen.fleet?.spec.join.drainSeconds ?? 0, seen.now)
+  const want = memberObjects(member, draining)
   if (seen.namespace?.metadata.deletionTimestamp !== undefined)
     return { steps: [], finalizer: 'keep', next: again(1000, 'its namespace is being removed; it is made anew after that') }
   const steps: readonly Step[] = [
@@ -53,26 +56,38 @@ function planPresence(member: Member, seen: MemberSeen): MemberPlan {
     put(serviceAccounts, want.account, seen.account),
     put(roleBindings, want.writes, seen.writes),
     put(clusterRoleBindings, want.reads, seen.reads),
-    put(roleBindings, want.fleet, seen.fleet),
-    provisionedStatus(member, seen.now),
+    put(roleBindings, want.readsFleet, seen.readsFleet),
+    presentStatus(member, draining, seen.now),
   ]
-  return { steps, finalizer: 'keep', next: settled }
+  const drainedMs = soonest(draining, seen.now)
+  return {
+    steps,
+    finalizer: 'keep',
+    // Nothing tells when time has passed.
+    next: drainedMs === undefined ? settled : again(drainedMs + 100, 'addresses that it gave up are draining'),
+  }
 }
 
 function planRemoval(seen: MemberSeen): MemberPlan {
   const steps = [
     drop(serviceAccounts, seen.account),
     drop(clusterRoleBindings, seen.reads),
-    drop(roleBindings, seen.fleet),
+    drop(roleBindings, seen.readsFleet),
     drop(roleBindings, seen.writes),
     drop(allocation, seen.allocation),
     drop(namespaces, seen.namespace),
-    // Or it would be admitted again.
-    drop(joinRequest, seen.request),
   ].flat()
-  return seen.namespace === undefined && seen.allocation === undefined
+  if (seen.namespace !== undefined || seen.allocation !== undefined)
+    return { steps, finalizer: 'keep', next: again(2000, 'its namespace is being removed') }
+  const { member, fleet } = seen
+  // Until the joins controller has put its addresses on record nobody may see them free.
+  const recorded =
+    member === undefined ||
+    fleet === undefined ||
+    isReleased(member, fleet.status?.released ?? [], fleet.spec.join.reuseAfterSeconds)
+  return recorded
     ? { steps, finalizer: 'release', next: settled }
-    : { steps, finalizer: 'keep', next: again(2000, 'its namespace is being removed') }
+    : { steps, finalizer: 'keep', next: again(1000, 'its addresses are not on record as released yet') }
 }
 
 const put = <T extends KubeObject>(kind: Kind<T>, object: Wanted<T>, have: T | undefined): Step => ({
@@ -88,17 +103,25 @@ const drop = <T extends KubeObject>(kind: Kind<T>, have: T | undefined): readonl
     ? []
     : [{ do: 'delete', kind, key: keyOf(have), ...(have.metadata.uid === undefined ? {} : { uid: have.metadata.uid }) }]
 
-function provisionedStatus(member: Member, now: Date): Step {
+function presentStatus(member: Member, draining: readonly Draining[], now: Date): Step {
   const observedGeneration = member.metadata.generation ?? 0
-  const said = { reason: 'Provisioned', message: 'Its namespace, account, rights and addresses exist.', observedGeneration }
+  const made = { reason: 'Provisioned', message: 'Its namespace, account, rights and addresses exist.', observedGeneration }
   const conditions = setConditions(
     member.status?.conditions,
     [
-      { type: provisioned, status: 'True', ...said },
-      { type: 'Ready', status: 'True', ...said },
+      { type: provisioned, status: 'True', ...made },
+      member.spec.state === 'Admitted'
+        ? { type: 'Ready', status: 'True', ...made }
+        : {
+            type: 'Ready',
+            status: 'False',
+            reason: 'Quarantined',
+            message: `Nothing of it is routed or imported anywhere. To let it back: tombolo quarantine ${member.spec.clusterID} --lift.`,
+            observedGeneration,
+          },
     ],
     now,
   )
-  const status = { observedGeneration, conditions }
+  const status = { observedGeneration, ...(draining.length === 0 ? {} : { draining }), conditions }
   return { do: 'status', kind: memberKind, key: keyOf(member), status, have: member }
 }

@@ -1,6 +1,8 @@
 // The members controller: one key a Member, reading from stores; writes only what differs.
+import type { Fleet } from '#crds/fleet.ts'
+import { fleet as fleetKind } from '#crds/fleet.ts'
 import { member as memberKind } from '#crds/member.ts'
-import { brokerNamespace, clusterIDLabel, joinNamespace } from '#crds/places.ts'
+import { brokerNamespace, clusterIDLabel, fleetName } from '#crds/places.ts'
 import type { Kube } from '#lib/kube/client.ts'
 import type { Controller, Run } from '#lib/kube/controller.ts'
 import { controller, source } from '#lib/kube/controller.ts'
@@ -9,8 +11,7 @@ import type { Key, KubeObject } from '#lib/kube/object.ts'
 import { keyOf } from '#lib/kube/object.ts'
 import { applyPlan } from '#lib/kube/plan.ts'
 import type { Stores } from '#broker/stores.ts'
-import type { ClusterID } from '#lib/net/cluster-id.ts'
-import { memberObjects } from './objects.ts'
+import { memberKeys } from './objects.ts'
 import type { MemberSeen } from './plan.ts'
 import { planMember } from './plan.ts'
 
@@ -25,6 +26,8 @@ export function membersController(kube: Kube, stores: Stores, onRun: (run: Run) 
     name: 'members',
     sources: [
       source(stores.members, (member) => [keyOf(member)]),
+      // What was released is written there; what a new Member may have is not looked up here.
+      source(stores.fleets, () => stores.members.list().map(keyOf)),
       ...[stores.namespaces, stores.accounts, stores.allocations, stores.roleBindings, stores.clusterRoleBindings].map((store) =>
         source<KubeObject>(store, byLabel),
       ),
@@ -47,16 +50,22 @@ export function membersController(kube: Kube, stores: Stores, onRun: (run: Run) 
 }
 
 function observe(key: Key, stores: Stores): MemberSeen {
-  const names = memberObjects({ spec: { clusterID: key.name as ClusterID, clusterUID: '', podCIDRs: [], serviceCIDRs: [] } })
+  const names = memberKeys(key.name)
   return {
     member: stores.members.get(key),
-    request: stores.requests.get({ namespace: joinNamespace, name: key.name }),
-    namespace: stores.namespaces.get(keyOf(names.namespace)),
-    account: stores.accounts.get(keyOf(names.account)),
-    allocation: stores.allocations.get(keyOf(names.allocation)),
-    writes: stores.roleBindings.get(keyOf(names.writes)),
-    reads: stores.clusterRoleBindings.get(keyOf(names.reads)),
-    fleet: stores.roleBindings.get(keyOf(names.fleet)),
+    fleet: fleetOf(stores),
+    namespace: stores.namespaces.get(names.namespace),
+    account: stores.accounts.get(names.account),
+    allocation: stores.allocations.get(names.allocation),
+    writes: stores.roleBindings.get(names.writes),
+    reads: stores.clusterRoleBindings.get(names.reads),
+    readsFleet: stores.roleBindings.get(names.readsFleet),
     now: new Date(),
   }
+}
+
+/** With the defaults of an older object filled in; undefined for one that is not there or malformed, which the joins controller tells. */
+function fleetOf({ fleets }: Stores): Fleet | undefined {
+  const parsed = fleetKind.parse(fleets.get({ namespace: brokerNamespace, name: fleetName }))
+  return parsed.ok ? parsed.value : undefined
 }

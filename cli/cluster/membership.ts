@@ -14,5 +14,5 @@ export async function readMembership({ kube, context }: Cluster, signal: AbortSi
 export const notAMember = (context: string) =>
   failed(
     `There is no Tombolo in context "${context}".`,
-    `Join it to a fleet: tombolo join CLUSTER_ID --context ${context} --broker-context BROKER; or choose another with --context.`,
+    `Join it to a fleet: tombolo grant create CLUSTER_ID on the broker, then tombolo join --grant - --context ${context}; or choose another with --context.`,
   )

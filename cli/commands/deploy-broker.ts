@@ -60,7 +60,9 @@ async function run(options: Options, session: Session): Promise<void> {
     { context: cluster.context, clusterset, image },
     options.output,
   )
-  output.note(`Next, for each cluster: tombolo join CLUSTER_ID --context CLUSTER --broker-context ${cluster.context}`)
+  output.note(
+    `Next, for each cluster: tombolo grant create CLUSTER_ID --context ${cluster.context} | tombolo join --grant - --context CLUSTER`,
+  )
 }
 
 /** The id is in every member's ClusterProperty: changing it under members would take their identity away. */

@@ -4,7 +4,12 @@ import type { AddCommand } from './command.ts'
 
 export const commands: Readonly<Record<string, () => Promise<AddCommand>>> = {
   'deploy-broker': async () => (await import('./deploy-broker.ts')).addDeployBroker,
+  grant: async () => (await import('./grant.ts')).addGrant,
   join: async () => (await import('./join.ts')).addJoin,
+  approve: async () => (await import('./approve.ts')).addApprove,
+  leave: async () => (await import('./leave.ts')).addLeave,
+  quarantine: async () => (await import('./quarantine.ts')).addQuarantine,
+  revoke: async () => (await import('./revoke.ts')).addRevoke,
   show: async () => (await import('./show.ts')).addShow,
   why: async () => (await import('./why.ts')).addWhy,
   export: async () => (await import('./export.ts')).addExport,

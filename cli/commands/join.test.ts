@@ -1,36 +1,46 @@
 import assert from 'node:assert/strict'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { allJoins, joinsController } from '#broker/joins/reconcile.ts'
+import { grantsController } from '#broker/grants/reconcile.ts'
+import { joinsController } from '#broker/joins/reconcile.ts'
 import { membersController } from '#broker/members/reconcile.ts'
 import { brokerStores } from '#broker/stores.ts'
+import { joinGrant } from '#crds/join-grant.ts'
 import { joinRequest } from '#crds/join-request.ts'
 import { member } from '#crds/member.ts'
 import { membership } from '#crds/membership.ts'
+import { formatGrant, GrantCode } from '#lib/identity/grant.ts'
 import { kube } from '#lib/kube/client.ts'
-import { source } from '#lib/kube/controller.ts'
-import { configMaps, nodes, secrets } from '#lib/kube/kinds.ts'
+import { configMaps, namespaces, nodes, secrets } from '#lib/kube/kinds.ts'
 import { logger } from '#lib/std/log.ts'
+import type { ClusterID } from '#lib/net/cluster-id.ts'
 import type { ApiServer } from '#test/kit/apiserver.ts'
 import { apiserver, writes } from '#test/kit/apiserver.ts'
 import type { Ran } from '#test/kit/cli.ts'
 import { tombolo } from '#test/kit/cli.ts'
+import { eventually } from '#test/kit/eventually.ts'
 import { bareCluster, controlPlane, installedBroker } from '#test/kit/installed.ts'
+import { grantFor, joiner } from '#test/kit/joining.ts'
 import type { Kubeconfig } from '#test/kit/kubeconfig.ts'
 import { kubeconfig } from '#test/kit/kubeconfig.ts'
+import type { Secure } from '#test/kit/secure.ts'
+import { secure } from '#test/kit/secure.ts'
 
-const ownMembership = { namespace: 'tombolo-system', name: 'membership' }
-const reached = ['--broker-server', 'https://192.0.2.10:6443']
+const inSystem = (name: string) => ({ namespace: 'tombolo-system', name })
+const inBroker = (name: string) => ({ namespace: 'tombolo-broker', name })
+const ownMembership = inSystem('membership')
 
 /** Three clusters; the broker's controllers are the real ones, in this process. */
-suite('tombolo join', () => {
+suite('joining by grant', () => {
   let stop: AbortController
   let servers: Record<'east' | 'west' | 'hub', ApiServer>
+  let front: Secure
   let config: Kubeconfig
   let running: Promise<unknown>
   setup(async () => {
     stop = new AbortController()
     servers = { east: await apiserver(), west: await apiserver(), hub: await apiserver() }
     const { east, west, hub } = servers
+    front = await secure(hub)
     config = await kubeconfig({ east: east.connection.server, west: west.connection.server, hub: hub.connection.server })
     for (const [id, server] of Object.entries(servers)) bareCluster(server, id, `${id}-1`)
     installedBroker(hub)
@@ -38,7 +48,7 @@ suite('tombolo join', () => {
       apiVersion: 'v1',
       kind: 'ConfigMap',
       metadata: { name: 'kube-root-ca.crt', namespace: 'kube-public' },
-      data: { 'ca.crt': 'CA' },
+      data: { 'ca.crt': front.ca },
     })
     running = Promise.all([brokerController(hub), controlPlane(east, stop.signal), controlPlane(west, stop.signal)])
   })
@@ -46,35 +56,51 @@ suite('tombolo join', () => {
     stop.abort()
     await running
     await config[Symbol.asyncDispose]()
+    await front[Symbol.asyncDispose]()
     for (const server of Object.values(servers)) await server[Symbol.asyncDispose]()
   })
 
   async function brokerController(hub: ApiServer): Promise<void> {
     await using api = kube(hub.connection, logger('broker', 'silent'))
     const stores = brokerStores(api, stop.signal)
-    const sources = [source(stores.requests, () => allJoins), source(stores.members, () => allJoins)]
-    const onRun = () => undefined
-    await Promise.all([
-      joinsController(api, sources, onRun).run(stop.signal),
-      membersController(api, stores, onRun).run(stop.signal),
-    ])
+    const controllers = [grantsController, joinsController, membersController].map((make) => make(api, stores, () => undefined))
+    await Promise.all(controllers.map((controller) => controller.run(stop.signal)))
   }
 
-  const run = async (...args: readonly string[]): Promise<Ran> => {
-    const ran = await tombolo([...args, '--kubeconfig', config.path], { signal: stop.signal })
-    for (const secret of ['not-to-be-shown', 'token-of-member', Buffer.from('token-of-member').toString('base64')])
+  const tokens = ['token-of-member', 'token-of-joiner']
+  const run = async (args: readonly string[], stdin = ''): Promise<Ran> => {
+    const ran = await tombolo([...args, '--kubeconfig', config.path], { signal: stop.signal, stdin })
+    for (const secret of ['not-to-be-shown', ...tokens, ...tokens.map((t) => Buffer.from(t).toString('base64'))])
       assert.ok(!`${ran.out}${ran.err}`.includes(secret), 'a secret was printed')
     assert.doesNotMatch(`${ran.out}${ran.err}`, /^\s+at .*:\d+/m, 'a stack trace was printed')
     return ran
   }
-  const join = (id: 'east' | 'west', pods: string, ...more: readonly string[]) =>
+  /** A grant as \`grant create\` makes it, but for a broker that only this machine reaches. */
+  const granted = async (id: 'east' | 'west', spec: Parameters<typeof grantFor>[1] = {}): Promise<string> => {
+    const { hub } = servers
+    const one = joiner(id)
+    if (hub.read(joinGrant, inBroker(id)) !== undefined) hub.remove(joinGrant, inBroker(id))
+    hub.put(joinGrant, grantFor(one, { expiresAt: new Date(Date.now() + 900_000).toISOString(), ...spec }))
+    await eventually(() => assert.equal(hub.read(joinGrant, inBroker(id))?.status?.state, 'Open'))
+    return formatGrant({
+      clusterID: id as ClusterID,
+      server: front.server,
+      ca: front.ca,
+      token: 'token-of-joiner',
+      code: one.code,
+    })
+  }
+  const joinWith = (grant: string, id: 'east' | 'west', pods: string, ...more: readonly string[]) =>
     run(
-      'join',
-      ...[id, '--context', id, '--broker-context', 'hub', '--gateway-node', `${id}-1`],
-      ...['--pod-cidr', pods, '--service-cidr', id === 'east' ? '10.101.0.0/16' : '10.102.0.0/16'],
-      ...reached,
-      ...more,
+      [
+        ...['join', ...(grant === '' ? [] : ['--grant', '-']), '--context', id, '--gateway-node', `${id}-1`],
+        ...['--pod-cidr', pods, '--service-cidr', id === 'east' ? '10.101.0.0/16' : '10.102.0.0/16'],
+        ...more,
+      ],
+      grant,
     )
+  const join = async (id: 'east' | 'west', pods: string, ...more: readonly string[]) =>
+    joinWith(await granted(id), id, pods, ...more)
   /** What an operator says when all is well. */
   async function operatorIsReady(server: ApiServer, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
@@ -101,58 +127,194 @@ suite('tombolo join', () => {
     }
   }
 
-  test('a cluster becomes a member, and joining again changes nothing', async () => {
+  test('a cluster becomes a member with keys of its own, and joining again changes nothing and needs no grant', async () => {
     const { east, hub } = servers
     const ran = await withOperator(east, () => join('east', '10.1.0.0/16', '-o', 'json'))
     assert.equal(ran.code, 0, ran.err)
     assert.equal((JSON.parse(ran.out) as { clusterID: string }).clusterID, 'east')
-    assert.deepEqual(hub.read(member, { namespace: 'tombolo-broker', name: 'east' })?.spec.podCIDRs, ['10.1.0.0/16'])
+    const admitted = hub.read(member, inBroker('east'))
+    assert.deepEqual(admitted?.spec.podCIDRs, ['10.1.0.0/16'])
     assert.equal(east.read(nodes, { name: 'east-1' })?.metadata.labels?.['tombolo.dev/gateway'], 'true')
-    const secret = east.read(secrets, { namespace: 'tombolo-system', name: 'tombolo-broker' })
-    assert.equal(Buffer.from(secret?.data?.['token'] ?? '', 'base64').toString(), 'token-of-member')
+    const secret = east.read(secrets, inSystem('tombolo-broker'))
+    const read = (key: string) => Buffer.from(secret?.data?.[key] ?? '', 'base64').toString()
+    assert.deepEqual([read('token'), read('renewalToken'), read('server')], [...tokens, front.server])
+    const keys = east.read(secrets, inSystem('tombolo-identity'))
+    assert.ok(keys?.data?.['signing'] !== undefined && keys.data['agreement'] !== undefined)
+    await eventually(() => assert.equal(hub.read(joinGrant, inBroker('east'))?.status?.state, 'Used'))
     const { resourceVersion } = east.read(membership, ownMembership)?.metadata ?? {}
-    const again = await join('east', '10.1.0.0/16')
+    const again = await joinWith('', 'east', '10.1.0.0/16')
     assert.equal(again.code, 0, again.err)
     assert.equal(east.read(membership, ownMembership)?.metadata.resourceVersion, resourceVersion)
+    assert.deepEqual(hub.read(member, inBroker('east'))?.spec.identity, admitted.spec.identity)
   })
 
-  test('a cluster id that is no DNS label is wrong use', async () => {
-    const ran = await run('join', 'East_1', '--context', 'east', '--broker-context', 'hub')
+  test('T8: a grant that was used lets nobody else in, and nothing stays in the cluster that tried', async () => {
+    const grant = await granted('east')
+    assert.equal((await withOperator(servers.east, () => joinWith(grant, 'east', '10.1.0.0/16'))).code, 0)
+    const thief = await joinWith(grant, 'west', '10.2.0.0/16')
+    assert.equal(thief.code, 2, thief.err)
+    assert.match(thief.err, /"east".*(taken|used)/)
+    await eventually(() => assert.equal(servers.west.read(namespaces, { name: 'tombolo-system' }), undefined))
+    assert.equal(servers.west.read(membership, ownMembership), undefined)
+  })
+
+  test('T8: five requests that do not prove the code lock the grant, also for whoever has it', async () => {
+    const { hub } = servers
+    const grant = await granted('east')
+    const wrong = formatGrant({
+      clusterID: 'east' as ClusterID,
+      server: front.server,
+      ca: front.ca,
+      token: 'token-of-joiner',
+      code: GrantCode.generate(),
+    })
+    for (const left of [4, 3, 2, 1, 0]) {
+      const ran = await joinWith(wrong, 'east', '10.1.0.0/16')
+      assert.equal(ran.code, 2, ran.err)
+      assert.match(ran.err, left === 0 ? /it is locked now/ : new RegExp(`${left} more tr(y|ies) and it is locked`))
+    }
+    const late = await joinWith(grant, 'east', '10.1.0.0/16', '--timeout', '5')
+    assert.notEqual(late.code, 0)
+    assert.equal(hub.read(member, inBroker('east')), undefined)
+    assert.equal(hub.read(joinGrant, inBroker('east'))?.status?.state, 'Locked')
+  })
+
+  test('T8: an expired grant lets nobody in', async () => {
+    const grant = await granted('east', { expiresAt: new Date(Date.now() + 2000).toISOString() })
+    await sleep(2100)
+    const ran = await joinWith(grant, 'east', '10.1.0.0/16', '--timeout', '5')
+    assert.notEqual(ran.code, 0, ran.err)
+    assert.equal(servers.hub.read(member, inBroker('east')), undefined)
+  })
+
+  test('where approval is manual both sides show the fingerprint, and the cluster joins when it is approved', async () => {
+    const { east, hub } = servers
+    const grant = await granted('east', { approval: 'Manual' })
+    const joining = withOperator(east, () => joinWith(grant, 'east', '10.1.0.0/16'))
+    const request = { namespace: 'tombolo-j-east', name: 'east' }
+    await eventually(() => assert.equal(hub.read(joinRequest, request)?.status?.state, 'AwaitingApproval'))
+    const print = hub.read(joinRequest, request)?.status?.fingerprint ?? ''
+    assert.equal(hub.read(member, inBroker('east')), undefined)
+    const wrong = await run(['approve', 'east', '--context', 'hub', '--fingerprint', print.replace(/^..../, 'ffff')])
+    assert.equal(wrong.code, 2)
+    assert.match(wrong.err, /Another identity asks to be "east"/)
+    const approved = await run(['approve', 'east', '--context', 'hub', '--fingerprint', print])
+    assert.equal(approved.code, 0, approved.err)
+    const ran = await joining
+    assert.equal(ran.code, 0, ran.err)
+    assert.ok(ran.err.includes(`fingerprint ${print}`), ran.err)
+    assert.ok(approved.err.includes(print), approved.err)
+  })
+
+  test('nobody waits: approve says so', async () => {
+    const ran = await run(['approve', 'east', '--context', 'hub', '--yes'])
     assert.equal(ran.code, 2)
-    assert.match(ran.err, /"East_1" is not valid \(want a DNS label/)
-    assert.deepEqual(writes(servers.east), [])
+    assert.match(ran.err, /"east" does not wait for approval.*\n.*tombolo grant list/)
   })
 
-  test('a cluster id that another cluster has is refused, and nothing is installed', async () => {
-    const first = await withOperator(servers.east, () => join('east', '10.1.0.0/16'))
-    assert.equal(first.code, 0, first.err)
-    const ran = await run(
-      'join',
-      ...['east', '--context', 'west', '--broker-context', 'hub', '--gateway-node', 'west-1'],
-      ...['--pod-cidr', '10.2.0.0/16', '--service-cidr', '10.102.0.0/16', ...reached],
+  test('a grant is printed once on stdout, listed without its code, and taken back', async () => {
+    const { hub } = servers
+    const made = await run([
+      'grant',
+      'create',
+      'east',
+      '--context',
+      'hub',
+      '--broker-server',
+      'https://192.0.2.10:6443',
+      '--expires',
+      '90s',
+    ])
+    assert.equal(made.code, 0, made.err)
+    assert.match(made.out, /^tombolo-grant-1\.\S+\n$/)
+    const listed = await run(['grant', 'list', '--context', 'hub', '-o', 'json'])
+    assert.match(listed.out, /"state": "Open"/)
+    assert.doesNotMatch(`${listed.out}${JSON.stringify(hub.read(joinGrant, inBroker('east')))}`, /tombolo-grant/)
+    const removed = await run(['grant', 'remove', 'east', '--context', 'hub'])
+    assert.equal(removed.code, 0, removed.err)
+    assert.equal(hub.read(joinGrant, inBroker('east')), undefined)
+    await eventually(() => assert.equal(hub.read(namespaces, { name: 'tombolo-j-east' }), undefined))
+  })
+
+  test('a broker address that only this machine reaches is refused with the remedy, and one that is none', async () => {
+    for (const [server, says] of [
+      ['https://127.0.0.1:6443', /which only this machine can\.\n.*--broker-server/],
+      ['http://192.0.2.1', /not of the form https/],
+    ] as const) {
+      const ran = await run(['grant', 'create', 'east', '--context', 'hub', '--broker-server', server])
+      assert.equal(ran.code, 2)
+      assert.match(ran.err, says)
+    }
+    const none = await run(['grant', 'create', 'east', '--context', 'west'])
+    assert.match(none.err, /There is no broker in context "west"\.\n.*tombolo deploy-broker --context west/)
+    const label = await run(['grant', 'create', 'East_1', '--context', 'hub'])
+    assert.equal(label.code, 2)
+    assert.match(label.err, /"East_1" is not valid \(want a DNS label/)
+  })
+
+  for (const [name, grant] of [
+    ['a line that was cut short', 'tombolo-grant-1.abc'],
+    ['another word', 'kubeadm'],
+  ] as const)
+    test(`${name} is no grant, and is not repeated`, async () => {
+      const ran = await joinWith(grant, 'east', '10.1.0.0/16')
+      assert.equal(ran.code, 2)
+      assert.match(ran.err, /That is no grant\.\n.*tombolo grant create/)
+      assert.ok(!ran.err.includes(grant))
+      assert.deepEqual(writes(servers.east), [])
+    })
+
+  test('a cluster that is no member needs a grant, and is told how to get one', async () => {
+    const ran = await joinWith('', 'east', '10.1.0.0/16')
+    assert.equal(ran.code, 2)
+    assert.match(ran.err, /needs a grant\.\n.*tombolo grant create/)
+  })
+
+  test('a member is quarantined and let back, and revoked for good: its accounts and the place to ask at go', async () => {
+    const { east, hub } = servers
+    await withOperator(east, () => join('east', '10.1.0.0/16'))
+    const shut = await run(['quarantine', 'east', '--context', 'hub'])
+    assert.equal(shut.code, 0, shut.err)
+    assert.equal(hub.read(member, inBroker('east'))?.spec.state, 'Quarantined')
+    assert.equal((await run(['quarantine', 'east', '--lift', '--context', 'hub'])).code, 0)
+    assert.equal(hub.read(member, inBroker('east'))?.spec.state, 'Admitted')
+    const unknown = await run(['revoke', 'north', '--yes', '--context', 'hub'])
+    assert.equal(unknown.code, 2)
+    assert.match(unknown.err, /no member "north".*\n.*Its members are east/)
+    const gone = await run(['revoke', 'east', '--yes', '--context', 'hub'])
+    assert.equal(gone.code, 0, gone.err)
+    for (const name of ['tombolo-m-east', 'tombolo-j-east'])
+      await eventually(() => assert.equal(hub.read(namespaces, { name }), undefined))
+  })
+
+  test('a member that changes its addresses keeps the old ones for a while', async () => {
+    const { east, hub } = servers
+    await withOperator(east, () => join('east', '10.1.0.0/16'))
+    const ran = await joinWith('', 'east', '10.3.0.0/16')
+    assert.equal(ran.code, 0, ran.err)
+    const now = hub.read(member, inBroker('east'))
+    assert.deepEqual(now?.spec.podCIDRs, ['10.3.0.0/16'])
+    assert.deepEqual(
+      now.status?.draining?.map(({ cidr, use }) => [cidr, use]),
+      [['10.1.0.0/16', 'Pods']],
     )
-    assert.equal(ran.code, 2)
-    assert.match(ran.err, /Cluster id "east" is taken: another cluster.*\n {2}Choose another cluster id, or check --context\./)
-    assert.deepEqual(writes(servers.west), [])
   })
 
-  test('addresses that overlap are refused with both names, nothing is installed, and the corrected command goes through', async () => {
+  test('addresses that overlap are refused with both names, nothing is installed, and the corrected command goes through with the same grant', async () => {
     const { east, west, hub } = servers
     await withOperator(east, () => join('east', '10.1.0.0/16'))
-    const ran = await join('west', '10.1.128.0/17')
+    const grant = await granted('west')
+    const ran = await joinWith(grant, 'west', '10.1.128.0/17')
     assert.equal(ran.code, 2)
-    assert.match(ran.err, /10\.1\.128\.0\/17/)
-    assert.match(ran.err, /10\.1\.0\.0\/16/)
-    assert.match(ran.err, /"?west"?/)
-    assert.match(ran.err, /"?east"?/)
-    assert.deepEqual(writes(west), [])
-    assert.equal(hub.read(joinRequest, { namespace: 'tombolo-join', name: 'west' }), undefined)
-    const corrected = await withOperator(west, () => join('west', '10.2.0.0/16'))
+    assert.match(ran.err, /10\.1\.128\.0\/17 of "west" overlaps pod CIDR 10\.1\.0\.0\/16 of member "east"/)
+    await eventually(() => assert.equal(west.read(namespaces, { name: 'tombolo-system' }), undefined))
+    assert.equal(hub.read(joinRequest, { namespace: 'tombolo-j-west', name: 'west' }), undefined)
+    const corrected = await withOperator(west, () => joinWith(grant, 'west', '10.2.0.0/16'))
     assert.equal(corrected.code, 0, corrected.err)
   })
 
   test('without a gateway node nothing is asked for, and the remedy names a node', async () => {
-    const ran = await run('join', 'east', '--context', 'east', '--broker-context', 'hub', ...reached)
+    const ran = await run(['join', '--grant', '-', '--context', 'east'], await granted('east'))
     assert.equal(ran.code, 2)
     assert.match(ran.err, /No node of context "east" is labelled as a gateway/)
     assert.match(ran.err, /--gateway-node east-1/)
@@ -161,53 +323,37 @@ suite('tombolo join', () => {
   })
 
   test('a context that does not exist is refused with those that do', async () => {
-    const ran = await run('join', 'east', '--context', 'eest', '--broker-context', 'hub')
+    const ran = await run(['join', '--context', 'eest'])
     assert.equal(ran.code, 2)
     assert.match(ran.err, /Context "eest" cannot be used\.\n {2}Choose one of east, west, hub/)
   })
 
-  test('a broker that goes away in the middle leaves nothing half installed, and the same command goes on', async () => {
+  test('a broker that goes away in the middle leaves nothing installed, and the same command goes on with the same keys', async () => {
     const { east, hub } = servers
-    const mend = hub.fault(({ subresource }) => subresource === 'token', { do: 'reset' }, 100)
-    const broken = await join('east', '10.1.0.0/16')
+    const grant = await granted('east')
+    const mend = hub.fault(({ plural, verb }) => plural === 'joinrequests' && verb === 'get', { do: 'reset' }, 100)
+    const broken = await joinWith(grant, 'east', '10.1.0.0/16')
     assert.equal(broken.code, 3, broken.err)
-    assert.match(
-      broken.err,
-      /The apiserver of context "hub" .* cannot be reached.*\n.*running the command again goes on from there/,
-    )
-    assert.deepEqual(writes(east), [])
+    assert.match(broken.err, /The broker \(https:.*\) cannot be reached.*\n.*running the command again goes on from there/)
+    assert.equal(east.read(membership, ownMembership), undefined)
+    const keys = east.read(secrets, inSystem('tombolo-identity'))?.data
     mend()
-    const again = await withOperator(east, () => join('east', '10.1.0.0/16'))
+    const again = await withOperator(east, () => joinWith(grant, 'east', '10.1.0.0/16'))
     assert.equal(again.code, 0, again.err)
+    assert.deepEqual(east.read(secrets, inSystem('tombolo-identity'))?.data, keys)
   })
 
-  test('a cluster that goes away in the middle is gone on with as well', async () => {
-    const { east } = servers
-    const mend = east.fault(({ verb, plural }) => verb === 'apply' && plural === 'deployments', { do: 'reset' }, 100)
-    const broken = await join('east', '10.1.0.0/16')
-    assert.equal(broken.code, 3, broken.err)
-    mend()
-    const again = await withOperator(east, () => join('east', '10.1.0.0/16'))
-    assert.equal(again.code, 0, again.err)
-  })
-
-  test('a broker that is none, and one that only this machine reaches, are refused with the remedy', async () => {
-    const none = await run(
-      'join',
-      ...['east', '--context', 'east', '--broker-context', 'west', '--gateway-node', 'east-1'],
-      ...['--pod-cidr', '10.1.0.0/16', '--service-cidr', '10.101.0.0/16', ...reached],
-    )
-    assert.equal(none.code, 2)
-    assert.match(none.err, /There is no broker in context "west"\.\n.*tombolo deploy-broker --context west/)
-    const local = await run(
-      'join',
-      ...['east', '--context', 'east', '--broker-context', 'hub', '--gateway-node', 'east-1'],
-      ...['--pod-cidr', '10.1.0.0/16', '--service-cidr', '10.101.0.0/16', '--broker-server', 'https://127.0.0.1:6443'],
-    )
-    assert.equal(local.code, 2)
-    assert.match(local.err, /which only this machine can\.\n.*--broker-server/)
-    assert.deepEqual(writes(servers.east), [])
-  })
+  for (const plural of ['secrets', 'customresourcedefinitions', 'deployments', 'memberships'])
+    test(`a cluster that goes away when its ${plural} are written is gone on with`, async () => {
+      const { east } = servers
+      const grant = await granted('east')
+      const mend = east.fault((s) => ['apply', 'create'].includes(s.verb) && s.plural === plural, { do: 'reset' }, 100)
+      const broken = await joinWith(grant, 'east', '10.1.0.0/16')
+      assert.equal(broken.code, 3, broken.err)
+      mend()
+      const again = await withOperator(east, () => joinWith(grant, 'east', '10.1.0.0/16'))
+      assert.equal(again.code, 0, again.err)
+    })
 
   test('rights that are missing are named, with the context they are missing in', async () => {
     servers.east.fault(({ plural }) => plural === 'nodes', { do: 'status', code: 403, reason: 'Forbidden' }, 100)
@@ -220,12 +366,22 @@ suite('tombolo join', () => {
     const { east, hub } = servers
     const ran = await join('east', '10.1.0.0/16', '--dry-run')
     assert.equal(ran.code, 0, ran.err)
-    for (const kind of ['JoinRequest', 'CustomResourceDefinition', 'Node', 'Deployment', 'Secret', 'Membership'])
+    for (const kind of ['CustomResourceDefinition', 'Node', 'Deployment', 'Secret', 'Membership'])
       assert.match(ran.out, new RegExp(`^kind: ${kind}$`, 'm'))
     assert.deepEqual(writes(east), [])
     assert.deepEqual(
       writes(hub).filter(({ plural }) => plural === 'joinrequests'),
       [],
     )
+  })
+
+  test('a member leaves by itself: the broker has forgotten it, whoever holds its grant', async () => {
+    const { east, hub } = servers
+    await withOperator(east, () => join('east', '10.1.0.0/16'))
+    const ran = await run(['leave', '--yes', '--context', 'east', '--timeout', '10'])
+    assert.equal(ran.code, 0, ran.err)
+    await eventually(() => assert.equal(hub.read(member, inBroker('east')), undefined))
+    assert.equal(east.read(secrets, inSystem('tombolo-identity')), undefined)
+    assert.equal(east.read(secrets, inSystem('tombolo-broker')), undefined)
   })
 })

@@ -1,31 +1,36 @@
-// `tombolo join`: makes a cluster a member. Reads and checks everything first, asks the broker, and writes into the cluster only
-// when it was admitted. Every step finds what an interrupted run left, so the remedy for a broken run is the same command again.
+// `tombolo join`: makes a cluster a member. Needs the cluster's kubeconfig and a grant, nothing of the broker's administrator. Reads and
+// checks everything first, makes the cluster's keys, asks the broker, and installs only when it was admitted. Every step finds what an
+// interrupted run left, so the remedy for a broken run is the same command again, without a grant once it was admitted.
 import { memberKinds } from '#crds/index.ts'
 import type { Membership } from '#crds/membership.ts'
 import { membership } from '#crds/membership.ts'
 import { gatewayNodeLabel, managedBy, membershipName, systemNamespace } from '#crds/places.ts'
+import { fingerprint, publicIdentity } from '#lib/identity/identity.ts'
 import type { Kube } from '#lib/kube/client.ts'
-import { nodes } from '#lib/kube/kinds.ts'
+import { namespaces, nodes } from '#lib/kube/kinds.ts'
 import type { KubeObject } from '#lib/kube/object.ts'
 import type { CIDR } from '#lib/net/cidr.ts'
-import type { ClusterID } from '#lib/net/cluster-id.ts'
-import { parseClusterID } from '#lib/net/cluster-id.ts'
+import type { Result } from '#lib/std/result.ts'
 import { operatorManifests } from '#operator/install/manifests/operator.ts'
+import { capabilities } from '#operator/joining/about.ts'
+import type { Unasked } from '#operator/joining/ask.ts'
+import { brokerSecret } from '#operator/joining/credentials.ts'
+import { keepIdentity } from '#operator/joining/identity-secret.ts'
 import { applyAll, applyCRDs } from '../cluster/apply.ts'
-import { openCluster } from '../cluster/cluster.ts'
+import { fieldManager, openCluster } from '../cluster/cluster.ts'
 import type { Probe, Say } from '../cluster/until.ts'
 import { until } from '../cluster/until.ts'
-import { beAdmitted, readFleet, requestOf } from '../join/admission.ts'
-import { brokerAddress, brokerSecret, requestToken } from '../join/credentials.ts'
-import { addressesOf, checkNotElsewhere, clusterUID, gatewayNodeToLabel, readMember } from '../join/member.ts'
+import { askBroker } from '../join/asking.ts'
+import { addressesOf, gatewayNodeToLabel, readMember, wayIn } from '../join/member.ts'
+import type { GrantOptions } from '../join/read-grant.ts'
+import { readGrant } from '../join/read-grant.ts'
+import { failed, Problem } from '../problem.ts'
 import type { AddCommand, CommonOptions, DryRun, Session } from './command.ts'
-import { checked, cidrList, commonOptions, dryRunOption, timeoutOption } from './command.ts'
+import { cidrList, commonOptions, dryRunOption, timeoutOption } from './command.ts'
 
 type Options = CommonOptions &
-  DryRun & {
-    readonly brokerContext?: string
-    readonly brokerKubeconfig?: string
-    readonly brokerServer?: string
+  DryRun &
+  GrantOptions & {
     readonly podCidr?: readonly CIDR[]
     readonly serviceCidr?: readonly CIDR[]
     readonly gatewayNode?: string
@@ -38,12 +43,10 @@ export const addJoin: AddCommand = (program, session) => {
     .command('join')
     .summary('make a cluster a member of a fleet')
     .description(
-      'Asks the broker to admit the cluster, then installs Tombolo in it. Pod and service addresses must not overlap\nthose of any member. Running it again goes on where it stopped.',
+      'Asks the broker to admit the cluster, by a grant of its administrator, then installs Tombolo in it. Pod and service\naddresses must not overlap those of any member. Running it again goes on where it stopped, or changes what was said.',
     )
-    .argument('<cluster-id>', 'name of the cluster in the fleet: a DNS label', (text) => checked(parseClusterID(text)))
-    .option('--broker-context <name>', 'kubeconfig context of the broker cluster (default: the current one)')
-    .option('--broker-kubeconfig <file>', 'kubeconfig file of the broker cluster (default: that of the cluster)')
-    .option('--broker-server <url>', 'https://host:port of the broker as members reach it (default: as its kubeconfig says)')
+    .option('--grant <grant>', 'what "tombolo grant create" printed; -: read it from standard input')
+    .option('--grant-file <file>', 'a file with it')
     .option('--pod-cidr <cidrs>', 'addresses of pods, e.g. 10.1.0.0/16,fd00:1::/48 (default: as found in the cluster)', cidrList)
     .option('--service-cidr <cidrs>', 'addresses of Services (default: as found in the cluster)', cidrList)
     .option('--gateway-node <node>', 'label this node as a gateway')
@@ -53,78 +56,88 @@ export const addJoin: AddCommand = (program, session) => {
       'after',
       `
 Examples:
-  tombolo join east --context east --broker-context hub --gateway-node east-1
-  tombolo join west --context west --broker-context hub --pod-cidr 10.2.0.0/16 --dry-run`,
+  tombolo join --grant-file grant --context east --gateway-node east-1
+  tombolo grant create west --context hub | tombolo join --grant - --context west --gateway-node west-1
+  tombolo join --grant-file grant --context west --pod-cidr 10.2.0.0/16 --dry-run
+  tombolo join --context west --pod-cidr 10.3.0.0/16    # a member announces other addresses`,
     )
-    .action((id: ClusterID, options: Options) => run(id, options, session))
+    .action((options: Options) => run(options, session))
   commonOptions(dryRunOption(command), 'the cluster that joins')
 }
 
-async function run(id: ClusterID, options: Options, session: Session): Promise<void> {
-  const { output, signal, version } = session
+async function run(options: Options, session: Session): Promise<void> {
+  const { output, signal } = session
   const { step } = output.progress
   const timeoutMs = options.timeout * 1000
   const image = options.image ?? session.image
+  const grant = await readGrant(options)
   await using cluster = await openCluster(options)
-  await using broker = await openCluster({
-    context: options.brokerContext,
-    kubeconfig: options.brokerKubeconfig ?? options.kubeconfig,
-  })
+  const { kube, context } = cluster
 
-  const facts = await step(`Looking at cluster ${cluster.context}`, () => readMember(cluster, signal))
-  const gateway = gatewayNodeToLabel(facts, options.gatewayNode, cluster.context)
+  const facts = await step(`Looking at cluster ${context}`, () => readMember(cluster, signal))
+  const way = wayIn(facts, grant, context)
+  const id = way.clusterID
+  const gateway = gatewayNodeToLabel(facts, options.gatewayNode, context)
   const addresses = addressesOf(facts, options)
   for (const note of addresses.notes) output.note(`  ${note}`)
   for (const caution of addresses.cautions) output.warn(caution)
 
-  const { fleet, brokerUID, address } = await step(`Looking at broker ${broker.context}`, async () => ({
-    fleet: await readFleet(broker, signal),
-    brokerUID: await clusterUID(broker, signal),
-    address: await brokerAddress(broker, options.brokerServer, signal),
-  }))
-  checkNotElsewhere(facts, { id, context: cluster.context, brokerUID })
-
-  const { podCIDRs, serviceCIDRs } = addresses
-  const request = requestOf({
-    clusterID: id,
-    clusterUID: facts.uid,
-    podCIDRs: [...podCIDRs],
-    serviceCIDRs: [...serviceCIDRs],
-    version,
-  })
-  const spec = {
-    clusterID: id,
-    clusterset: fleet.spec.clusterset,
-    podCIDRs: [...podCIDRs],
-    serviceCIDRs: [...serviceCIDRs],
-    image,
-  }
+  const announced = { podCIDRs: [...addresses.podCIDRs], serviceCIDRs: [...addresses.serviceCIDRs], version: session.version }
+  const asked: Unasked = { intent: 'Join', clusterID: id, clusterUID: facts.uid, ...announced, capabilities: [...capabilities] }
   const crds = memberKinds.map((kind) => kind.crd())
-  const manifests = (token: string): readonly KubeObject[] => [
+  const { podCIDRs, serviceCIDRs } = announced
+  const manifests = (clusterset: string, secret: KubeObject): readonly KubeObject[] => [
     ...(gateway === undefined ? [] : [gatewayNode(gateway)]),
     ...operatorManifests({ image }),
-    brokerSecret(address, token, brokerUID),
-    membershipOf(spec),
+    secret,
+    membershipOf({ clusterID: id, clusterset, podCIDRs, serviceCIDRs, image }),
   ]
   if (options.dryRun === true) {
-    output.note(`# on the broker (${broker.context}): the JoinRequest; everything else in ${cluster.context}`)
-    output.manifests([request, ...crds, ...manifests('made by the broker at the real run')], options.output)
+    output.note(`# to be applied in ${context}; tokens and the clusterset come from the broker at the real run`)
+    const pending = brokerSecret({ ...way, token: 'from-the-broker', renewalToken: 'from-the-broker' }, announced)
+    output.manifests([...crds, ...manifests('from-the-broker', pending)], options.output)
     return
   }
 
-  await step(`The broker admits "${id}"`, (say) => beAdmitted(broker.kube, request, timeoutMs, say, signal))
-  const token = await step('A token for its account on the broker', () => requestToken(broker, id, signal))
-  await step(`CRDs in ${cluster.context}`, (say) => applyCRDs(cluster.kube, crds, say, signal))
+  const isNew = facts.namespace === undefined
+  const identity = await step(`Keys of "${id}", made in ${context}`, async () => {
+    await kube.apply(namespaces, systemNamespaceObject(), { fieldManager }, signal)
+    return must(await keepIdentity(kube, fieldManager, signal))
+  })
+  output.note(`  fingerprint ${fingerprint(publicIdentity(identity))}`)
+  const answer = await step(`The broker admits "${id}"`, (say) =>
+    askBroker(way, { asked, identity, code: grant?.code }, timeoutMs, say, signal),
+  ).catch(async (error: unknown) => {
+    // Refused for good: the cluster is left as it was found. Whatever else went wrong is gone on with by the next run.
+    if (error instanceof Problem && error.exitCode === 2 && isNew)
+      await kube.delete(namespaces, { name: systemNamespace }, {}, signal)
+    throw error
+  })
+  if (answer === 'left') throw failed('The broker answered another question.', 'Run the command again.')
+  if (answer.warning !== undefined) output.warn(answer.warning)
+  const { clusterset, token, renewalToken } = answer.credentials
+  await step(`CRDs in ${context}`, (say) => applyCRDs(kube, crds, say, signal))
   await step(`${gateway === undefined ? '' : `Gateway node ${gateway}, `}operator, rights, membership`, (say) =>
-    applyAll(cluster.kube, manifests(token), say, signal),
+    applyAll(kube, manifests(clusterset, brokerSecret({ ...way, token, renewalToken }, announced)), say, signal),
   )
-  await step(`"${id}" is connected`, (say) => membershipReady(cluster.kube, cluster.context, timeoutMs, say, signal))
+  await step(`"${id}" is connected`, (say) => membershipReady(kube, context, timeoutMs, say, signal))
   output.result(
-    `"${id}" is a member of clusterset "${fleet.spec.clusterset}".`,
-    { context: cluster.context, broker: address.server, ...spec },
+    `"${id}" is a member of clusterset "${clusterset}".`,
+    { context, broker: way.server, clusterID: id, clusterset, podCIDRs, serviceCIDRs, image },
     options.output,
   )
-  output.note(`See it: tombolo show --context ${cluster.context}`)
+  output.note(`See it: tombolo show --context ${context}`)
+}
+
+const systemNamespaceObject = (): KubeObject => {
+  const found = operatorManifests({ image: '' }).find(({ kind }) => kind === 'Namespace')
+  if (found === undefined) throw new Error('the manifests have no namespace')
+  return found
+}
+
+function must<T>(result: Result<T>): T {
+  if (result.ok) return result.value
+  throw failed(`${result.error.field} is not valid.`, `Want ${result.error.want}.`)
 }
 
 /** As a person or Git would write it: nothing in it that has a default. */

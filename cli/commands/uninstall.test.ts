@@ -6,7 +6,6 @@ import { membership } from '#crds/membership.ts'
 import { serviceExport } from '#crds/service-export.ts'
 import { clusterRoles, configMaps, customResourceDefinitions, daemonSets, namespaces, nodes, roles } from '#lib/kube/kinds.ts'
 import type { Kind, KubeObject } from '#lib/kube/object.ts'
-import type { ClusterID } from '#lib/net/cluster-id.ts'
 import { wire } from '#operator/install/corefile.ts'
 import type { ApiServer } from '#test/kit/apiserver.ts'
 import { apiserver, writes } from '#test/kit/apiserver.ts'
@@ -14,6 +13,7 @@ import type { Ran } from '#test/kit/cli.ts'
 import { tombolo } from '#test/kit/cli.ts'
 import { eventually } from '#test/kit/eventually.ts'
 import { bareCluster, installedBroker, installedMember, uidOf } from '#test/kit/installed.ts'
+import { joiner, requestBy } from '#test/kit/joining.ts'
 import type { Kubeconfig } from '#test/kit/kubeconfig.ts'
 import { kubeconfig } from '#test/kit/kubeconfig.ts'
 
@@ -117,15 +117,10 @@ suite('tombolo uninstall', () => {
 
   test('a request to join that was never answered is taken back, or it would be admitted later', async () => {
     installedBroker(hub)
-    hub.put(joinRequest, {
-      apiVersion: joinRequest.apiVersion,
-      kind: 'JoinRequest',
-      metadata: { name: 'east', namespace: 'tombolo-join' },
-      spec: { clusterID: 'east' as ClusterID, clusterUID: uidOf(east), podCIDRs: [], serviceCIDRs: [], version: '0' },
-    })
+    hub.put(joinRequest, requestBy(joiner('east'), { uid: uidOf(east) }))
     const ran = await run('--yes', '--broker-context', 'hub')
     assert.equal(ran.code, 0, ran.err)
-    assert.equal(hub.read(joinRequest, { namespace: 'tombolo-join', name: 'east' }), undefined)
+    assert.equal(hub.read(joinRequest, { namespace: 'tombolo-j-east', name: 'east' }), undefined)
   })
 
   test('where the operator is dead the command does its work', async () => {

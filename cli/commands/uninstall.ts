@@ -27,7 +27,7 @@ import {
   unlabelGateways,
 } from '../uninstall/member.ts'
 import type { Registered } from '../uninstall/withdraw.ts'
-import { findRegistered, withdraw } from '../uninstall/withdraw.ts'
+import { findRegistered, withdraw, withdrawItself } from '../uninstall/withdraw.ts'
 import { identityOf } from '../cluster/remove.ts'
 import type { AddCommand, CommonOptions, DryRun, Session } from './command.ts'
 import { commonOptions, dryRunOption, timeoutOption } from './command.ts'
@@ -43,6 +43,8 @@ type Options = CommonOptions &
   }
 
 const graceMs = 20_000
+/** How long the broker may take to hear that the cluster leaves. */
+const tellMs = 20_000
 
 export const addUninstall: AddCommand = (program, session) => {
   const command = program
@@ -51,7 +53,7 @@ export const addUninstall: AddCommand = (program, session) => {
     .description(
       'Takes a cluster out of its fleet and Tombolo off its nodes. Your Services and ServiceExports stay.\nWith --broker, removes the broker instead. Running it again goes on where it stopped.',
     )
-    .option('--broker-context <name>', 'kubeconfig context of the broker, to take the cluster off its list too')
+    .option('--broker-context <name>', 'kubeconfig context of the broker, for a cluster that cannot tell it itself')
     .option('--broker-kubeconfig <file>', 'kubeconfig file of the broker cluster (default: that of the cluster)')
     .option('--broker', 'remove the broker from the cluster; refused while it has members')
     .option('--yes', 'do not ask')
@@ -61,7 +63,8 @@ export const addUninstall: AddCommand = (program, session) => {
       'after',
       `
 Examples:
-  tombolo uninstall --context east --broker-context hub
+  tombolo uninstall --context east
+  tombolo uninstall --context east --broker-context hub    # its credentials are dead
   tombolo uninstall --context east --dry-run
   tombolo uninstall --broker --context hub --yes`,
     )
@@ -107,6 +110,10 @@ async function runMember(options: Options, session: Session): Promise<void> {
     remains.push(
       ...(await step(`The broker forgets ${id ?? 'the cluster'}`, (say) => withdraw(broker, registered, timeoutMs, say, signal))),
     )
+  // A broker that does not answer must not keep anybody: whoever uninstalls has often something broken.
+  const withdrew =
+    broker !== undefined ||
+    (await step('The broker is told', (say) => withdrawItself(cluster, Math.min(timeoutMs, tellMs), say, signal)))
   const how = { timeoutMs, graceMs: Math.min(graceMs, timeoutMs), force: options.force === true }
   remains.push(
     ...(await step(`Tombolo leaves the nodes of ${context}`, (say) => leaveCluster(cluster, how, say, signal))),
@@ -115,7 +122,7 @@ async function runMember(options: Options, session: Session): Promise<void> {
   await step('Operator, rights, namespace', (say) => removeOperator(cluster, say, signal))
   await step('What ServiceExports say of themselves', () => forgetExports(cluster, signal))
   remains.push(...(await step('CRDs', (say) => removeMemberCRDs(cluster, survey.isBroker, say, signal))))
-  if (broker === undefined) remains.push(...onTheBroker(survey, context))
+  if (!withdrew) remains.push(...onTheBroker(survey, context))
   report(
     `Tombolo is gone from context "${context}".`,
     { context, ...(id === undefined ? {} : { clusterID: id }) },

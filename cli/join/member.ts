@@ -2,9 +2,13 @@
 import type { Membership } from '#crds/membership.ts'
 import { membership } from '#crds/membership.ts'
 import { brokerSecretName, gatewayNodeLabel, membershipName, systemNamespace } from '#crds/places.ts'
-import type { Node, Secret } from '#lib/kube/kinds.ts'
+import type { Grant } from '#lib/identity/grant.ts'
+import type { Namespace, Node, Secret } from '#lib/kube/kinds.ts'
 import { namespaces, nodes, secrets } from '#lib/kube/kinds.ts'
 import type { CIDR } from '#lib/net/cidr.ts'
+import type { ClusterID } from '#lib/net/cluster-id.ts'
+import type { Broker } from '#operator/joining/credentials.ts'
+import { readCredentials } from '#operator/joining/credentials.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import type { Evidence } from '../detect/cidrs.ts'
 import { podCIDRsOf, serviceCIDRsOf } from '../detect/cidrs.ts'
@@ -17,6 +21,8 @@ export type MemberFacts = {
   readonly nodes: readonly Node[]
   readonly membership: Membership | undefined
   readonly brokerSecret: Secret | undefined
+  /** That of Tombolo, if it is there. */
+  readonly namespace: Namespace | undefined
   readonly evidence: Evidence
 }
 
@@ -31,13 +37,14 @@ export type Addresses = {
 export async function readMember({ kube, context }: Cluster, signal: AbortSignal): Promise<MemberFacts> {
   const inSystem = (name: string) => ({ namespace: systemNamespace, name })
   const uid = await clusterUID({ kube, context }, signal)
-  const [nodeList, own, secret] = await Promise.all([
+  const [nodeList, own, secret, namespace] = await Promise.all([
     kube.list(nodes, {}, signal),
     kube.get(membership, inSystem(membershipName), signal),
     kube.get(secrets, inSystem(brokerSecretName), signal),
+    kube.get(namespaces, { name: systemNamespace }, signal),
   ])
   const evidence = await gatherEvidence(kube, nodeList.items, signal)
-  return { uid, nodes: nodeList.items, membership: own, brokerSecret: secret, evidence }
+  return { uid, nodes: nodeList.items, membership: own, brokerSecret: secret, namespace, evidence }
 }
 
 export async function clusterUID({ kube, context }: Pick<Cluster, 'kube' | 'context'>, signal: AbortSignal): Promise<string> {
@@ -50,23 +57,32 @@ export async function clusterUID({ kube, context }: Pick<Cluster, 'kube' | 'cont
   return uid
 }
 
-/** Annotation on the Secret: which broker the credentials are for, whatever address it was reached by. */
-export const brokerUIDAnnotation = 'tombolo.dev/broker-uid'
+/** How the cluster gets to its broker, and as whom: by the grant, or as the member that it is. */
+export type WayIn = Broker & { readonly clusterID: ClusterID; readonly token: string }
 
 /** Throws when the cluster is a member already, under another id or of another broker. Joining again as what it is goes on. */
-export function checkNotElsewhere(facts: MemberFacts, wanted: { id: string; context: string; brokerUID: string }): void {
+export function wayIn(facts: MemberFacts, grant: Grant | undefined, context: string): WayIn {
   if (facts.membership?.metadata.deletionTimestamp !== undefined)
     throw refused(
-      `The cluster of context "${wanted.context}" is still leaving a fleet.`,
-      `Finish that first: tombolo uninstall --context ${wanted.context}.`,
+      `The cluster of context "${context}" is still leaving a fleet.`,
+      `Finish that first: tombolo uninstall --context ${context}.`,
     )
   const current = facts.membership?.spec.clusterID
-  const remedy = `Check --context; to move the cluster, let it leave first: tombolo uninstall --context ${wanted.context}.`
-  if (current !== undefined && current !== wanted.id)
-    throw refused(`The cluster of context "${wanted.context}" is a member already, under the id "${current}".`, remedy)
-  const broker = facts.brokerSecret?.metadata.annotations?.[brokerUIDAnnotation]
-  if (broker !== undefined && broker !== wanted.brokerUID)
-    throw refused(`The cluster of context "${wanted.context}" is a member of another broker already.`, remedy)
+  const held = facts.brokerSecret === undefined ? undefined : readCredentials(facts.brokerSecret)
+  if (grant === undefined) {
+    if (current !== undefined && held?.ok === true) return { ...held.value, clusterID: current, token: held.value.renewalToken }
+    throw refused(
+      `The cluster of context "${context}" is no member yet: it needs a grant.`,
+      'On the broker: tombolo grant create CLUSTER_ID; then give it with --grant or --grant-file.',
+    )
+  }
+  const remedy = `Check --context; to move the cluster, let it leave first: tombolo uninstall --context ${context}.`
+  if (current !== undefined && current !== grant.clusterID)
+    throw refused(`The cluster of context "${context}" is a member already, under the id "${current}".`, remedy)
+  // A broker is its certificate authority; it may be reached by another address.
+  if (held?.ok === true && held.value.ca.trim() !== grant.ca.trim())
+    throw refused(`The cluster of context "${context}" is a member of another broker already.`, remedy)
+  return grant
 }
 
 /** The node to label first, or undefined when there is a gateway node already. Throws when there is none and none was named. */

@@ -11,7 +11,7 @@ import {
   brokerNamespace,
   clusterIDLabel,
   fleetName,
-  joinNamespace,
+  joiningLabel,
   managedByLabel,
   memberLabel,
   membershipName,
@@ -55,8 +55,11 @@ export async function surveyBroker({ kube }: Cluster, signal: AbortSignal): Prom
   }
 }
 
-const isBrokers = ({ metadata: { name, labels } }: Namespace): boolean =>
-  name === brokerNamespace || name === joinNamespace || labels?.[memberLabel] === 'true'
+const isBrokers = ({ metadata: { name, labels } }: Namespace): boolean => name === brokerNamespace || isOfMember(labels)
+
+/** Its own namespace, or the one where it asked to be let in. */
+const isOfMember = (labels: Readonly<Record<string, string>> | undefined): boolean =>
+  labels?.[memberLabel] === 'true' || labels?.[joiningLabel] === 'true'
 
 export const partOf = ({ isMember }: Pick<BrokerSurvey, 'isMember'>): Part => ({ leaving: 'broker', other: isMember })
 
@@ -69,7 +72,7 @@ export function checkNoMembers({ members }: Pick<BrokerSurvey, 'members'>, conte
   const ids = members.map(({ metadata }) => metadata.name)
   throw refused(
     `The broker in context "${context}" still has ${ids.length === 1 ? 'a member' : `${ids.length} members`}: ${ids.join(', ')}.`,
-    `Let each leave first: tombolo uninstall --context CLUSTER --broker-context ${context}; or leave them behind with --force.`,
+    `Let each leave first: tombolo uninstall --context CLUSTER; or leave them behind with --force.`,
   )
 }
 
@@ -95,7 +98,7 @@ export async function stopController({ kube }: Cluster, say: Say, signal: AbortS
 export async function dropMembers({ kube }: Cluster, survey: BrokerSurvey, say: Say, signal: AbortSignal): Promise<void> {
   const ofMembers = { labels: `${clusterIDLabel},${managedByLabel}=tombolo` }
   await deleteObjects(kube, (await kube.list(clusterRoleBindings, ofMembers, signal)).items, say, signal)
-  for (const { metadata } of survey.namespaces.filter(({ metadata: m }) => m.labels?.[memberLabel] === 'true'))
+  for (const { metadata } of survey.namespaces.filter(({ metadata: m }) => isOfMember(m.labels)))
     await removeObject(kube, namespaces, { name: metadata.name }, say, signal)
   for (const one of await listIfKnown(kube, member, { namespace: brokerNamespace }, signal)) {
     say(`Member ${one.metadata.name}`)
@@ -107,5 +110,5 @@ export async function dropMembers({ kube }: Cluster, survey: BrokerSurvey, say: 
 
 export async function dropBroker({ kube }: Cluster, say: Say, signal: AbortSignal): Promise<void> {
   await deleteObjects(kube, outside(), say, signal)
-  for (const name of [joinNamespace, brokerNamespace]) await removeObject(kube, namespaces, { name }, say, signal)
+  await removeObject(kube, namespaces, { name: brokerNamespace }, say, signal)
 }

@@ -98,6 +98,7 @@ suite('which CRDs go', () => {
     assert.ok(kinds({ leaving: 'member', other: false }).includes('Allocation'))
     assert.deepEqual(kinds({ leaving: 'broker', other: true }), [
       'Fleet',
+      'JoinGrant',
       'JoinRequest',
       'Member',
       'ExportedService',

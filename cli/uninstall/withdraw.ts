@@ -1,14 +1,24 @@
-// Taking a cluster off the broker's list, before it is taken down: the others stop sending to it while it still answers.
+// Taking a cluster off the broker's list, before it is taken down: the others stop sending to it while it still answers. The member
+// says so itself, signed; who has the broker's kubeconfig can do it for a member that cannot.
 import type { JoinRequest } from '#crds/join-request.ts'
 import { joinRequest } from '#crds/join-request.ts'
 import type { Member } from '#crds/member.ts'
 import { member } from '#crds/member.ts'
-import { brokerNamespace, joinNamespace } from '#crds/places.ts'
+import { membership } from '#crds/membership.ts'
+import { brokerNamespace, brokerSecretName, membershipName, systemNamespace } from '#crds/places.ts'
+import { secrets } from '#lib/kube/kinds.ts'
 import { keyOf } from '#lib/kube/object.ts'
 import { pause } from '#lib/std/pause.ts'
+import { ownVersion } from '#operator/joining/about.ts'
+import type { Unasked } from '#operator/joining/ask.ts'
+import { readCredentials } from '#operator/joining/credentials.ts'
+import { readIdentity } from '#operator/joining/identity-secret.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import { listIfKnown } from '../cluster/remove.ts'
 import type { Say } from '../cluster/until.ts'
+import { askBroker } from '../join/asking.ts'
+import { clusterUID } from '../join/member.ts'
+import { Problem } from '../problem.ts'
 
 /** What the broker has of one cluster, found by the cluster's own identity and not by the id it goes by. */
 export type Registered = { readonly members: readonly Member[]; readonly requests: readonly JoinRequest[] }
@@ -16,10 +26,42 @@ export type Registered = { readonly members: readonly Member[]; readonly request
 export async function findRegistered({ kube }: Cluster, clusterUID: string, signal: AbortSignal): Promise<Registered> {
   const [members, requests] = await Promise.all([
     listIfKnown(kube, member, { namespace: brokerNamespace }, signal),
-    listIfKnown(kube, joinRequest, { namespace: joinNamespace }, signal),
+    listIfKnown(kube, joinRequest, {}, signal),
   ])
   const isIts = ({ spec }: Member | JoinRequest) => spec.clusterUID === clusterUID
   return { members: members.filter(isIts), requests: requests.filter(isIts) }
+}
+
+/** As the member itself. False when it has not what that takes, or the broker does not take it any more: then it is the administrator's to do. */
+export async function withdrawItself(cluster: Cluster, timeoutMs: number, say: Say, signal: AbortSignal): Promise<boolean> {
+  const { kube } = cluster
+  const secret = await kube.get(secrets, { namespace: systemNamespace, name: brokerSecretName }, signal)
+  const own = await kube.get(membership, { namespace: systemNamespace, name: membershipName }, signal)
+  const held = secret === undefined ? undefined : readCredentials(secret)
+  const identity = await readIdentity(kube, signal)
+  if (own === undefined || held?.ok !== true || identity?.ok !== true) return false
+  const { clusterID, podCIDRs, serviceCIDRs } = own.spec
+  const clusterUIDNow = await clusterUID(cluster, signal)
+  const asked: Unasked = {
+    intent: 'Leave',
+    clusterID,
+    clusterUID: clusterUIDNow,
+    podCIDRs,
+    serviceCIDRs,
+    version: ownVersion,
+    capabilities: [],
+  }
+  try {
+    const question = { asked, identity: identity.value, code: undefined }
+    await askBroker({ ...held.value, token: held.value.renewalToken }, question, timeoutMs, say, signal)
+    return true
+  } catch (error) {
+    if (error instanceof Problem) {
+      say(`${error.message} ${error.remedy}`)
+      return false
+    }
+    throw error
+  }
 }
 
 /** Resolves to what is left there; the broker controller goes on with it whether anybody waits or not. */

@@ -67,6 +67,8 @@ function admitted<T extends Owned>(
     return { object: undefined, refused: [`${judgement.refusal.object}: ${judgement.refusal.why}`] }
   if (allocation === undefined)
     return { object: undefined, refused: [`${nameForPeople(judgement.object, judgement.object)}: its cluster was not admitted`] }
+  if (allocation.spec.state !== 'Admitted')
+    return { object: undefined, refused: [`${nameForPeople(judgement.object, judgement.object)}: its cluster is in quarantine`] }
   return read(judgement.object, allocation)
 }
 

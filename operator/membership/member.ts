@@ -18,13 +18,14 @@ import { syncedAllocation, syncedGatewayEndpoint } from '../door/synced.ts'
 import { keepInstalled, watchInstalled } from '../install/install.ts'
 import { sweepGateways } from '../install/gateways.ts'
 import { finalizer } from '../install/leave.ts'
+import type { Credentials } from '../joining/credentials.ts'
+import { readCredentials } from '../joining/credentials.ts'
 import { runMcs } from '../mcs/mcs.ts'
-import { connectionOf, heartbeat, renewToken } from './broker.ts'
-import type { Credentials } from './credentials.ts'
-import { readCredentials } from './credentials.ts'
+import { connectionOf, heartbeat } from './broker.ts'
+import { keepCredentials } from './renewal.ts'
 import type { Refusals } from './report.ts'
 import { report } from './report.ts'
-import type { BrokerState, DnsState } from './status.ts'
+import type { BrokerState, DnsState, RenewalState } from './status.ts'
 
 export type Known = { readonly memberships: Store<Membership>; readonly brokerSecrets: Store<Secret> }
 
@@ -43,6 +44,7 @@ export async function beMember(
   const allocations = reflect(kube, allocation, { namespace: systemNamespace }, signal).store
   const dns = cell<DnsState>('pending')
   const broker = cell<BrokerState>({ kind: 'never' }, (a, b) => JSON.stringify(a) === JSON.stringify(b))
+  const renewal = cell<RenewalState>({ kind: 'fresh' }, (a, b) => JSON.stringify(a) === JSON.stringify(b))
   const refusals = cell<Refusals>(new Map(), (a, b) => JSON.stringify([...a]) === JSON.stringify([...b]))
   const refuse = (from: string) => (objects: readonly string[]) => refusals.set(new Map(refusals.value).set(from, objects))
   const secret = () => known.brokerSecrets.get({ namespace: systemNamespace, name: brokerSecretName })
@@ -54,7 +56,7 @@ export async function beMember(
     const remoteAllocations = reflect(remote, allocation, {}, signal).store
     await Promise.all([
       heartbeat(remote, clusterID, identity, broker, signal),
-      renewToken(kube, remote, clusterID, secret, log, signal),
+      keepCredentials(kube, member, { secret, broker, renewal }, log, signal),
       keepInSync(
         syncedGatewayEndpoint,
         clusterID,
@@ -83,7 +85,13 @@ export async function beMember(
     })
   await Promise.all([
     keepInstalled(kube, member, installed, dns, log, signal),
-    report(kube, known.memberships, { installed, endpoints, clusterID, dns, broker, refusals }, log, signal),
+    report(
+      kube,
+      known.memberships,
+      { installed, endpoints, allocations, clusterID, dns, broker, renewal, refusals },
+      log,
+      signal,
+    ),
     sweepGateways(kube, clusterID, endpoints, log, signal),
     read.ok ? connected(read.value) : aborted(signal),
   ])

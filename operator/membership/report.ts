@@ -1,4 +1,5 @@
 // Writes the Membership's status whenever what it says would change.
+import type { Allocation } from '#crds/allocation.ts'
 import type { GatewayEndpoint } from '#crds/gateway-endpoint.ts'
 import type { Membership } from '#crds/membership.ts'
 import { membership as kind } from '#crds/membership.ts'
@@ -13,7 +14,7 @@ import type { Cell } from '#lib/std/cell.ts'
 import type { Logger } from '#lib/std/log.ts'
 import type { Installed } from '../install/install.ts'
 import { fieldManager } from '../install/install.ts'
-import type { BrokerState, DnsState } from './status.ts'
+import type { BrokerState, DnsState, RenewalState } from './status.ts'
 import { conditionsOf } from './status.ts'
 import { workloadsOf } from './workloads.ts'
 
@@ -26,9 +27,11 @@ export type Refusals = ReadonlyMap<string, readonly string[]>
 export type Reported = {
   readonly installed: Installed
   readonly endpoints: Store<GatewayEndpoint>
+  readonly allocations: Store<Allocation>
   readonly clusterID: string
   readonly dns: Cell<DnsState>
   readonly broker: Cell<BrokerState>
+  readonly renewal: Cell<RenewalState>
   readonly refusals: Cell<Refusals>
 }
 
@@ -48,12 +51,15 @@ export async function report(
       source(seen.installed.daemonSets, () => [membershipKey]),
       source(seen.installed.deployments, () => [membershipKey]),
       source(seen.endpoints, () => [membershipKey]),
+      source(seen.allocations, () => [membershipKey]),
     ],
     reconcile: async (_, stop) => {
       const member = memberships.get(membershipKey)
       if (member === undefined) return settled
       const conditions = conditionsOf({
         broker: seen.broker.value,
+        renewal: seen.renewal.value,
+        allocation: seen.allocations.list().find((a) => a.spec.clusterID === seen.clusterID),
         workloads: workloadsOf(seen.installed.daemonSets.list(), seen.installed.deployments.list()),
         gateways: seen.endpoints.list().filter((e) => e.spec.clusterID === seen.clusterID),
         dns: seen.dns.value,
@@ -63,7 +69,7 @@ export async function report(
     },
   })
   const look = () => status.add(membershipKey)
-  const stops = [seen.dns.onChange(look), seen.broker.onChange(look), seen.refusals.onChange(look)]
+  const stops = [seen.dns, seen.broker, seen.renewal, seen.refusals].map((cell) => cell.onChange(look))
   try {
     await status.run(signal)
   } finally {

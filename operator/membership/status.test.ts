@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import type { Allocation } from '#crds/allocation.ts'
 import type { GatewayEndpoint } from '#crds/gateway-endpoint.ts'
 import type { Situation } from './status.ts'
 import { conditionsOf } from './status.ts'
@@ -13,6 +14,8 @@ const faulty = {
 } as unknown as GatewayEndpoint
 const well: Situation = {
   broker: { kind: 'reached' },
+  renewal: { kind: 'fresh' },
+  allocation: undefined,
   workloads: [
     { name: 'gateway', wanted: 1, ready: 1 },
     { name: 'agent', wanted: 2, ready: 2 },
@@ -35,13 +38,22 @@ suite('the conditions of a Membership', () => {
       /ECONNREFUSED.*go on/,
       'ready',
     ],
+    ['the token was refused', { broker: { kind: 'refused', why: '401' } }, 'BrokerReachable', 'Unauthorized', /401/, 'ready'],
     [
-      'the token was refused',
-      { broker: { kind: 'refused', why: '401' } },
-      'BrokerReachable',
-      'Unauthorized',
-      /tombolo join/,
+      'the credentials expired beyond renewal',
+      { renewal: { kind: 'expired', why: 'the credentials expired at 2026-01-01' } },
+      'CredentialsValid',
+      'Expired',
+      /expired at 2026-01-01.*go on.*tombolo grant create.*tombolo join/,
       'ready',
+    ],
+    [
+      'the broker put us into quarantine',
+      { allocation: { spec: { state: 'Quarantined' } } as unknown as Allocation },
+      'Admitted',
+      'Quarantined',
+      /quarantine/,
+      'unready',
     ],
     [
       'no node is labelled',

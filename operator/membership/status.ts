@@ -1,5 +1,6 @@
 // What a Membership says of itself: one condition a question, and Ready as their sum.
 import type { Condition } from '#crds/fields.ts'
+import type { Allocation } from '#crds/allocation.ts'
 import type { GatewayEndpoint } from '#crds/gateway-endpoint.ts'
 import { gatewayNodeLabel } from '#crds/places.ts'
 
@@ -7,8 +8,18 @@ export type BrokerState =
   | { readonly kind: 'reached' }
   | { readonly kind: 'never' }
   | { readonly kind: 'unreachable'; readonly why: string }
+  /** Our token is dead. */
   | { readonly kind: 'refused'; readonly why: string }
+  | { readonly kind: 'forbidden'; readonly why: string }
   | { readonly kind: 'badCredentials'; readonly why: string }
+
+/** How it stands with the credentials for the broker. */
+export type RenewalState =
+  | { readonly kind: 'fresh' }
+  /** Still good, or at least they can be renewed: `why` they have not been yet. */
+  | { readonly kind: 'due'; readonly why: string }
+  /** Only a person can give others. */
+  | { readonly kind: 'expired' | 'refused'; readonly why: string }
 
 export type Workload = { readonly name: string; readonly wanted: number; readonly ready: number }
 
@@ -16,6 +27,9 @@ export type DnsState = 'wired' | 'noCoreDNS' | 'pending'
 
 export type Situation = {
   readonly broker: BrokerState
+  readonly renewal: RenewalState
+  /** Our own, as the broker last said. */
+  readonly allocation: Allocation | undefined
   readonly workloads: readonly Workload[]
   readonly gateways: readonly GatewayEndpoint[]
   readonly dns: DnsState
@@ -28,14 +42,16 @@ type Verdict = Pick<Condition, 'type' | 'status' | 'reason' | 'message'>
 /** Each asks one question of the situation; the order is the order a person would ask them in. */
 const questions: readonly ((now: Situation) => Verdict)[] = [
   brokerReachable,
+  credentialsValid,
+  admitted,
   componentsReady,
   gatewayActive,
   namesWired,
   peersValid,
 ]
 
-/** Broken peers and a silent broker do not stop our traffic, so they do not make us unready. */
-const needed = new Set(['ComponentsReady', 'GatewayActive', 'NamesWired'])
+/** Broken peers, a silent broker and dead credentials do not stop our traffic, so they do not make us unready. */
+const needed = new Set(['Admitted', 'ComponentsReady', 'GatewayActive', 'NamesWired'])
 
 export function conditionsOf(now: Situation): readonly Verdict[] {
   const verdicts = questions.map((ask) => ask(now))
@@ -64,10 +80,49 @@ function brokerReachable({ broker }: Situation): Verdict {
         message: `${broker.why}: traffic and names go on from what is known; check the way to the broker’s apiserver`,
       }
     case 'refused':
-      return { type, status: 'False', reason: 'Unauthorized', message: `${broker.why}: run tombolo join again` }
+      return { type, status: 'False', reason: 'Unauthorized', message: broker.why }
+    case 'forbidden':
+      return { type, status: 'False', reason: 'Forbidden', message: broker.why }
     case 'badCredentials':
       return { type, status: 'False', reason: 'BadCredentials', message: broker.why }
   }
+}
+
+function credentialsValid({ renewal }: Situation): Verdict {
+  const type = 'CredentialsValid'
+  switch (renewal.kind) {
+    case 'fresh':
+      return { type, status: 'True', reason: 'Fresh', message: 'the credentials for the broker are renewed in time' }
+    case 'due':
+      return {
+        type,
+        status: 'True',
+        reason: 'RenewalDue',
+        message: `the credentials for the broker are to be renewed: ${renewal.why}`,
+      }
+    case 'expired':
+      return {
+        type,
+        status: 'False',
+        reason: 'Expired',
+        message: `${renewal.why}: traffic and names go on from what is known; on the broker run tombolo grant create, and tombolo join with it here`,
+      }
+    case 'refused':
+      return { type, status: 'False', reason: 'Refused', message: renewal.why }
+  }
+}
+
+/** Without the broker's word we are what we were. */
+function admitted({ allocation }: Situation): Verdict {
+  const type = 'Admitted'
+  return allocation?.spec.state === 'Quarantined'
+    ? {
+        type,
+        status: 'False',
+        reason: 'Quarantined',
+        message: 'the broker’s administrator put this cluster into quarantine: nothing of it is routed or imported in the others',
+      }
+    : { type, status: 'True', reason: 'Admitted', message: 'the broker admits this cluster' }
 }
 
 function componentsReady({ workloads }: Situation): Verdict {

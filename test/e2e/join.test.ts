@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import type { Cluster } from '#test/rig/cluster.ts'
 import { fleetOf, image } from '#test/kit/fleet.ts'
+import { tombolo } from '#test/kit/cli.ts'
 import { onRig } from '#test/kit/rig-suite.ts'
 
 suite('joining', function () {
@@ -15,8 +16,13 @@ suite('joining', function () {
     ],
   })
   const fleet = () => fleetOf(at.rig, at.signal)
-  const join = (id: string, context: string, ...more: readonly string[]) =>
-    fleet().tombolo('join', id, '--context', context, '--broker-context', 'hub', '--image', image, ...more)
+  /** The broker's administrator makes a grant, and the cluster's comes with it. */
+  const join = async (id: string, context: string, ...more: readonly string[]) => {
+    const grant = await fleet().tombolo('grant', 'create', id, '--context', 'hub')
+    if (grant.code !== 0) return grant
+    const args = ['join', '--grant', '-', '--context', context, '--image', image, ...more, '--kubeconfig', at.rig.kubeconfig]
+    return tombolo(args, { signal: at.signal, stdin: grant.out })
+  }
   const untouched = async (cluster: Cluster) => {
     assert.doesNotMatch(
       await cluster.kubectl(['get', 'namespace,crd,clusterrole,clusterrolebinding', '-o', 'name']),

@@ -16,7 +16,7 @@ export interface Fleet {
   /** The same; throws for any exit code but 0. */
   must(...args: readonly string[]): Promise<Ran>
   deployBroker(): Promise<void>
-  /** With its first node as gateway unless `more` says otherwise. */
+  /** By a grant of its own, with its first node as gateway unless `more` says otherwise. */
   join(cluster: Cluster, ...more: readonly string[]): Promise<void>
 }
 
@@ -35,7 +35,9 @@ export function fleetOf(rig: Rig, signal: AbortSignal): Fleet {
     },
     join: async ({ id, nodes }, ...more) => {
       const gateway = more.includes('--gateway-node') ? [] : ['--gateway-node', nodes[0]?.name ?? '']
-      await must('join', id, '--context', id, '--broker-context', broker.id, '--image', image, ...gateway, ...more)
+      const grant = (await must('grant', 'create', id, '--context', broker.id)).out
+      const args = ['join', '--grant', '-', '--context', id, '--image', image, ...gateway, ...more, ...kubeconfig]
+      await mustTombolo(args, { signal, stdin: grant })
     },
   }
 }

@@ -7,6 +7,7 @@ import type { Membership } from '#crds/membership.ts'
 import { membership } from '#crds/membership.ts'
 import { allKinds } from '#crds/index.ts'
 import * as builtin from '#lib/kube/kinds.ts'
+import { newIdentity, publicIdentity } from '#lib/identity/identity.ts'
 import type { Kind, KubeObject } from '#lib/kube/object.ts'
 import type { CIDR } from '#lib/net/cidr.ts'
 import type { ClusterID } from '#lib/net/cluster-id.ts'
@@ -125,5 +126,7 @@ const memberObject = (id: string, clusterUID: string): Member => ({
     clusterUID,
     podCIDRs: ['10.1.0.0/16' as CIDR],
     serviceCIDRs: ['10.101.0.0/16' as CIDR],
+    identity: publicIdentity(newIdentity()),
+    state: 'Admitted',
   },
 })

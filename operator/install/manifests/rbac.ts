@@ -1,6 +1,6 @@
 // Who may do what in a member cluster, one table a component. Nothing here grants reading Secrets but our own, by name.
 import type { KubeObject } from '#lib/kube/object.ts'
-import { brokerSecretName, managedBy, pairKeysSecretName, systemNamespace } from '#crds/places.ts'
+import { brokerSecretName, identitySecretName, managedBy, pairKeysSecretName, systemNamespace } from '#crds/places.ts'
 import { mcsRules } from '#operator/mcs/rbac.ts'
 
 export type PolicyRule = {
@@ -53,6 +53,7 @@ const accounts: readonly Account[] = [
         resourceNames: [brokerSecretName],
         verbs: ['get', 'list', 'watch', 'update', 'patch'],
       },
+      { apiGroups: [''], resources: ['secrets'], resourceNames: [identitySecretName], verbs: ['get'] },
       lease,
     ],
     kubeSystem: [

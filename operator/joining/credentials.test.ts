@@ -2,7 +2,12 @@ import assert from 'node:assert/strict'
 import { lifeOf, readCredentials } from './credentials.ts'
 
 const b64 = (text: string) => Buffer.from(text).toString('base64')
-const good = { server: b64('https://172.29.1.1:6443'), 'ca.crt': b64('-----BEGIN CERTIFICATE-----\nx\n'), token: b64('a.b.c\n') }
+const good = {
+  server: b64('https://172.29.1.1:6443'),
+  'ca.crt': b64('-----BEGIN CERTIFICATE-----\nx\n'),
+  token: b64('a.b.c\n'),
+  renewalToken: b64('d.e.f'),
+}
 
 suite('broker credentials', () => {
   test('are read from the Secret', () => {
@@ -12,13 +17,13 @@ suite('broker credentials', () => {
     assert.equal(read.value.token, 'a.b.c')
   })
 
-  for (const key of ['server', 'ca.crt', 'token'] as const) {
+  for (const key of ['server', 'ca.crt', 'token', 'renewalToken'] as const) {
     test(`without ${key} the error names it, says what to do and shows no token`, () => {
       const read = readCredentials({ data: { ...good, [key]: '' } })
       assert.ok(!read.ok)
       assert.match(read.error.field, new RegExp(key))
       assert.match(read.error.want, /tombolo join/)
-      assert.doesNotMatch(JSON.stringify(read.error), /a\.b\.c/)
+      assert.doesNotMatch(JSON.stringify(read.error), /a\.b\.c|d\.e\.f/)
     })
   }
 

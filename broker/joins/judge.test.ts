@@ -1,0 +1,149 @@
+import assert from 'node:assert/strict'
+import { fingerprint, publicIdentity } from '#lib/identity/identity.ts'
+import { factsOf } from '#broker/grants/state.ts'
+import { grantFor, joiner, memberOf, requestBy } from '#test/kit/joining.ts'
+import type { Known } from './judge.ts'
+import { judge } from './judge.ts'
+
+const east = joiner('east')
+const thief = { ...joiner('east'), code: east.code }
+const guesser = joiner('east')
+const print = fingerprint(publicIdentity(east.identity))
+
+/** With a grant that is open, and nobody of that id. */
+const known = (more: Partial<Known> = {}): Known => ({
+  member: undefined,
+  grant: granted(),
+  approval: 'Automatic',
+  ...more,
+})
+const granted = (
+  ...args: Parameters<typeof grantFor> extends [unknown, ...infer Rest] ? Rest : never
+): NonNullable<Known['grant']> => {
+  const grant = grantFor(east, ...args)
+  return { spec: grant.spec, facts: factsOf(grant, true) }
+}
+
+suite('who may join', () => {
+  const cases: readonly (readonly [string, ReturnType<typeof requestBy>, Known, string, RegExp?])[] = [
+    ['who proves the grant joins', requestBy(east), known(), 'mayJoin'],
+    [
+      'nobody joins without a grant',
+      requestBy(east),
+      known({ grant: undefined }),
+      'refused',
+      /no grant for "east".*grant create east/,
+    ],
+    ['who does not prove its code is counted', requestBy(guesser), known(), 'failedAttempt', /4 more tries/],
+    ['who proves none is counted', requestBy(east, {}, {}, false), known(), 'failedAttempt', /does not prove/],
+    [
+      'the fifth locks it',
+      requestBy(guesser),
+      known({ grant: granted({}, { failedAttempts: ['1', '2', '3', '4'] }) }),
+      'failedAttempt',
+      /it is locked now/,
+    ],
+    [
+      'after that even the right code is too late',
+      requestBy(east),
+      known({ grant: granted({}, { failedAttempts: ['1', '2', '3', '4', '5'] }) }),
+      'refused',
+      /is locked.*grant create east/,
+    ],
+    [
+      'a grant is good once',
+      requestBy(thief),
+      known({ grant: granted({}, { usedBy: print }) }),
+      'refused',
+      new RegExp(`was used already, by ${print}`),
+    ],
+    [
+      'and until it expires, by the broker’s clock',
+      requestBy(east, {}, { creationTimestamp: '2026-01-01T00:15:01Z' }),
+      known(),
+      'refused',
+      /expired at 2026-01-01T00:15:00Z/,
+    ],
+    [
+      'an expiry that is no time has passed',
+      requestBy(east),
+      known({ grant: granted({ expiresAt: 'soon' }) }),
+      'refused',
+      /expired/,
+    ],
+    [
+      'a grant is good for one id: another joining place is not its own',
+      requestBy(east, {}, { namespace: 'tombolo-j-west' }),
+      known(),
+      'refused',
+      /tombolo-j-west\/east but speaks of cluster id "east"/,
+    ],
+    [
+      'whoever changed a request on the way is found out',
+      {
+        ...requestBy(east),
+        spec: { ...requestBy(east).spec, podCIDRs: requestBy(east, { pods: ['10.9.0.0/16'] }).spec.podCIDRs },
+      },
+      known(),
+      'refused',
+      /not signed by the identity it names/,
+    ],
+    [
+      'a member keeps its id, whatever grant another proves',
+      requestBy(thief),
+      known({ member: memberOf(east) }),
+      'refused',
+      new RegExp(`is taken.*${print}.*tombolo revoke east`),
+    ],
+    ['a member needs no grant', requestBy(east, {}, {}, false), known({ member: memberOf(east), grant: undefined }), 'mayJoin'],
+    [
+      'a copy of a member’s whole cluster is none',
+      requestBy(east, { uid: 'copy' }, {}, false),
+      known({ member: memberOf(east), grant: undefined }),
+      'refused',
+      /comes from another cluster.*uid copy/,
+    ],
+    ['a member may leave', requestBy(east, { intent: 'Leave' }, {}, false), known({ member: memberOf(east) }), 'mayLeave'],
+    [
+      'nobody else says that it leaves, by whatever grant',
+      requestBy(thief, { intent: 'Leave' }),
+      known({ member: memberOf(east) }),
+      'refused',
+      /no member under this identity/,
+    ],
+    [
+      'where approval is manual it waits, and says what to compare',
+      requestBy(east),
+      known({ approval: 'Manual' }),
+      'awaitsApproval',
+      new RegExp(`${print}.*tombolo approve east`),
+    ],
+    [
+      'the grant may say otherwise',
+      requestBy(east),
+      known({ approval: 'Manual', grant: granted({ approval: 'Automatic' }) }),
+      'mayJoin',
+    ],
+    ['who was approved joins', requestBy(east), known({ approval: 'Manual', grant: granted({ approved: print }) }), 'mayJoin'],
+    [
+      'who was not, does not',
+      requestBy(thief),
+      known({ approval: 'Manual', grant: granted({ approved: print }) }),
+      'refused',
+      new RegExp(`Another identity was approved for "east", ${print}`),
+    ],
+    [
+      'a malformed request is refused by its field',
+      requestBy(east, { pods: ['10.1.0.5/16'] }),
+      known(),
+      'refused',
+      /podCIDRs\.0/,
+    ],
+  ]
+  for (const [name, request, facts, kind, message] of cases)
+    test(name, () => {
+      const verdict = judge(request, facts)
+      assert.equal(verdict.kind, kind, 'message' in verdict ? verdict.message : '')
+      if (message !== undefined) assert.match('message' in verdict ? verdict.message : '', message)
+    })
+})

@@ -1,0 +1,100 @@
+// Whether a request may be considered at all: who signed it, by which grant or as which member, approved or not. Pure; addresses are
+// judged after that (admit.ts).
+import type { JoinGrant } from '#crds/join-grant.ts'
+import type { JoinRequest } from '#crds/join-request.ts'
+import { joinRequest } from '#crds/join-request.ts'
+import { proofsOf } from '#crds/join-proof.ts'
+import type { Member } from '#crds/member.ts'
+import { joinNamespace } from '#crds/places.ts'
+import { fingerprint, sameIdentity } from '#lib/identity/identity.ts'
+import { explain } from '#lib/std/result.ts'
+import type { GrantFacts } from '#broker/grants/state.ts'
+import { mostAttempts, stateOf } from '#broker/grants/state.ts'
+
+export type Known = {
+  /** Of the same id, and alive. */
+  readonly member: Member | undefined
+  readonly grant: { readonly spec: JoinGrant['spec']; readonly facts: GrantFacts } | undefined
+  /** What the Fleet says where the grant says nothing. */
+  readonly approval: 'Automatic' | 'Manual'
+}
+
+export type Verdict =
+  /** Proven; `grant`: by one that is used up with it. */
+  | { readonly kind: 'mayJoin'; readonly by: 'identity' | 'grant' }
+  | { readonly kind: 'mayLeave' }
+  | { readonly kind: 'awaitsApproval'; readonly message: string }
+  | { readonly kind: 'refused'; readonly message: string }
+  /** Refused, and counted: it came with a grant and could not prove its code. */
+  | { readonly kind: 'failedAttempt'; readonly message: string }
+
+export function judge(request: JoinRequest, { member, grant, approval }: Known): Verdict {
+  const parsed = joinRequest.parse(request)
+  // The apiserver checked the schema; what a schema cannot say, such as host bits in a CIDR, is checked here.
+  if (!parsed.ok) return refused(`The request is malformed: ${explain(parsed.error)}. Correct it and join again.`)
+  const { spec, metadata } = parsed.value
+  const id = spec.clusterID
+  if (metadata.name !== id || metadata.namespace !== joinNamespace(id))
+    return refused(`The request is ${metadata.namespace ?? ''}/${metadata.name} but speaks of cluster id "${id}".`)
+  // Over the object as it came: parsing may have changed the spelling.
+  const proofs = proofsOf(request.spec, grant?.spec.verifier)
+  if (proofs.identity !== 'Holds')
+    return refused('The request is not signed by the identity it names: it was changed on the way. Join again.')
+  const known = member !== undefined && sameIdentity(member.spec.identity, spec.identity)
+  if (spec.intent === 'Leave')
+    return known ? { kind: 'mayLeave' } : refused(`"${id}" is no member under this identity: there is nothing to leave.`)
+  if (known)
+    return member.spec.clusterUID === spec.clusterUID
+      ? { kind: 'mayJoin', by: 'identity' }
+      : refused(
+          `The identity of "${id}" comes from another cluster (its kube-system has uid ${spec.clusterUID}, the member's ${member.spec.clusterUID}): a copy of the cluster must join under an id and keys of its own.`,
+        )
+  return byGrant(request, proofs.grant, { member, grant, approval })
+}
+
+function byGrant(
+  { spec, metadata }: JoinRequest,
+  proof: 'Holds' | 'Missing' | 'Wrong',
+  { member, grant, approval }: Known,
+): Verdict {
+  const id = spec.clusterID
+  const another = `on the broker: tombolo grant create ${id}`
+  if (grant === undefined) return refused(`There is no grant for "${id}". Make one ${another}.`)
+  const asked = new Date(metadata.creationTimestamp ?? '')
+  switch (stateOf(grant.facts, asked)) {
+    case 'Used':
+      return refused(`The grant for "${id}" was used already, by ${grant.facts.usedBy ?? ''}. Make another ${another}.`)
+    case 'Expired':
+      return refused(`The grant for "${id}" expired at ${grant.spec.expiresAt}. Make another ${another}.`)
+    case 'Locked':
+      return refused(`The grant for "${id}" is locked: too many requests did not prove its code. Make another ${another}.`)
+    case 'Open':
+    case 'Pending':
+      break
+  }
+  if (proof !== 'Holds') {
+    const left = mostAttempts - grant.facts.failedAttempts.length - 1
+    const rest = left === 0 ? 'it is locked now' : `${left} more ${left === 1 ? 'try' : 'tries'} and it is locked`
+    return {
+      kind: 'failedAttempt',
+      message: `The request does not prove the code of the grant for "${id}"; ${rest}. Paste the whole line, or make another ${another}.`,
+    }
+  }
+  if (member !== undefined)
+    return refused(
+      `Cluster id "${id}" is taken: a member has it under another identity (${fingerprint(member.spec.identity)}). Choose another id; or, if it is the same cluster and its keys are lost, first: tombolo revoke ${id}.`,
+    )
+  if ((grant.spec.approval ?? approval) === 'Automatic') return { kind: 'mayJoin', by: 'grant' }
+  const print = fingerprint(spec.identity)
+  if (grant.spec.approved === print) return { kind: 'mayJoin', by: 'grant' }
+  return grant.spec.approved === undefined
+    ? {
+        kind: 'awaitsApproval',
+        message: `Waiting for an administrator: compare the fingerprint ${print} on both sides, then on the broker: tombolo approve ${id}.`,
+      }
+    : refused(
+        `Another identity was approved for "${id}", ${grant.spec.approved}; this one is ${print}. Find out who asked, then make another grant ${another}.`,
+      )
+}
+
+const refused = (message: string): Verdict => ({ kind: 'refused', message })

@@ -1,0 +1,87 @@
+import assert from 'node:assert/strict'
+import type { Allocation } from '#crds/allocation.ts'
+import type { CIDR } from '#lib/net/cidr.ts'
+import { joiner, memberOf } from '#test/kit/joining.ts'
+import { drainingOf, isReleased, releasedOf, soonest } from './addresses.ts'
+import { memberObjects } from './objects.ts'
+
+const now = new Date('2026-01-01T00:00:00Z')
+const later = new Date('2026-01-01T00:06:00Z')
+const east = joiner('east')
+const before = memberOf(east, { pods: ['10.1.0.0/16'], services: ['10.101.0.0/16'] })
+const after = memberOf(east, { pods: ['10.2.0.0/16'], services: ['10.101.0.0/16'] })
+/** What the Allocation says of a member with these draining. */
+const allocationOf = (...of: Parameters<typeof memberObjects>) => memberObjects(...of).allocation as Allocation
+const had = allocationOf(before)
+
+suite('addresses that a member gives up', () => {
+  const draining = drainingOf(after, had, 300, now)
+
+  test('drain: they are believed for a while beside the new ones', () => {
+    assert.deepEqual(draining, [{ cidr: '10.1.0.0/16', use: 'Pods', until: '2026-01-01T00:05:00Z' }])
+    const { spec } = allocationOf(after, draining)
+    assert.deepEqual([spec.podCIDRs, spec.draining], [['10.2.0.0/16', '10.1.0.0/16'], ['10.1.0.0/16']])
+  })
+
+  test('their time runs on, whatever is reconciled meanwhile, and then they are gone', () => {
+    const member = { ...after, status: { ...after.status, draining: [...draining] } }
+    const allocation = allocationOf(member, draining)
+    assert.deepEqual(drainingOf(member, allocation, 300, new Date('2026-01-01T00:04:00Z')), draining)
+    assert.deepEqual(
+      drainingOf({ ...member, status: { ...member.status, draining: [...draining] } }, allocationOf(member), 300, later),
+      [],
+    )
+  })
+
+  test('taken back, they drain no more', () => {
+    const back = { ...before, status: { ...before.status, draining: [...draining] } }
+    assert.deepEqual(
+      drainingOf(back, allocationOf(after, draining), 300, now).map((d) => d.cidr),
+      ['10.2.0.0/16'],
+    )
+  })
+
+  test('widening a range drains nothing', () => {
+    assert.deepEqual(drainingOf(memberOf(east, { pods: ['10.0.0.0/15'], services: ['10.101.0.0/16'] }), had, 300, now), [])
+  })
+})
+
+suite('addresses of a member that leaves', () => {
+  const going = memberOf(
+    east,
+    { pods: ['10.1.0.0/16'], services: ['10.101.0.0/16'] },
+    { deletionTimestamp: '2026-01-01T00:00:00Z' },
+  )
+  const released = releasedOf([], [going], 120, now)
+
+  test('are kept from others, from when they were first seen to go', () => {
+    assert.deepEqual(
+      released.map(({ cidr, clusterUID, until }) => [cidr, clusterUID, until]),
+      [
+        ['10.1.0.0/16', 'uid-east', '2026-01-01T00:02:00Z'],
+        ['10.101.0.0/16', 'uid-east', '2026-01-01T00:02:00Z'],
+      ],
+    )
+    assert.deepEqual(releasedOf(released, [going], 120, new Date('2026-01-01T00:01:00Z')), released)
+  })
+
+  test('outlive the Member, and pass', () => {
+    assert.deepEqual(releasedOf(released, [], 120, new Date('2026-01-01T00:01:00Z')), released)
+    assert.deepEqual(releasedOf(released, [], 120, later), [])
+    assert.equal(soonest(released, now), 120_000)
+  })
+
+  test('are its own again when it comes back', () => assert.deepEqual(releasedOf(released, [before], 120, now), []))
+
+  test('let the Member vanish only when all of them are on record', () => {
+    assert.ok(isReleased(going, released, 120))
+    assert.ok(!isReleased(going, released.slice(1), 120))
+    assert.ok(isReleased(going, [], 0), 'a fleet that keeps nothing waits for nothing')
+    assert.deepEqual(releasedOf([], [going], 0, now), [])
+  })
+
+  test('are not taken from another that has them on record already', () => {
+    const others = [{ cidr: '10.9.0.0/16' as CIDR, clusterID: east.id, clusterUID: 'other', until: '2026-01-01T00:01:00Z' }]
+    assert.deepEqual(releasedOf(others, [before], 120, now), others)
+  })
+})

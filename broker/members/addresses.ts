@@ -1,0 +1,72 @@
+// How addresses change hands without a black hole and without a mix-up. Pure.
+//
+//   asked ──► Admitted ──(the member asks for others)──► Draining ──(drainSeconds)──► free
+//                └──────────(the member leaves)────────► Released ──(reuseAfterSeconds)──► free
+//
+// Draining: still believed of the member, as its pods and the others' connections move over. Released: believed of nobody and given to
+// nobody else, as answers from a cache and half-open connections outlive a cluster. Neither counts against the cluster that had them.
+import type { Fleet } from '#crds/fleet.ts'
+import type { Member } from '#crds/member.ts'
+import type { Allocation } from '#crds/allocation.ts'
+import type { CIDR } from '#lib/net/cidr.ts'
+import { overlaps } from '#lib/net/cidr.ts'
+import { time } from '#lib/kube/time.ts'
+
+export type Draining = NonNullable<NonNullable<Member['status']>['draining']>[number]
+export type Released = NonNullable<NonNullable<Fleet['status']>['released']>[number]
+
+/** What drains: what did before and has not yet gone, and what the member had until now (as the Allocation says) and no longer names. */
+export function drainingOf(member: Member, had: Allocation | undefined, drainSeconds: number, now: Date): readonly Draining[] {
+  const { podCIDRs, serviceCIDRs } = member.spec
+  const wanted = new Set<CIDR>([...podCIDRs, ...serviceCIDRs])
+  const before = member.status?.draining ?? []
+  const known = new Set(before.map(({ cidr }) => cidr))
+  const until = time(new Date(now.getTime() + drainSeconds * 1000))
+  const lost = (cidrs: readonly CIDR[], use: Draining['use']) =>
+    cidrs.filter((cidr) => !wanted.has(cidr) && !known.has(cidr)).map((cidr): Draining => ({ cidr, use, until }))
+  return [...before, ...lost(had?.spec.podCIDRs ?? [], 'Pods'), ...lost(had?.spec.serviceCIDRs ?? [], 'Services')].filter(
+    // What is inside what it has now needs no draining.
+    (d) => new Date(d.until) > now && ![...wanted].some((block) => overlaps(block, d.cidr)),
+  )
+}
+
+/** What is released: what was and has not yet been reused, and the addresses of members that are going, those of re-joined clusters left out. */
+export function releasedOf(
+  before: readonly Released[],
+  members: readonly Member[],
+  reuseAfterSeconds: number,
+  now: Date,
+): readonly Released[] {
+  const held = new Map(before.filter((r) => new Date(r.until) > now).map((r) => [r.cidr, r]))
+  const until = time(new Date(now.getTime() + reuseAfterSeconds * 1000))
+  for (const member of members) {
+    const { clusterID, clusterUID } = member.spec
+    const going = member.metadata.deletionTimestamp !== undefined
+    for (const cidr of blocksOf(member)) {
+      const entry = held.get(cidr)
+      if (!going && entry?.clusterUID === clusterUID) held.delete(cidr)
+      // Timed from when it was first seen to go: the clock of the entry, if there is one, goes on.
+      if (going && reuseAfterSeconds > 0 && entry?.clusterUID !== clusterUID)
+        held.set(cidr, { cidr, clusterID, clusterUID, until })
+    }
+  }
+  return [...held.values()].toSorted((a, b) => (a.cidr < b.cidr ? -1 : 1))
+}
+
+/** Whether the removal of a member is on record, so that it may vanish. */
+export const isReleased = (member: Member, released: readonly Released[], reuseAfterSeconds: number): boolean =>
+  reuseAfterSeconds === 0 ||
+  blocksOf(member).every((cidr) => released.some((r) => r.cidr === cidr && r.clusterUID === member.spec.clusterUID))
+
+/** All that is believed of a member, what drains among it. */
+export const blocksOf = ({ spec, status }: Pick<Member, 'spec' | 'status'>): readonly CIDR[] => [
+  ...spec.podCIDRs,
+  ...spec.serviceCIDRs,
+  ...(status?.draining ?? []).map(({ cidr }) => cidr),
+]
+
+/** When the first of these has passed, in ms from `now`; undefined without any. */
+export function soonest(entries: readonly { readonly until: string }[], now: Date): number | undefined {
+  const times = entries.map(({ until }) => new Date(until).getTime() - now.getTime())
+  return times.length === 0 ? undefined : Math.max(0, Math.min(...times))
+}

@@ -1,0 +1,69 @@
+// Asking the broker until it answers, with the reason of the wait in sight.
+import type { SealedCredentials } from '#crds/join-proof.ts'
+import type { Kube } from '#lib/kube/client.ts'
+import { kube as connect } from '#lib/kube/client.ts'
+import { isUnauthorized, isUnreachable } from '#lib/kube/errors.ts'
+import { logger } from '#lib/std/log.ts'
+import type { Question, Turn } from '#operator/joining/ask.ts'
+import { ask } from '#operator/joining/ask.ts'
+import type { Broker } from '#operator/joining/credentials.ts'
+import { fieldManager } from '../cluster/cluster.ts'
+import type { Say } from '../cluster/until.ts'
+import { until } from '../cluster/until.ts'
+import { failed, notReached, refused } from '../problem.ts'
+
+export type Answer = { readonly credentials: SealedCredentials; readonly warning: string | undefined } | 'left'
+
+/** `token`: of a grant, or the member's renewal token. Throws a refusal with the broker's own words. */
+export async function askBroker(
+  { server, ca, token }: Broker & { readonly token: string },
+  question: Question,
+  timeoutMs: number,
+  say: Say,
+  signal: AbortSignal,
+): Promise<Answer> {
+  await using broker = connect({ server, ca, token: () => Promise.resolve(token) }, logger('tombolo', 'silent'), 'tombolo-cli')
+  try {
+    return await until(
+      {
+        what: 'The answer of the broker',
+        timeoutMs,
+        remedy: 'Nothing has to be undone: running the command again goes on waiting for it.',
+        say,
+      },
+      async () => probeOf(await ask(broker as Pick<Kube, 'get' | 'create' | 'delete'>, question, fieldManager, signal)),
+      signal,
+    )
+  } catch (error) {
+    throw explained(error, server)
+  }
+}
+
+function probeOf(turn: Turn): { readonly done: Answer } | { readonly waiting: string } {
+  switch (turn.kind) {
+    case 'waiting':
+      return { waiting: turn.because }
+    case 'admitted':
+      return { done: turn }
+    case 'left':
+      return { done: 'left' }
+    case 'refused':
+      throw refused(turn.message, 'Then run the same command again.')
+  }
+}
+
+function explained(error: unknown, server: string): unknown {
+  if (isUnauthorized(error))
+    return failed(
+      'The broker does not take the grant’s token: it expired, or the grant was removed.',
+      'Make another on the broker: tombolo grant create CLUSTER_ID.',
+      error,
+    )
+  if (isUnreachable(error))
+    return notReached(
+      `The broker (${server}) cannot be reached: ${error.cause instanceof Error ? error.cause.message : error.message}.`,
+      'Check that this machine reaches it. What was done so far stays; running the command again goes on from there.',
+      error,
+    )
+  return error
+}

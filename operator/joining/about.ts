@@ -1,0 +1,7 @@
+// What a cluster says of the Tombolo that runs in it when it asks to join.
+import packageJson from '../../package.json' with { type: 'json' }
+
+export const ownVersion: string = packageJson.version
+
+/** What it can do. The broker records it, and administrators' rules may ask for it. */
+export const capabilities = ['cable/wireguard', 'ip/v4', 'ip/v6'] as const
