@@ -18,6 +18,7 @@ import { brokerSecret } from '#operator/joining/credentials.ts'
 import { keepIdentity } from '#operator/joining/identity-secret.ts'
 import { applyAll, applyCRDs } from '../cluster/apply.ts'
 import { fieldManager, openCluster } from '../cluster/cluster.ts'
+import { removeObject } from '../cluster/remove.ts'
 import type { Probe, Say } from '../cluster/until.ts'
 import { until } from '../cluster/until.ts'
 import { askBroker } from '../join/asking.ts'
@@ -110,7 +111,7 @@ async function run(options: Options, session: Session): Promise<void> {
   ).catch(async (error: unknown) => {
     // Refused for good: the cluster is left as it was found. Whatever else went wrong is gone on with by the next run.
     if (error instanceof Problem && error.exitCode === 2 && isNew)
-      await kube.delete(namespaces, { name: systemNamespace }, {}, signal)
+      await step(`${context} is left as it was`, (say) => removeObject(kube, namespaces, { name: systemNamespace }, say, signal))
     throw error
   })
   if (answer === 'left') throw failed('The broker answered another question.', 'Run the command again.')

@@ -39,7 +39,7 @@ suite('joining', function () {
   })
 
   test('a context that is not there: it says which are', async () => {
-    const { code, err } = await join('same', 'wrong')
+    const { code, err } = await fleet().tombolo('join', '--context', 'wrong')
     assert.equal(code, 2, err)
     assert.match(err, /"wrong"/)
     assert.match(err, /hub, same, bare/)
