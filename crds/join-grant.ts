@@ -39,6 +39,7 @@ export const joinGrant = define({
   status: z.object({
     observedGeneration: z.int().optional(),
     state: z.enum(grantStates).optional(),
+    verifier: verifyKeyField.optional().describe('The one of the spec that the rest is about: with another it begins anew.'),
     failedAttempts: z
       .array(z.string().max(64))
       .max(5)

@@ -14,12 +14,11 @@ export type GrantFacts = {
   readonly placed: boolean
 }
 
-export const factsOf = ({ spec, status }: JoinGrant, placed: boolean): GrantFacts => ({
-  expiresAt: new Date(spec.expiresAt),
-  failedAttempts: status?.failedAttempts ?? [],
-  usedBy: status?.usedBy,
-  placed,
-})
+/** What was said of an earlier code under the same id counts no more. */
+export function factsOf({ spec, status }: JoinGrant, placed: boolean): GrantFacts {
+  const said = status?.verifier === spec.verifier ? status : undefined
+  return { expiresAt: new Date(spec.expiresAt), failedAttempts: said?.failedAttempts ?? [], usedBy: said?.usedBy, placed }
+}
 
 export function stateOf({ expiresAt, failedAttempts, usedBy, placed }: GrantFacts, now: Date): GrantState {
   if (usedBy !== undefined) return 'Used'

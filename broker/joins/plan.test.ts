@@ -132,6 +132,14 @@ suite('the state of a grant', () => {
     assert.match(status.usedBy ?? '', /^([0-9a-f]{4}-?){8}$/)
   })
 
+  test('with another code it begins anew', () => {
+    const used = grantFor(west, {}, { state: 'Used', usedBy: 'x', failedAttempts: ['1', '2'] })
+    assert.equal(grantStatus({ grants: [used] }).state, 'Used')
+    const renewed = { ...used, spec: { ...used.spec, verifier: grantFor(north).spec.verifier } }
+    const { state, usedBy, failedAttempts } = grantStatus({ grants: [renewed] })
+    assert.deepEqual([state, usedBy, failedAttempts], ['Open', undefined, undefined])
+  })
+
   test('a member that was there before does not use up a new one', () => {
     const again = requestBy(west, {}, {}, false)
     assert.equal(grantStatus({ requests: [again], members: [memberOf(west)] }).state, 'Open')

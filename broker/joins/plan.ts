@@ -162,12 +162,10 @@ function grantSteps(
   return grants.map((grant) => {
     const id = grant.metadata.name
     const failed = judged.filter(({ request, verdict }) => verdict.kind === 'failedAttempt' && request.metadata.name === id)
-    const attempts = new Set([
-      ...(grant.status?.failedAttempts ?? []),
-      ...failed.map(({ request }) => request.metadata.uid ?? ''),
-    ])
-    const usedBy = grant.status?.usedBy ?? joinedWith(grant, requests, members)
-    const facts = { ...factsOf(grant, placed.has(id)), failedAttempts: [...attempts], usedBy }
+    const before = factsOf(grant, placed.has(id))
+    const attempts = new Set([...before.failedAttempts, ...failed.map(({ request }) => request.metadata.uid ?? '')])
+    const usedBy = before.usedBy ?? joinedWith(grant, requests, members)
+    const facts = { ...before, failedAttempts: [...attempts], usedBy }
     const state = stateOf(facts, now)
     const observedGeneration = grant.metadata.generation ?? 0
     const ready = {
@@ -179,6 +177,7 @@ function grantSteps(
     const status = {
       observedGeneration,
       state,
+      verifier: grant.spec.verifier,
       ...(attempts.size === 0 ? {} : { failedAttempts: facts.failedAttempts }),
       ...(usedBy === undefined ? {} : { usedBy }),
       conditions: setConditions(grant.status?.conditions, [{ ...ready, observedGeneration }], now),
@@ -258,7 +257,7 @@ function skewOf({ metadata, spec }: JoinRequest): string | undefined {
 
 /** Nothing tells when time has passed. */
 function later(releasedMs: number | undefined, { grants, now }: JoinsSeen): Next {
-  const open = grants.filter((g) => g.status?.usedBy === undefined && new Date(g.spec.expiresAt) > now)
+  const open = grants.filter((g) => factsOf(g, true).usedBy === undefined && new Date(g.spec.expiresAt) > now)
   const expiresMs = soonest(
     open.map((g) => ({ until: g.spec.expiresAt })),
     now,

@@ -4,7 +4,7 @@ import { gatewayEndpoint } from '#crds/gateway-endpoint.ts'
 import { joinGrant } from '#crds/join-grant.ts'
 import { joinRequest } from '#crds/join-request.ts'
 import { member } from '#crds/member.ts'
-import { brokerNamespace, clusterIDLabel, fleetName, joinerAccount } from '#crds/places.ts'
+import { brokerNamespace, clusterIDLabel, fleetName, joinerAccount, joinNamespace } from '#crds/places.ts'
 import type { Kube } from '#lib/kube/client.ts'
 import type { Controller, Run } from '#lib/kube/controller.ts'
 import { blocked, controller, source } from '#lib/kube/controller.ts'
@@ -20,10 +20,12 @@ const fieldManager = 'tombolo-broker'
 
 /** The stores only say when to look; with one worker and one key no two runs judge at the same time. */
 export function joinsController(kube: Kube, stores: Stores, onRun: (run: Run) => void): Controller {
-  const { fleets, requests, grants, members, roleBindings } = stores
+  const { fleets, requests, grants, members, namespaces, roleBindings } = stores
   return controller({
     name: 'joins',
-    sources: [fleets, requests, grants, members, roleBindings].map((store) => source<KubeObject>(store, () => allJoins)),
+    sources: [fleets, requests, grants, members, namespaces, roleBindings].map((store) =>
+      source<KubeObject>(store, () => allJoins),
+    ),
     workers: 1,
     log: kube.log,
     onRun,
@@ -59,11 +61,15 @@ export function joinsController(kube: Kube, stores: Stores, onRun: (run: Run) =>
   })
 }
 
-/** Cluster ids whose account may ask: its right to is made last. */
-const placesOf = ({ roleBindings }: Stores): ReadonlySet<string> =>
+/** Cluster ids whose account may ask: its right to is made last, and a namespace that goes takes it along. */
+const placesOf = ({ roleBindings, namespaces }: Stores): ReadonlySet<string> =>
   new Set(
     roleBindings
       .list()
       .filter(({ subjects }) => subjects?.some((s) => s.name === joinerAccount) === true)
-      .flatMap(({ metadata }) => metadata.labels?.[clusterIDLabel] ?? []),
+      .flatMap(({ metadata }) => metadata.labels?.[clusterIDLabel] ?? [])
+      .filter((id) => {
+        const namespace = namespaces.get({ name: joinNamespace(id) })
+        return namespace !== undefined && namespace.metadata.deletionTimestamp === undefined
+      }),
   )

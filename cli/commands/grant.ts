@@ -90,10 +90,8 @@ async function runCreate(id: ClusterID, options: CreateOptions, { output, signal
     },
   }
   const token = await output.progress.step(`The broker makes a place for "${id}" to ask`, async (say) => {
-    // One that was used or failed says so for ever; a new one begins anew.
-    await removeObject(broker.kube, joinGrant, grantKey(id), say, signal)
-    await broker.kube.create(joinGrant, object, { fieldManager }, signal)
-    await grantOpen(broker, id, options.timeout * 1000, say, signal)
+    await put(broker, object, signal)
+    await grantOpen(broker, object, options.timeout * 1000, say, signal)
     return tokenOf(broker, id, options.expires, signal)
   })
   const line = formatGrant({ clusterID: id, server, ca, token, code })
@@ -101,11 +99,19 @@ async function runCreate(id: ClusterID, options: CreateOptions, { output, signal
   output.note(`It lets "${id}" join until ${expiresAt}: tombolo join --grant - reads it from standard input.`)
 }
 
+/** With a new code a grant begins anew, whatever became of the one before. The place to ask at stays. */
+async function put({ kube }: Cluster, object: JoinGrant, signal: AbortSignal): Promise<void> {
+  const key = grantKey(object.spec.clusterID)
+  const have = await kube.get(joinGrant, key, signal)
+  if (have === undefined) await kube.create(joinGrant, object, { fieldManager }, signal)
+  else await kube.patch(joinGrant, key, { spec: { approval: null, approved: null, ...object.spec } }, { fieldManager }, signal)
+}
+
 const grantKey = (id: string) => ({ namespace: brokerNamespace, name: id })
 
 async function grantOpen(
   { kube, context }: Cluster,
-  id: string,
+  { spec }: JoinGrant,
   timeoutMs: number,
   say: Say,
   signal: AbortSignal,
@@ -118,7 +124,8 @@ async function grantOpen(
       say,
     },
     async () => {
-      const state = (await kube.get(joinGrant, grantKey(id), signal))?.status?.state
+      const status = (await kube.get(joinGrant, grantKey(spec.clusterID), signal))?.status
+      const state = status?.verifier === spec.verifier ? status.state : undefined
       return state === 'Open' ? { done: true } : { waiting: `the grant is ${state ?? 'not seen by the controller yet'}` }
     },
     signal,

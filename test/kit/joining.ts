@@ -70,7 +70,7 @@ export const grantFor = (
   kind: joinGrant.kind,
   metadata: { name: id, namespace: brokerNamespace, generation: 1 },
   spec: { clusterID: id, verifier: code.proofKey(id).verifyKey, expiresAt: '2026-01-01T00:15:00Z', ...spec },
-  ...(status === undefined ? {} : { status }),
+  ...(status === undefined ? {} : { status: { verifier: code.proofKey(id).verifyKey, ...status } }),
 })
 
 export const memberOf = (
