@@ -1,7 +1,7 @@
 // Who may do what on the broker. Members get two fixed ClusterRoles, bound to each account by the controller: one bound in the
 // member's own namespace only (the writes), one bound everywhere (the reads). Whoever may ask to join gets a third one, bound in a
 // namespace of its own. The controller holds none of those rights: it may `bind` exactly these roles, and make tokens of exactly the
-// accounts it made, which it hands out sealed (joins/issue.ts).
+// accounts it made, which it hands out sealed (broker/joins/issue.ts).
 import { brokerNamespace, fleetCASecretName, joinerAccount, managedBy } from '#crds/places.ts'
 
 export const memberReadRole = 'tombolo-member-read'

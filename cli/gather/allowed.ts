@@ -7,6 +7,7 @@ import { exportedService } from '#crds/exported-service.ts'
 import { fleet } from '#crds/fleet.ts'
 import { gatewayCertificate } from '#crds/gateway-certificate.ts'
 import { gatewayEndpoint } from '#crds/gateway-endpoint.ts'
+import { joinGrant } from '#crds/join-grant.ts'
 import { joinRequest } from '#crds/join-request.ts'
 import { member } from '#crds/member.ts'
 import { membership } from '#crds/membership.ts'
@@ -124,6 +125,12 @@ export const allowed: readonly Allowed[] = [
     ],
   },
   { kind: member, modules: ['broker'], fields: [addresses, 'spec.clusterUID', ...status] },
+  {
+    kind: joinGrant,
+    modules: ['broker', 'operator'],
+    fields: ['spec.{clusterID,expiresAt,approval,approved}', 'status.{state,failedAttempts,usedBy}', ...status],
+    where: ours,
+  },
   {
     kind: joinRequest,
     modules: ['broker'],
