@@ -31,7 +31,7 @@ suite('the guide', () => {
         const leaf = leaves.find(({ path }) => path.every((word, i) => words[i] === word))
         assert.ok(leaf, `${page}: there is no command "tombolo ${line}"`)
         const known = [...leaf.command.options, ...tombolo.options].flatMap(({ long, short }) => [long, short])
-        for (const option of words.filter((word) => word.startsWith('-') && word !== '--help'))
+        for (const option of words.filter((word) => word.startsWith('-') && !['-', '--help'].includes(word)))
           assert.ok(known.includes(option), `${page}: "tombolo ${leaf.path.join(' ')}" has no ${option}`)
       }
     })
