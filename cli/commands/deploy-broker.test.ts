@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { customResourceDefinitions, deployments, namespaces } from '#lib/kube/kinds.ts'
+import { customResourceDefinitions, deployments } from '#lib/kube/kinds.ts'
 import { apiserver } from '#test/kit/apiserver.ts'
 import { tombolo } from '#test/kit/cli.ts'
 import { bareCluster, controlPlane } from '#test/kit/installed.ts'
@@ -17,7 +17,6 @@ suite('tombolo deploy-broker', () => {
     try {
       const first = await run('--clusterset', 'prod', '-o', 'json')
       assert.equal(first.code, 0, first.err)
-      assert.ok(server.read(namespaces, { name: 'tombolo-join' }))
       assert.ok(server.read(customResourceDefinitions, { name: 'fleets.tombolo.dev' }))
       const again = await run()
       assert.match(again.out, /The broker of clusterset "prod" is ready in context "hub"/)

@@ -100,7 +100,10 @@ suite('tombolo export service', () => {
   test('in a cluster without Tombolo the remedy is to join', async () => {
     const ran = await run('export', 'service', 'web', '-n', 'shop')
     assert.equal(ran.code, 1)
-    assert.match(ran.err, /There is no Tombolo in context "east"\.\n {2}.*tombolo join CLUSTER_ID --context east/)
+    assert.match(
+      ran.err,
+      /There is no Tombolo in context "east"\.\n {2}.*tombolo grant create.*tombolo join --grant - --context east/,
+    )
     assert.deepEqual(writes(server), [])
   })
 
