@@ -17,7 +17,7 @@ suite('tombolo show', () => {
     assert.equal(none.code, 1)
     assert.match(
       none.err,
-      /There is no Tombolo in context "east"\.\n {2}Join it to a fleet: tombolo join CLUSTER_ID --context east/,
+      /There is no Tombolo in context "east"\.\n {2}Join it to a fleet: tombolo grant create CLUSTER_ID on the broker, then tombolo join --grant - --context east/,
     )
     server.put(membership, membershipOf('east'))
     const [text, json, yaml, checked, wrong] = await Promise.all([

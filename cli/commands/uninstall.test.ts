@@ -240,7 +240,7 @@ suite('tombolo uninstall', () => {
     installedBroker(hub, { east: 'u1', west: 'u2' })
     const refused = await run('--broker', '--context', 'hub', '--yes')
     assert.equal(refused.code, 2)
-    assert.match(refused.err, /still has 2 members: east, west\.\n {2}.*tombolo uninstall --context CLUSTER --broker-context hub/)
+    assert.match(refused.err, /still has 2 members: east, west\.\n {2}.*tombolo uninstall --context CLUSTER;/)
     assert.deepEqual(writes(hub), [])
     const forced = await run('--broker', '--context', 'hub', '--yes', '--force')
     assert.equal(forced.code, 0, forced.err)
