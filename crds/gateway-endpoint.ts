@@ -7,6 +7,9 @@ import { addressField, clusterIDField, conditionsField, portField, tomboloGroup 
 export const gatewayRoles = ['Active', 'Standby'] as const
 export const connectionStates = ['Connecting', 'Connected', 'Error'] as const
 export const pairKeyStates = ['InUse', 'None'] as const
+/** Why a connection carries nothing, as its pulse tells: nothing ever came, ours do not arrive, it was heard once, another answers. */
+const faultReasons = ['NothingHeard', 'OneWay', 'FellSilent', 'KeyHeldByOther'] as const
+export type FaultReason = (typeof faultReasons)[number]
 export const candidateTypes = ['NodeInternal', 'NodeExternal', 'Configured'] as const
 
 /** Of one gateway: an object that says more than its schema takes is not written at all, its role and term with it. */
@@ -78,6 +81,10 @@ export const gatewayEndpoint = define({
           clusterID: clusterIDField,
           node: z.string().max(253),
           state: z.enum(connectionStates),
+          reason: z
+            .enum(faultReasons)
+            .optional()
+            .describe('In state Error: `OneWay` when its packets arrive here and ours do not arrive there.'),
           message: z.string().max(1024).optional(),
           pairKey: z
             .enum(pairKeyStates)

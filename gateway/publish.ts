@@ -126,7 +126,7 @@ function connectionOf(peer: Peer, before: Connection | undefined, facts: StatusF
     node: peer.node,
     state: link.state,
     pairKey: peer.presharedKey === undefined ? 'None' : 'InUse',
-    ...(link.state === 'Error' ? { message: link.message } : {}),
+    ...(link.state === 'Error' ? { reason: link.reason, message: link.message } : {}),
     ...(address === undefined ? {} : { address }),
     ...(link.state === 'Connected' ? { rttMicros: rttOf(link.rttMs, same ? before.rttMicros : undefined, facts.freshRtt) } : {}),
     since: same && before.since !== undefined ? before.since : time(facts.now),

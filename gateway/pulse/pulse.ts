@@ -229,5 +229,5 @@ function linkOf(known: Known, now: number): LinkState {
   const { session, speaker } = known
   return speaker === undefined || speaksForItself(known)
     ? linkState(session, now)
-    : { state: 'Error', message: 'its key is held by another gateway, which answers under it' }
+    : { state: 'Error', reason: 'KeyHeldByOther', message: 'its key is held by another gateway, which answers under it' }
 }

@@ -2,6 +2,7 @@
 //
 //   Connecting ── a pulse that echoes ours ──► Connected ── none for `deadMs` ──► Error ── echo again ──► Connected
 //        └────────────── none for `patienceMs` since the start ────────────────────►┘
+import type { FaultReason } from '#crds/gateway-endpoint.ts'
 import type { Claim } from '../engine.ts'
 import type { Echo, Message } from './message.ts'
 
@@ -31,7 +32,7 @@ export type Session = {
 export type LinkState =
   | { readonly state: 'Connecting' }
   | { readonly state: 'Connected'; readonly rttMs: number }
-  | { readonly state: 'Error'; readonly message: string }
+  | { readonly state: 'Error'; readonly reason: FaultReason; readonly message: string }
 
 /** Ten seconds of pulses. */
 const lossWindow = 40
@@ -76,10 +77,15 @@ export function linkState(session: Session, now: number): LinkState {
   if (provedAt !== undefined && now - provedAt <= timing.deadMs) return { state: 'Connected', rttMs: Math.min(...trips) }
   if (provedAt === undefined && now - startedAt <= timing.patienceMs) return { state: 'Connecting' }
   if (heard !== undefined && now - heard.at <= timing.deadMs)
-    return { state: 'Error', message: 'its packets arrive here, ours do not arrive there: check firewalls on the way to it' }
+    return {
+      state: 'Error',
+      reason: 'OneWay',
+      message: 'its packets arrive here, ours do not arrive there: check firewalls on the way to it',
+    }
   const seconds = Math.floor((now - (heard?.at ?? startedAt)) / 1000)
   return {
     state: 'Error',
+    reason: heard === undefined ? 'NothingHeard' : 'FellSilent',
     message:
       heard === undefined
         ? 'nothing was ever heard from it: check that UDP reaches its address and port, and ours'
