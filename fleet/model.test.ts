@@ -1,6 +1,17 @@
 import assert from 'node:assert/strict'
-import { clustersOf, connectionsOf, gatewaysOf, isWell, servicesOf } from './model.ts'
-import { emptySnapshot } from '#test/kit/snapshot.ts'
+import {
+  addressesOf,
+  clustersOf,
+  connectionsOf,
+  gatewaysOf,
+  isWell,
+  membersOf,
+  networksOf,
+  servicesOf,
+  versionsOf,
+} from './model.ts'
+import { allocationOf } from '#test/kit/services.ts'
+import { emptySnapshot, gatewayOf, goodSnapshot, podOf, withBroker, withMember } from '#test/kit/snapshot.ts'
 import type { BrokerView, MemberView, Slice, Snapshot } from './snapshot.ts'
 
 const takenAt = new Date('2026-01-02T00:10:00Z')
@@ -61,7 +72,7 @@ function member(id: string, more: Fields = {}): Snapshot {
 }
 
 function broker(more: Fields): Snapshot {
-  const view = { fleet: {}, members: [], heartbeats: [], gateways: [], services: [], endpoints: [], ...more }
+  const view = { fleet: {}, members: [], allocations: [], heartbeats: [], gateways: [], services: [], endpoints: [], ...more }
   return { ...emptySnapshot, broker: view as unknown as BrokerView, takenAt }
 }
 
@@ -415,4 +426,67 @@ test('only Ready and Connected need no look', () => {
       ['Connecting', false],
     ],
   )
+})
+
+suite('what a fleet is made of', () => {
+  const held = { ...allocationOf('west'), spec: { ...allocationOf('west').spec, state: 'Quarantined' as const } }
+
+  test('members are the broker’s, with when they were last heard', () => {
+    const heard = new Date(goodSnapshot.takenAt.getTime() - 5000)
+    const seen = withBroker({ heartbeats: [{ namespace: 'tombolo-m-east', heardAt: heard, goodForSeconds: 60 }] })
+    assert.deepEqual(
+      membersOf(seen).map((m) => [m.id, m.state, m.silentSeconds, m.clusterUID, m.fingerprint]),
+      [
+        ['east', 'Ready', 5, 'uid-east', undefined],
+        ['west', 'Silent', undefined, 'uid-west', undefined],
+      ],
+    )
+    assert.deepEqual(membersOf({ ...seen, broker: undefined }), [])
+  })
+
+  test('a member with an identity has its fingerprint', () => {
+    const identity = { signingKey: 'A'.repeat(43) + '=', agreementKey: 'B'.repeat(43) + '=' }
+    const seen = withBroker({
+      allocations: [{ ...allocationOf('east'), spec: { ...allocationOf('east').spec, identity } as never }],
+    })
+    assert.match(membersOf(seen)[0]?.fingerprint ?? '', /^[0-9a-f]{4}-/)
+  })
+
+  test('a member in quarantine is shown as such, by the broker and by the others', () => {
+    const state = (rows: readonly { readonly id: string; readonly state: string }[]) => rows.find((r) => r.id === 'west')?.state
+    assert.equal(state(membersOf(withBroker({ allocations: [held] }))), 'Quarantined')
+    assert.equal(state(clustersOf(withMember({ allocations: [allocationOf('east'), held] }))), 'Quarantined')
+  })
+
+  test('an endpoint is behind NAT when others hear it under an address that it does not name', () => {
+    const nat = (address: string | undefined) =>
+      addressesOf(withMember({ gateways: [gatewayOf('east', { address }), gatewayOf('west')] })).find((e) => e.cluster === 'west')
+        ?.behindNAT
+    assert.deepEqual([nat('198.51.100.1:51820'), nat('203.0.113.9:40000'), nat(undefined)], [false, true, undefined])
+    assert.deepEqual(addressesOf(goodSnapshot)[0]?.candidates, ['NodeInternal 192.0.2.1:51820'])
+  })
+
+  test('networks know of the cluster asked what is known of no other', () => {
+    assert.deepEqual(
+      networksOf(goodSnapshot).map((n) => [n.cluster, n.view, n.families.join(), n.cni, n.kubeProxy, n.nodes, n.mtu]),
+      [
+        ['east', 'Local', 'IPv4,IPv6', 'flannel', 'nftables', 2, 1420],
+        ['west', 'Peer', 'IPv4,IPv6', undefined, undefined, undefined, 1420],
+      ],
+    )
+  })
+
+  test('versions are what each component is to run and what it does', () => {
+    const seen = withMember(({ pods }) => ({ pods: [...pods.slice(0, -1), podOf('dns east-2', { image: 'old' })] }))
+    assert.deepEqual(
+      versionsOf(seen).map((v) => `${v.component} ${v.configured ?? ''} ${v.running.join()} ${v.pods} ${v.arch.join()}`),
+      [
+        'broker-controller tombolo/tombolo:1 tombolo/tombolo:1 1 amd64',
+        'agent tombolo/tombolo:1 tombolo/tombolo:1 2 amd64',
+        'dns tombolo/tombolo:1 old,tombolo/tombolo:1 2 amd64',
+        'gateway tombolo/tombolo:1 tombolo/tombolo:1 1 amd64',
+        'operator tombolo/tombolo:1 tombolo/tombolo:1 2 amd64',
+      ],
+    )
+  })
 })

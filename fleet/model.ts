@@ -1,18 +1,22 @@
 // From a snapshot to what people ask for: clusters, gateways, connections, services. Pure; the CLI and the console show the same rows.
+import type { Allocation } from '#crds/allocation.ts'
 import type { Condition } from '#crds/fields.ts'
 import type { Connection, GatewayEndpoint } from '#crds/gateway-endpoint.ts'
 import type { ExportedService } from '#crds/exported-service.ts'
 import { clustersetZone, memberNamespace } from '#crds/places.ts'
 import type { ServiceExport } from '#crds/service-export.ts'
 import type { ServiceImport } from '#crds/service-import.ts'
+import { fingerprint } from '#lib/identity/identity.ts'
+import { cableMtu } from '#gateway/data-plane.ts'
 import { merge } from '#operator/mcs/merge.ts'
+import { cniOf } from './cni.ts'
 import type { BrokerView, MemberView, Slice, Snapshot } from './snapshot.ts'
 
 export type ClusterRow = {
   readonly id: string
   /** Local: the cluster asked. Peer: another member, as the local one sees it. Member: as the broker sees it. */
   readonly view: 'Local' | 'Peer' | 'Member'
-  readonly state: 'Ready' | 'NotReady' | 'Leaving' | 'Silent' | 'NoGateway' | Connection['state']
+  readonly state: 'Ready' | 'NotReady' | 'Leaving' | 'Quarantined' | 'Silent' | 'NoGateway' | Connection['state']
   /** Node of the active gateway. */
   readonly gateway: string | undefined
   /** Through the cable between the active gateways. */
@@ -48,6 +52,62 @@ export type ConnectionRow = {
   readonly address: string | undefined
   readonly since: string | undefined
   readonly message: string | undefined
+}
+
+/** A member, as the broker knows it. */
+export type MemberRow = {
+  readonly id: string
+  readonly state: ClusterRow['state']
+  readonly podCIDRs: readonly string[]
+  readonly serviceCIDRs: readonly string[]
+  /** Active gateway’s node. */
+  readonly gateway: string | undefined
+  readonly heardAt: string | undefined
+  /** Since its last heartbeat. */
+  readonly silentSeconds: number | undefined
+  readonly clusterUID: string
+  /** Of its identity, to be compared by two people; undefined for one that joined without. */
+  readonly fingerprint: string | undefined
+  readonly message: string | undefined
+}
+
+/** Where a gateway can be sent to. */
+export type EndpointRow = {
+  readonly cluster: string
+  readonly node: string
+  readonly name: string
+  /** `type address:port`, best first. */
+  readonly candidates: readonly string[]
+  readonly driver: string | undefined
+  /** Whether other clusters hear it under another address than it names; undefined while nobody says. */
+  readonly behindNAT: boolean | undefined
+  readonly publicKey: string
+}
+
+export type NetworkRow = {
+  readonly cluster: string
+  readonly view: 'Local' | 'Peer' | 'Member'
+  readonly podCIDRs: readonly string[]
+  readonly serviceCIDRs: readonly string[]
+  readonly families: readonly string[]
+  /** Of the cluster asked: what was found of its CNI and its kube-proxy, and how many nodes it has. */
+  readonly cni: string | undefined
+  readonly kubeProxy: string | undefined
+  readonly nodes: number | undefined
+  /** The largest packet that passes between pods of two clusters, where the nodes’ network has 1500 bytes. */
+  readonly mtu: number
+}
+
+export type VersionRow = {
+  readonly component: string
+  readonly namespace: string
+  /** The image it is to run. */
+  readonly configured: string | undefined
+  /** The images that its pods run. */
+  readonly running: readonly string[]
+  readonly pods: number
+  /** Of the nodes that it runs on. */
+  readonly arch: readonly string[]
 }
 
 export type ServiceRow = {
@@ -114,6 +174,7 @@ function peers(view: MemberView): readonly ClusterRow[] {
     .map(({ spec }) => {
       const far = activeOf(gateways, spec.clusterID)
       const link = (own?.status?.connections ?? []).find((c) => c.endpoint === far?.metadata.name)
+      if (spec.state === 'Quarantined') return quarantined(spec, 'Peer')
       return {
         id: spec.clusterID,
         view: 'Peer',
@@ -132,11 +193,28 @@ function peers(view: MemberView): readonly ClusterRow[] {
     })
 }
 
+const quarantined = ({ clusterID, podCIDRs, serviceCIDRs }: Allocation['spec'], view: ClusterRow['view']): ClusterRow => ({
+  id: clusterID,
+  view,
+  state: 'Quarantined',
+  gateway: undefined,
+  rttMs: undefined,
+  podCIDRs,
+  serviceCIDRs,
+  message: 'nothing of it is routed or imported',
+})
+
+/** The other clusters that are to be reached. */
+export const peersOf = ({ membership, allocations }: MemberView): readonly Allocation[] =>
+  allocations.filter((a) => a.spec.clusterID !== membership.spec.clusterID && a.spec.state !== 'Quarantined')
+
 function memberCluster(
   { spec, status, metadata }: BrokerView['members'][number],
-  { gateways, heartbeats }: BrokerView,
+  { gateways, heartbeats, allocations }: BrokerView,
   now: Date,
 ): ClusterRow {
+  const held = allocations.find((a) => a.spec.clusterID === spec.clusterID && a.spec.state === 'Quarantined')
+  if (held !== undefined) return quarantined(held.spec, 'Member')
   const ready = conditionOf(status?.conditions, 'Ready')
   const active = activeOf(gateways, spec.clusterID)
   const heard = heartbeats.find((beat) => beat.namespace === memberNamespace(spec.clusterID))
@@ -161,6 +239,100 @@ function memberCluster(
     serviceCIDRs: spec.serviceCIDRs,
     message,
   }
+}
+
+/** Empty where there is no broker. */
+export function membersOf({ broker, takenAt }: Snapshot): readonly MemberRow[] {
+  if (broker === undefined) return []
+  return broker.members
+    .map((m) => {
+      const { id, state, podCIDRs, serviceCIDRs, gateway, message } = memberCluster(m, broker, takenAt)
+      const heard = broker.heartbeats.find((beat) => beat.namespace === memberNamespace(id))?.heardAt
+      return {
+        id,
+        state,
+        podCIDRs,
+        serviceCIDRs,
+        gateway,
+        heardAt: heard?.toISOString(),
+        silentSeconds: heard === undefined ? undefined : Math.max(0, Math.round((takenAt.getTime() - heard.getTime()) / 1000)),
+        clusterUID: m.spec.clusterUID,
+        fingerprint: fingerprintOf(broker.allocations.find((a) => a.spec.clusterID === id)),
+        message,
+      }
+    })
+    .toSorted(by((row) => [row.id]))
+}
+
+const fingerprintOf = (allocation: Allocation | undefined): string | undefined =>
+  allocation?.spec.identity === undefined ? undefined : fingerprint(allocation.spec.identity)
+
+export function addressesOf(snapshot: Snapshot): readonly EndpointRow[] {
+  const all = endpointsOf(snapshot)
+  return all
+    .map(({ metadata, spec, status }) => ({
+      cluster: spec.clusterID,
+      node: spec.node,
+      name: metadata.name,
+      candidates: spec.candidates.map((c) => `${c.type} ${hostPort(c.address, c.port)}`),
+      driver: status?.driver,
+      behindNAT: behindNAT(metadata.name, spec, all),
+      publicKey: spec.wireguard.publicKey,
+    }))
+    .toSorted(by((row) => [row.cluster, row.node]))
+}
+
+/** Others say from where its packets come: an address that it does not name itself is that of something in between. */
+function behindNAT(name: string, { candidates }: GatewayEndpoint['spec'], all: readonly GatewayEndpoint[]): boolean | undefined {
+  const heardFrom = all.flatMap((g) =>
+    (g.status?.connections ?? []).flatMap((c) => (c.endpoint === name && c.state === 'Connected' ? (c.address ?? []) : [])),
+  )
+  return heardFrom.length === 0
+    ? undefined
+    : heardFrom.some((from) => !candidates.some((c) => from === hostPort(c.address, c.port)))
+}
+
+export function networksOf({ member, broker, platform, probed }: Snapshot): readonly NetworkRow[] {
+  const row = (cluster: string, view: NetworkRow['view'], spec: Pick<NetworkRow, 'podCIDRs' | 'serviceCIDRs'>): NetworkRow => ({
+    cluster,
+    view,
+    podCIDRs: spec.podCIDRs,
+    serviceCIDRs: spec.serviceCIDRs,
+    families: [...new Set(spec.podCIDRs.map((c) => (c.includes(':') ? 'IPv6' : 'IPv4')))],
+    cni: view === 'Local' ? cniOf(platform)?.name : undefined,
+    kubeProxy: view === 'Local' ? (probed.networks[0]?.proxyMode ?? platform.kubeProxy?.mode) : undefined,
+    nodes: view === 'Local' ? platform.nodes.length : undefined,
+    mtu: cableMtu,
+  })
+  const rows =
+    member !== undefined
+      ? [
+          row(member.membership.spec.clusterID, 'Local', member.membership.spec),
+          ...member.allocations
+            .filter((a) => a.spec.clusterID !== member.membership.spec.clusterID)
+            .map((a) => row(a.spec.clusterID, 'Peer', a.spec)),
+        ]
+      : (broker?.members ?? []).map((m) => row(m.spec.clusterID, 'Member', m.spec))
+  return rows.toSorted(by((r) => [r.cluster]))
+}
+
+export function versionsOf({ member, broker, platform }: Snapshot): readonly VersionRow[] {
+  return [member, broker]
+    .flatMap((view) =>
+      (view?.workloads ?? []).map((workload) => {
+        const pods = view?.pods.filter((p) => p.component === workload.component && !p.going) ?? []
+        const nodes = new Set(pods.map((p) => p.node))
+        return {
+          component: workload.component,
+          namespace: workload.namespace,
+          configured: workload.image,
+          running: [...new Set(pods.flatMap((p) => p.image ?? []))].toSorted(),
+          pods: pods.length,
+          arch: [...new Set(platform.nodes.flatMap((n) => (nodes.has(n.name) && n.arch !== '' ? n.arch : [])))].toSorted(),
+        }
+      }),
+    )
+    .toSorted(by((row) => [row.namespace, row.component]))
 }
 
 export const gatewaysOf = (snapshot: Snapshot): readonly GatewayRow[] =>
@@ -330,7 +502,7 @@ const endpointsOf = ({ member, broker }: Snapshot): readonly GatewayEndpoint[] =
   member !== undefined ? believed(member) : (broker?.gateways ?? [])
 
 /** What gateways of this cluster say that do not run is from before; those of others are judged by the cables that end here. */
-function believed({ membership, gateways, running }: MemberView): readonly GatewayEndpoint[] {
+export function believed({ membership, gateways, running }: MemberView): readonly GatewayEndpoint[] {
   return gateways.map((endpoint) => {
     const { spec, status } = endpoint
     if (spec.clusterID !== membership.spec.clusterID || running.includes(spec.node) || status === undefined) return endpoint
@@ -349,14 +521,14 @@ const activeOf = (gateways: readonly GatewayEndpoint[], clusterID: string): Gate
     .filter((g) => g.spec.clusterID === clusterID && g.status?.role === 'Active')
     .toSorted((a, b) => (b.status?.term ?? 0) - (a.status?.term ?? 0))[0]
 
-const conditionOf = (conditions: readonly Condition[] | undefined, type: string): Condition | undefined =>
+export const conditionOf = (conditions: readonly Condition[] | undefined, type: string): Condition | undefined =>
   conditions?.find((c) => c.type === type)
 
 /** A figure from before the cable broke says nothing now. */
 const millis = (connection: Connection | undefined): number | undefined =>
   connection?.state !== 'Connected' || connection.rttMicros === undefined ? undefined : connection.rttMicros / 1000
 
-const hostPort = (address: string, port: number): string =>
+export const hostPort = (address: string, port: number): string =>
   address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`
 
 /** Byte order, the same on every machine. */

@@ -50,6 +50,8 @@ import type { Exported } from './facts/exported.ts'
 import { readExported } from './facts/exported.ts'
 import type { Platform } from './facts/platform.ts'
 import { addressesOf, readPlatform } from './facts/platform.ts'
+import type { Probed } from './probes/probed.ts'
+import { notProbed } from './probes/probed.ts'
 import type { Running } from './facts/workloads.ts'
 import { readRunning } from './facts/workloads.ts'
 
@@ -113,6 +115,9 @@ export type Snapshot = {
   readonly platform: Platform
   readonly ignored: readonly Ignored[]
   readonly unread: readonly Unread[]
+  /** Kinds of ours that the apiserver should know and does not. */
+  readonly unserved: readonly string[]
+  readonly probed: Probed
   readonly takenAt: Date
 }
 
@@ -121,7 +126,8 @@ export async function takeSnapshot(kube: Reader, signal: AbortSignal): Promise<S
   const door = openDoor(kube, signal)
   const takenAt = new Date()
   const [memberView, brokerView, platform] = await Promise.all([readMember(door), readBroker(door), readPlatform(door)])
-  return { member: memberView, broker: brokerView, platform, ignored: door.ignored, unread: door.unread, takenAt }
+  const { ignored, unread, unserved } = door
+  return { member: memberView, broker: brokerView, platform, ignored, unread, unserved, probed: notProbed, takenAt }
 }
 
 async function readMember(door: Door): Promise<MemberView | undefined> {

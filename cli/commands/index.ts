@@ -11,6 +11,7 @@ export const commands: Readonly<Record<string, () => Promise<AddCommand>>> = {
   quarantine: async () => (await import('./quarantine.ts')).addQuarantine,
   revoke: async () => (await import('./revoke.ts')).addRevoke,
   show: async () => (await import('./show.ts')).addShow,
+  diagnose: async () => (await import('./diagnose.ts')).addDiagnose,
   why: async () => (await import('./why.ts')).addWhy,
   export: async () => (await import('./export.ts')).addExport,
   unexport: async () => (await import('./unexport.ts')).addUnexport,

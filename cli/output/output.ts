@@ -1,6 +1,8 @@
 // The only place that prints. Results go to stdout, everything about the way there to stderr: `tombolo … -o json | jq` always works.
 import type { KubeObject } from '#lib/kube/object.ts'
 import { stringify } from 'yaml'
+import type { Line } from './lines.ts'
+import { renderLines } from './lines.ts'
 import { paint } from './paint.ts'
 import type { Progress } from './progress.ts'
 import { progress } from './progress.ts'
@@ -21,6 +23,8 @@ export interface Output {
   result(text: string, facts: Readonly<Record<string, unknown>>, format: Format, about?: string): void
   /** A result that is text of its own, such as a script. */
   text(text: string): void
+  /** What was found: lines for a person, or the facts as one JSON or YAML document; `names` for `-o name`. */
+  report(lines: readonly Line[], facts: Readonly<Record<string, unknown>>, names: readonly string[], format: Format): void
   /** A line beside the result. */
   note(text: string): void
   warn(text: string): void
@@ -54,6 +58,11 @@ export function output({ out, err, colour }: Streams): Output {
       else line(format === 'name' && about !== undefined ? about : text)
     },
     text: (text) => void out.write(text),
+    report: (lines, facts, names, format) => {
+      if (format === 'json' || format === 'yaml') value(facts, format)
+      else if (format === 'name') for (const name of names) line(name)
+      else line(renderLines(lines, colour.out))
+    },
     warn: (text) => note(`${colour.err ? paint('warning:', 'warn') : 'warning:'} ${text}`),
     tables: (tables, format) => {
       if (format === 'json' || format === 'yaml') value(facts(tables), format)

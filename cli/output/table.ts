@@ -61,7 +61,7 @@ const cells = (row: unknown, columns: readonly Column<never>[], colour: boolean)
 const isEmpty = (cell: Cell): boolean => cell === undefined || cell === ''
 
 /** What another cluster wrote must neither break a row nor speak to the terminal. */
-const printable = (text: string): string => stripVTControlCharacters(text).replaceAll(/\p{Cc}+/gu, ' ')
+export const printable = (text: string): string => stripVTControlCharacters(text).replaceAll(/\p{Cc}+/gu, ' ')
 
 function draw(lines: readonly string[][]): string {
   const widths = (lines[0] ?? []).map((_, i) => Math.max(...lines.map((line) => width(line[i]))))

@@ -19,6 +19,8 @@ export interface Door {
   /** Grow while objects are read. */
   readonly ignored: readonly Ignored[]
   readonly unread: readonly Unread[]
+  /** Kinds of ours that the cluster does not know. */
+  readonly unserved: readonly string[]
   one<T extends KubeObject>(kind: Definition<T>, key: Key): Promise<T | undefined>
   all<T extends KubeObject>(kind: Definition<T>, where: Where): Promise<readonly T[]>
   /** For kinds that are not ours: `parse` says undefined for what it cannot use. */
@@ -34,30 +36,38 @@ export interface Door {
 export function openDoor(kube: Reader, signal: AbortSignal): Door {
   const ignored: Ignored[] = []
   const unread: Unread[] = []
+  const unserved = new Set<string>()
   const parsed = <T extends KubeObject>(kind: Definition<T>, object: KubeObject): readonly T[] => {
     const result = kind.parse(object)
     if (result.ok) return [result.value]
     ignored.push({ object: `${kind.kind} ${keyText(keyOf(object))}`, why: explain(result.error) })
     return []
   }
-  /** Empty when the cluster does not know the kind. */
-  async function list(kind: Kind, where: Where): Promise<readonly KubeObject[]> {
+  /** Undefined when the cluster does not know the kind. */
+  async function list(kind: Kind, where: Where): Promise<readonly KubeObject[] | undefined> {
     try {
       return (await kube.list(kind, where, signal)).items
     } catch (error) {
-      if (isNotFound(error)) return []
+      if (isNotFound(error)) return undefined
       throw error
     }
   }
   return {
     ignored,
     unread,
+    get unserved() {
+      return [...unserved].toSorted()
+    },
     one: async (kind, key) => {
       const object: KubeObject | undefined = await kube.get(kind, key, signal)
       return object === undefined ? undefined : parsed(kind, object)[0]
     },
-    all: async (kind, where) => (await list(kind, where)).flatMap((object) => parsed(kind, object)),
-    any: async (kind, where, parse) => (await list(kind, where)).flatMap((object) => parse(object) ?? []),
+    all: async (kind, where) => {
+      const objects = await list(kind, where)
+      if (objects === undefined) unserved.add(kind.kind)
+      return (objects ?? []).flatMap((object) => parsed(kind, object))
+    },
+    any: async (kind, where, parse) => ((await list(kind, where)) ?? []).flatMap((object) => parse(object) ?? []),
     get: async (kind, key, parse) => {
       const object: KubeObject | undefined = await kube.get(kind, key, signal)
       return object === undefined ? undefined : parse(object)

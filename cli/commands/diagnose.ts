@@ -1,0 +1,69 @@
+// `tombolo diagnose`: every check of the fleet on one cluster, what is wrong first in words and then in what to type.
+import { Argument } from 'commander'
+import { subjects } from '#fleet/checks/check.ts'
+import type { Subject } from '#fleet/checks/check.ts'
+import { findingsOf } from '#fleet/checks/index.ts'
+import { probe } from '#fleet/probes/probe.ts'
+import { takeSnapshot } from '#fleet/snapshot.ts'
+import { openCluster } from '../cluster/cluster.ts'
+import { execIn } from '../cluster/exec.ts'
+import { linesOf } from '../diagnose/render.ts'
+import { failed } from '../problem.ts'
+import type { AddCommand, CommonOptions, Session } from './command.ts'
+import { commonOptions } from './command.ts'
+import { seenFrom } from './show.ts'
+
+type Options = CommonOptions & { readonly probe: boolean; readonly problems?: true }
+
+export const addDiagnose: AddCommand = (program, session) => {
+  const command = program
+    .command('diagnose')
+    .summary('find out what is wrong, and what to do about it')
+    .description(
+      'Checks a cluster: a member, a broker, or one that is both. Each line is a finding; under what is not well stands what to do.\n' +
+        'Some facts no object tells: to learn them, short programs are run in pods of Tombolo (read-only, but for a few packets).',
+    )
+    .addArgument(new Argument('[what]', 'only this').choices([...subjects, 'all']).default('all'))
+    .option('--no-probe', 'look at objects alone and run nothing in pods')
+    .option('--problems', 'leave out what is well')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  tombolo diagnose --context east
+  tombolo diagnose dns --context east
+  tombolo diagnose broker --context hub
+  tombolo diagnose --problems -o json | jq '.findings[] | select(.level == "fail") | .remedy'
+
+✓ is well, ⚠ works and deserves a look, ✗ does not work. Exit code 1 when something does not work.`,
+    )
+    .action((what: Subject | 'all', options: Options) => run(what === 'all' ? subjects : [what], options, session))
+  commonOptions(command)
+}
+
+async function run(wanted: readonly Subject[], options: Options, { output, signal }: Session): Promise<void> {
+  await using cluster = await openCluster(options)
+  const taken = seenFrom(await takeSnapshot(cluster.kube, signal), false, cluster)
+  const seen = options.probe ? await probe(taken, wanted, execIn(cluster), signal) : taken
+  const all = findingsOf(seen, wanted)
+  const shown = options.problems === true ? all.filter((f) => f.level !== 'pass') : all
+  const count = (level: 'pass' | 'warn' | 'fail') => all.filter((f) => f.level === level).length
+  output.report(
+    shown.length === 0 ? [{ text: '✓ nothing is wrong', tone: 'good' }] : linesOf(shown),
+    {
+      context: cluster.context,
+      takenAt: seen.takenAt.toISOString(),
+      pass: count('pass'),
+      warn: count('warn'),
+      fail: count('fail'),
+      findings: shown,
+    },
+    shown.map((f) => `${f.check}/${f.level}`),
+    options.output,
+  )
+  if (count('fail') > 0)
+    throw failed(
+      `${count('fail')} of ${all.length} findings say that something does not work.`,
+      'Under each of them (✗) stands what to do.',
+    )
+}

@@ -1,0 +1,61 @@
+// Whether UDP passes between gateways, told by what the pulse hears on each side: nothing, or one direction only.
+import type { Connection, GatewayEndpoint } from '#crds/gateway-endpoint.ts'
+import { believed, hostPort } from '../model.ts'
+import type { Check, Finding } from './check.ts'
+import { orPass } from './check.ts'
+
+export const gatewayPorts: Check = {
+  name: 'gateway-ports',
+  subject: 'firewall',
+  asks: 'Does UDP pass between the gateways, both ways?',
+  run: ({ member }) => {
+    if (member === undefined) return []
+    const all = believed(member)
+    const ours = all.filter((g) => g.spec.clusterID === member.membership.spec.clusterID && member.running.includes(g.spec.node))
+    const ways = ours.flatMap((own) => (own.status?.connections ?? []).map((here) => ({ own, here })))
+    return ways.length === 0
+      ? []
+      : orPass(
+          ways.flatMap(({ own, here }) => closed(own, here, all) ?? []),
+          'packets pass between all gateways, both ways',
+        )
+  },
+}
+
+function closed(own: GatewayEndpoint, here: Connection, all: readonly GatewayEndpoint[]): Finding | undefined {
+  if (here.state !== 'Error') return undefined
+  const far = all.find((g) => g.metadata.name === here.endpoint)
+  const there = far?.status?.connections?.find((c) => c.endpoint === own.metadata.name)
+  const [us, them] = [`${own.spec.node} (${placeOf(own)})`, `${here.clusterID}/${here.node} (${placeOf(far)})`]
+  const about = [here.clusterID, `Node ${own.spec.node}`]
+  const open = (from: string, to: string) =>
+    `Let UDP from ${from} to ${to} through firewalls, security groups and NAT on the way.`
+  if (here.reason === 'OneWay')
+    return {
+      level: 'fail',
+      about,
+      says: `packets of ${them} arrive at ${us}, and none of ours arrive there`,
+      remedy: open(us, them),
+    }
+  if (there?.reason === 'OneWay')
+    return {
+      level: 'fail',
+      about,
+      says: `our packets arrive at ${them}, and none of its packets arrive at ${us}`,
+      remedy: open(them, us),
+    }
+  return {
+    level: 'fail',
+    about,
+    says:
+      here.reason === 'FellSilent'
+        ? `${us} heard ${them} once and hears it no more`
+        : `no packet of ${them} was ever heard at ${us}`,
+    remedy: `See whether that gateway runs: tombolo show gateways --context ${here.clusterID}. Then: ${open(us, them)} And back.`,
+  }
+}
+
+function placeOf(gateway: GatewayEndpoint | undefined): string {
+  const [first] = gateway?.spec.candidates ?? []
+  return first === undefined ? 'no address' : hostPort(first.address, first.port)
+}

@@ -1,0 +1,57 @@
+// What the network of each node is: devices, our rules and routes, packet filters, and how kube-proxy works there.
+import { remoteTable } from '#gateway/data-plane.ts'
+import { parseAddresses, parseLinks, parseRoutes, parseRules } from '#lib/host/ip.ts'
+import type { Agent } from './agents.ts'
+import { agentsOf, askEach } from './agents.ts'
+import type { Probe } from './probe.ts'
+import type { NodeNetwork } from './probed.ts'
+
+export const readNetworks: Probe = {
+  subjects: ['connections', 'firewall', 'kube-proxy'],
+  run: async (seen, exec, signal) => {
+    const asked = await askEach(
+      agentsOf(seen),
+      exec,
+      () => ['bash', '-c', script],
+      (agent, printed) => [parseNetwork(agent, addressOf(agent), printed)],
+      signal,
+    )
+    return { networks: asked.facts, failed: asked.failed }
+
+    function addressOf({ node }: Agent): readonly string[] {
+      return seen.platform.nodes.find((n) => n.name === node)?.addresses ?? []
+    }
+  },
+}
+
+const between = '=== next ==='
+const ask = 'exec 3<>/dev/tcp/127.0.0.1/10249 && printf "GET /proxyMode HTTP/1.0\\r\\n\\r\\n" >&3 && timeout 2 cat <&3'
+/** One program a node, as starting one costs more than what it does. */
+const script = [
+  'ip -j -d link show',
+  'ip -j addr show',
+  'ip -4 -j rule show',
+  'ip -6 -j rule show',
+  `ip -4 -j route show table ${remoteTable} 2>/dev/null || true`,
+  `ip -6 -j route show table ${remoteTable} 2>/dev/null || true`,
+  'nft list tables',
+  `(${ask}) 2>/dev/null || true`,
+].join(`\necho '${between}'\n`)
+
+export function parseNetwork({ node }: Pick<Agent, 'node'>, nodeAddresses: readonly string[], printed: string): NodeNetwork {
+  const [links = '', addresses = '', rules4 = '', rules6 = '', routes4 = '', routes6 = '', tables = '', proxy = ''] =
+    printed.split(`${between}\n`)
+  const devices = parseLinks(links).map(({ name, mtu }) => ({ name, mtu }))
+  const dev = parseAddresses(addresses).find((a) => nodeAddresses.includes(a.address.split('/')[0] ?? ''))?.dev
+  // Asked for one table, ip does not repeat which.
+  const routes = [...parseRoutes(routes4, 'IPv4'), ...parseRoutes(routes6, 'IPv6')].map((r) => ({ ...r, table: remoteTable }))
+  return {
+    node,
+    links: devices,
+    underlay: devices.find((d) => d.name === dev),
+    nftTables: [...tables.matchAll(/^table inet (\S+)$/gm)].map(([, name = '']) => name),
+    rules: [...parseRules(rules4, 'IPv4'), ...parseRules(rules6, 'IPv6')],
+    routes,
+    proxyMode: /^HTTP\/1\.\d 200[^]*\r\n\r\n(\w+)/.exec(proxy)?.[1],
+  }
+}
