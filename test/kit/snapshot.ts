@@ -1,5 +1,6 @@
 // Snapshots of clusters in which all is well, and small changes to them, so that a row of a test is one line.
 // `east` is the member and broker asked, `west` the other member; each has a gateway node and, east, a worker.
+import { newIdentity, publicIdentity } from '#lib/identity/identity.ts'
 import { admissionPolicies } from '#broker/install/policy.ts'
 import type { Condition } from '#crds/fields.ts'
 import type { GatewayEndpoint } from '#crds/gateway-endpoint.ts'
@@ -207,7 +208,7 @@ const memberOf = (cluster: 'east' | 'west'): BrokerView['members'][number] => ({
   apiVersion: 'tombolo.dev/v1alpha1',
   kind: 'Member',
   metadata: { name: cluster, namespace: 'tombolo-broker' },
-  spec: { ...allocationOf(cluster).spec, clusterUID: `uid-${cluster}` },
+  spec: { ...allocationOf(cluster).spec, clusterUID: `uid-${cluster}`, identity: publicIdentity(newIdentity()) },
   status: { conditions: [conditionOf('Ready', 'True')] },
 })
 
