@@ -13,6 +13,7 @@ import type { Kind, KubeObject } from '#lib/kube/object.ts'
 import { logger } from '#lib/std/log.ts'
 import { eventually } from '#test/kit/eventually.ts'
 import { kubeContract } from '#test/kit/kube-contract.ts'
+import { grantFor, joiner, memberOf, requestBy } from '#test/kit/joining.ts'
 import { onRig } from '#test/kit/rig-suite.ts'
 
 suite('a real apiserver', function () {
@@ -105,14 +106,20 @@ const service = { clusterID: 'east', namespace: 'shop', name: 'web' }
 const examples: Readonly<Record<string, Example>> = {
   Fleet: { good: { clusterset: 'prod' }, bad: [[{ clusterset: '' }, 'spec.clusterset']] },
   JoinRequest: {
-    good: { clusterID: 'east', ...networks, clusterUID: 'uid', version: '0.1.0' },
+    good: requestBy(joiner('east')).spec,
     bad: [
       [{ clusterID: 'East' }, 'spec.clusterID'],
       [{ podCIDRs: [] }, 'spec.podCIDRs'],
       [{ serviceCIDRs: ['10.2.0.0'] }, 'spec.serviceCIDRs[0]'],
     ],
   },
-  Member: { good: { clusterID: 'east', clusterUID: 'uid', ...networks }, bad: [[{ clusterUID: undefined }, 'spec.clusterUID']] },
+  JoinGrant: { good: grantFor(joiner('east')).spec, bad: [[{ verifier: 'x' }, 'spec.verifier']] },
+  GatewayCertificate: {
+    good: { clusterID: 'east', node: 'n1', request: '-----BEGIN CERTIFICATE REQUEST-----\n', trusts: [] },
+    bad: [[{ request: 'x' }, 'spec.request']],
+  },
+  TrustBundle: { good: { roots: [], denied: [] }, bad: [[{ roots: [{ id: 'x', certificate: 'x' }] }, 'spec.roots[0].id']] },
+  Member: { good: memberOf(joiner('east')).spec, bad: [[{ clusterUID: undefined }, 'spec.clusterUID']] },
   Allocation: {
     good: { clusterID: 'east', ...networks },
     bad: [
