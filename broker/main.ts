@@ -1,15 +1,15 @@
 // The broker controller's entry: reads its configuration, serves its state, and works while it holds the Lease.
 import { randomUUID } from 'node:crypto'
 import { collectDefaultMetrics, Histogram, Registry } from 'prom-client'
-import { z } from 'zod'
 import type { Kube } from '#lib/kube/client.ts'
 import { kube } from '#lib/kube/client.ts'
 import type { Run } from '#lib/kube/controller.ts'
 import { source } from '#lib/kube/controller.ts'
 import { inCluster } from '#lib/kube/in-cluster.ts'
 import { whileLeading } from '#lib/kube/lease.ts'
+import { daemon } from '#lib/serve/daemon.ts'
 import { serve } from '#lib/serve/server.ts'
-import { logger } from '#lib/std/log.ts'
+import type { Logger } from '#lib/std/log.ts'
 import type { BrokerConfig } from './config.ts'
 import { brokerConfig } from './config.ts'
 import { grantsController } from './grants/reconcile.ts'
@@ -18,18 +18,9 @@ import { membersController } from './members/reconcile.ts'
 import { pkiController, wholeCA } from './pki/reconcile.ts'
 import { brokerStores } from './stores.ts'
 
-const config = brokerConfig.safeParse(process.env)
-if (config.success) {
-  const stop = new AbortController()
-  for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => stop.abort())
-  await run(config.data, stop.signal)
-} else {
-  process.stderr.write(`broker: the environment is not right\n${z.prettifyError(config.error)}\n`)
-  process.exitCode = 2
-}
+await daemon('broker', brokerConfig, process.env, run)
 
-async function run(config: BrokerConfig, signal: AbortSignal): Promise<void> {
-  const log = logger('broker', config.LOG_LEVEL)
+async function run(config: BrokerConfig, log: Logger, signal: AbortSignal): Promise<void> {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
   const reconciles = new Histogram({

@@ -1,13 +1,13 @@
 // The DNS server as a program: configuration from the environment, facts from the apiserver, names out of its sockets.
-import { z } from 'zod'
 import { mcsServiceNameLabel } from '#crds/places.ts'
 import { serviceImport } from '#crds/service-import.ts'
 import { kube } from '#lib/kube/client.ts'
 import { inCluster } from '#lib/kube/in-cluster.ts'
 import { endpointSlices, namespaces } from '#lib/kube/kinds.ts'
 import { reflect } from '#lib/kube/reflector.ts'
+import { daemon } from '#lib/serve/daemon.ts'
 import { serve } from '#lib/serve/server.ts'
-import { logger } from '#lib/std/log.ts'
+import type { Logger } from '#lib/std/log.ts'
 import { aborted, pause } from '#lib/std/pause.ts'
 import type { DnsConfig } from './config.ts'
 import { dnsConfig } from './config.ts'
@@ -18,18 +18,9 @@ import { listen } from './server.ts'
 import { nameOf } from './wire/name.ts'
 import { growingZone } from './zone.ts'
 
-const config = dnsConfig.safeParse(process.env)
-if (config.success) {
-  const asked = new AbortController()
-  for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => asked.abort())
-  await run(config.data, asked.signal)
-} else {
-  process.stderr.write(`dns: the environment is not right\n${z.prettifyError(config.error)}\n`)
-  process.exitCode = 2
-}
+await daemon('dns', dnsConfig, process.env, run)
 
-async function run(config: DnsConfig, asked: AbortSignal): Promise<void> {
-  const log = logger('dns', config.LOG_LEVEL)
+async function run(config: DnsConfig, log: Logger, asked: AbortSignal): Promise<void> {
   const stop = new AbortController()
   const { signal } = stop
 

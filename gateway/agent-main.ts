@@ -1,7 +1,6 @@
 // The agent as a program: configuration from the environment, facts from the local apiserver, routes on the node. What it made stays
 // when it ends, so that a restart disturbs no packet; with CLEANUP it takes everything of ours off the node instead.
 import { Gauge, Registry } from 'prom-client'
-import { z } from 'zod'
 import { allocation } from '#crds/allocation.ts'
 import { gatewayEndpoint } from '#crds/gateway-endpoint.ts'
 import { describeChange } from '#lib/host/network.ts'
@@ -11,9 +10,9 @@ import { controller, source } from '#lib/kube/controller.ts'
 import { inCluster } from '#lib/kube/in-cluster.ts'
 import { nodes } from '#lib/kube/kinds.ts'
 import { reflect } from '#lib/kube/reflector.ts'
+import { daemon } from '#lib/serve/daemon.ts'
 import { serve } from '#lib/serve/server.ts'
 import type { Logger } from '#lib/std/log.ts'
-import { logger } from '#lib/std/log.ts'
 import { every, pause } from '#lib/std/pause.ts'
 import { Agent } from './agent/agent.ts'
 import { cleanUp } from './agent/apply.ts'
@@ -27,16 +26,10 @@ const fullPassMs = 30_000
 const cleanRetryMs = 2_000
 const everything = { name: 'node' }
 
-const config = agentConfig.safeParse(process.env)
-if (config.success) {
-  const stop = new AbortController()
-  for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => stop.abort())
-  const log = logger('agent', config.data.LOG_LEVEL).child({ node: config.data.NODE_NAME })
-  await (config.data.CLEANUP === 'true' ? clean : run)(config.data, log, stop.signal)
-} else {
-  process.stderr.write(`agent: the environment is not right\n${z.prettifyError(config.error)}\n`)
-  process.exitCode = 2
-}
+await daemon('agent', agentConfig, process.env, (config, log, signal) => {
+  const work = config.CLEANUP === 'true' ? clean : run
+  return work(config, log.child({ node: config.NODE_NAME }), signal)
+})
 
 async function run(config: AgentConfig, log: Logger, signal: AbortSignal): Promise<void> {
   const namespace = config.NAMESPACE

@@ -1,6 +1,5 @@
 // The gateway as a program: configuration from the environment, facts from the local apiserver, cables on the node.
 import { randomBytes } from 'node:crypto'
-import { z } from 'zod'
 import { allocation } from '#crds/allocation.ts'
 import { gatewayEndpoint } from '#crds/gateway-endpoint.ts'
 import { pairKeysSecretName } from '#crds/places.ts'
@@ -11,9 +10,10 @@ import { inCluster } from '#lib/kube/in-cluster.ts'
 import { secrets } from '#lib/kube/kinds.ts'
 import { reflect } from '#lib/kube/reflector.ts'
 import { tunnelAddress } from '#lib/net/keys.ts'
+import { daemon } from '#lib/serve/daemon.ts'
 import { serve } from '#lib/serve/server.ts'
 import { within } from '#lib/std/deadline.ts'
-import { logger } from '#lib/std/log.ts'
+import type { Logger } from '#lib/std/log.ts'
 import { every } from '#lib/std/pause.ts'
 import { drivers } from './cable/drivers.ts'
 import type { GatewayConfig } from './config.ts'
@@ -33,18 +33,11 @@ const fullPassMs = 30_000
 const pairKeyWaitMs = 3_000
 const everything = { name: 'node' }
 
-const config = gatewayConfig.safeParse(process.env)
-if (config.success) {
-  const stop = new AbortController()
-  for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => stop.abort())
-  await run(config.data, stop.signal)
-} else {
-  process.stderr.write(`gateway: the environment is not right\n${z.prettifyError(config.error)}\n`)
-  process.exitCode = 2
-}
+await daemon('gateway', gatewayConfig, process.env, (config, log, signal) =>
+  run(config, log.child({ node: config.NODE_NAME }), signal),
+)
 
-async function run(config: GatewayConfig, signal: AbortSignal): Promise<void> {
-  const log = logger('gateway', config.LOG_LEVEL).child({ node: config.NODE_NAME })
+async function run(config: GatewayConfig, log: Logger, signal: AbortSignal): Promise<void> {
   const { NAMESPACE: namespace, CLUSTER_ID: clusterID, NODE_NAME: node } = config
   const host = linuxHost()
   const { underlay } = await readMachine(host, config.NODE_IP, signal)

@@ -1,28 +1,19 @@
 // The operator's entry: reads its configuration, serves its state, and works while it holds the Lease.
 import { randomUUID } from 'node:crypto'
 import { collectDefaultMetrics, Registry } from 'prom-client'
-import { z } from 'zod'
 import { kube } from '#lib/kube/client.ts'
 import { inCluster } from '#lib/kube/in-cluster.ts'
 import { whileLeading } from '#lib/kube/lease.ts'
+import { daemon } from '#lib/serve/daemon.ts'
 import { serve } from '#lib/serve/server.ts'
-import { logger } from '#lib/std/log.ts'
+import type { Logger } from '#lib/std/log.ts'
 import type { OperatorConfig } from './config.ts'
 import { operatorConfig } from './config.ts'
 import { operate } from './operate.ts'
 
-const config = operatorConfig.safeParse(process.env)
-if (config.success) {
-  const stop = new AbortController()
-  for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => stop.abort())
-  await run(config.data, stop.signal)
-} else {
-  process.stderr.write(`operator: the environment is not right\n${z.prettifyError(config.error)}\n`)
-  process.exitCode = 2
-}
+await daemon('operator', operatorConfig, process.env, run)
 
-async function run(config: OperatorConfig, signal: AbortSignal): Promise<void> {
-  const log = logger('operator', config.LOG_LEVEL)
+async function run(config: OperatorConfig, log: Logger, signal: AbortSignal): Promise<void> {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
   await using local = kube(await inCluster(process.env), log, 'tombolo-operator')

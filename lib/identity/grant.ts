@@ -2,19 +2,20 @@
 // The broker keeps neither; it keeps the verify key that follows from the code, which is as much as a hash of it, and unlike a hash
 // lets the joiner prove the code over its request without ever sending it.
 import { randomBytes } from 'node:crypto'
-import { inspect } from 'node:util'
 import { deflateRawSync, inflateRawSync } from 'node:zlib'
 import type { ClusterID } from '#lib/net/cluster-id.ts'
 import { parseClusterID } from '#lib/net/cluster-id.ts'
 import type { Result } from '#lib/std/result.ts'
 import { invalid, ok } from '#lib/std/result.ts'
+import { parseKeyBytes, Secret } from '#lib/std/secret.ts'
 import { SigningKey } from './signing-key.ts'
 
 /** 256 random bits. */
-export class GrantCode {
+export class GrantCode extends Secret {
   readonly #raw: Buffer
 
   private constructor(raw: Buffer) {
+    super()
     this.#raw = raw
   }
 
@@ -23,10 +24,8 @@ export class GrantCode {
   }
 
   static parse(text: string): Result<GrantCode> {
-    const raw = Buffer.from(text, 'base64')
-    return raw.length === 32 && raw.toString('base64') === text
-      ? ok(new GrantCode(raw))
-      : invalid('code', '[secret]', '32 bytes in base64')
+    const raw = parseKeyBytes('code', text)
+    return raw.ok ? ok(new GrantCode(raw.value)) : raw
   }
 
   /** What proves the code; its verify key is what the broker keeps. */
@@ -36,18 +35,6 @@ export class GrantCode {
 
   base64(): string {
     return this.#raw.toString('base64')
-  }
-
-  toString(): string {
-    return '[secret]'
-  }
-
-  toJSON(): string {
-    return '[secret]'
-  }
-
-  [inspect.custom](): string {
-    return '[secret]'
   }
 }
 

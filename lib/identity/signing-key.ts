@@ -2,10 +2,10 @@
 // depends on the randomness of the machine that signs.
 import { createPrivateKey, createPublicKey, generateKeyPairSync, hkdfSync, sign, verify } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
-import { inspect } from 'node:util'
 import type { Brand } from '#lib/std/brand.ts'
 import type { Result } from '#lib/std/result.ts'
-import { invalid, ok } from '#lib/std/result.ts'
+import { ok } from '#lib/std/result.ts'
+import { parseKeyBytes, Secret } from '#lib/std/secret.ts'
 
 /** 32 bytes in base64. */
 export type VerifyKey = Brand<string, 'VerifyKey'>
@@ -16,12 +16,13 @@ export type Signature = Brand<string, 'Signature'>
 const pkcs8Prefix = Buffer.from('302e020100300506032b657004220420', 'hex')
 const spkiPrefix = Buffer.from('302a300506032b6570032100', 'hex')
 
-export class SigningKey {
+export class SigningKey extends Secret {
   readonly verifyKey: VerifyKey
   readonly #seed: Buffer
   readonly #key: KeyObject
 
   private constructor(seed: Buffer) {
+    super()
     this.#seed = seed
     this.#key = createPrivateKey({ key: Buffer.concat([pkcs8Prefix, seed]), format: 'der', type: 'pkcs8' })
     const spki = createPublicKey(this.#key).export({ format: 'der', type: 'spki' })
@@ -40,10 +41,8 @@ export class SigningKey {
 
   /** From base64. The error does not repeat the value. */
   static parse(text: string): Result<SigningKey> {
-    const seed = Buffer.from(text.trim(), 'base64')
-    return seed.length === 32 && seed.toString('base64') === text.trim()
-      ? ok(new SigningKey(seed))
-      : invalid('signingKey', '[secret]', '32 bytes in base64')
+    const seed = parseKeyBytes('signingKey', text)
+    return seed.ok ? ok(new SigningKey(seed.value)) : seed
   }
 
   sign(bytes: Buffer): Signature {
@@ -52,18 +51,6 @@ export class SigningKey {
 
   base64(): string {
     return this.#seed.toString('base64')
-  }
-
-  toString(): string {
-    return '[secret]'
-  }
-
-  toJSON(): string {
-    return '[secret]'
-  }
-
-  [inspect.custom](): string {
-    return '[secret]'
   }
 }
 

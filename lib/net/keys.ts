@@ -2,10 +2,10 @@
 // addresses out; a private key never leaves the node that made it and cannot be printed by accident.
 import { createHash, createPrivateKey, createPublicKey, diffieHellman, generateKeyPairSync, timingSafeEqual } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
-import { inspect } from 'node:util'
 import type { Brand } from '#lib/std/brand.ts'
 import type { Result } from '#lib/std/result.ts'
 import { invalid, ok } from '#lib/std/result.ts'
+import { parseKeyBytes, Secret } from '#lib/std/secret.ts'
 import type { CIDR } from './cidr.ts'
 import { formatIP } from './ip.ts'
 
@@ -41,12 +41,13 @@ const pkcs8Prefix = Buffer.from('302e020100300506032b656e04220420', 'hex')
 const spkiPrefix = Buffer.from('302a300506032b656e032100', 'hex')
 
 /** A private key. Its text is only got by asking for it. */
-export class PrivateKey {
+export class PrivateKey extends Secret {
   readonly publicKey: PublicKey
   readonly #raw: Buffer
   readonly #key: KeyObject
 
   private constructor(raw: Buffer) {
+    super()
     this.#raw = raw
     this.#key = createPrivateKey({ key: Buffer.concat([pkcs8Prefix, raw]), format: 'der', type: 'pkcs8' })
     const spki = createPublicKey(this.#key).export({ format: 'der', type: 'spki' })
@@ -62,12 +63,10 @@ export class PrivateKey {
     return new PrivateKey(raw)
   }
 
-  /** From base64, with or without a newline behind it. The error does not repeat the value. */
+  /** From base64. The error does not repeat the value. */
   static parse(text: string): Result<PrivateKey> {
-    const raw = Buffer.from(text.trim(), 'base64')
-    return raw.length === 32 && raw.toString('base64') === text.trim()
-      ? ok(new PrivateKey(raw))
-      : invalid('privateKey', '[secret]', '32 bytes in base64')
+    const raw = parseKeyBytes('privateKey', text)
+    return raw.ok ? ok(new PrivateKey(raw.value)) : raw
   }
 
   /**
@@ -94,25 +93,14 @@ export class PrivateKey {
   hex(): string {
     return this.#raw.toString('hex')
   }
-
-  toString(): string {
-    return '[secret]'
-  }
-
-  toJSON(): string {
-    return '[secret]'
-  }
-
-  [inspect.custom](): string {
-    return '[secret]'
-  }
 }
 
 /** A secret that both ends of a WireGuard peering mix into their handshakes. Its text is only got by asking for it. */
-export class PresharedKey {
+export class PresharedKey extends Secret {
   readonly #raw: Buffer
 
   private constructor(raw: Buffer) {
+    super()
     this.#raw = raw
   }
 
@@ -122,12 +110,10 @@ export class PresharedKey {
     return new PresharedKey(Buffer.from(raw))
   }
 
-  /** From base64, with or without a newline behind it. The error does not repeat the value. */
+  /** From base64. The error does not repeat the value. */
   static parse(text: string): Result<PresharedKey> {
-    const raw = Buffer.from(text.trim(), 'base64')
-    return raw.length === 32 && raw.toString('base64') === text.trim()
-      ? ok(new PresharedKey(raw))
-      : invalid('presharedKey', '[secret]', '32 bytes in base64')
+    const raw = parseKeyBytes('presharedKey', text)
+    return raw.ok ? ok(new PresharedKey(raw.value)) : raw
   }
 
   equals(other: PresharedKey): boolean {
@@ -140,17 +126,5 @@ export class PresharedKey {
 
   hex(): string {
     return this.#raw.toString('hex')
-  }
-
-  toString(): string {
-    return '[secret]'
-  }
-
-  toJSON(): string {
-    return '[secret]'
-  }
-
-  [inspect.custom](): string {
-    return '[secret]'
   }
 }

@@ -2,22 +2,23 @@
 // got by asking for it.
 import type { KeyObject } from 'node:crypto'
 import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, sign } from 'node:crypto'
-import { inspect } from 'node:util'
 import type { Brand } from '#lib/std/brand.ts'
 import type { Result } from '#lib/std/result.ts'
 import { invalid, ok } from '#lib/std/result.ts'
+import { Secret } from '#lib/std/secret.ts'
 
 /** SHA-256 of a SubjectPublicKeyInfo, in hex: what a key is called in the list of revoked ones. */
 export type KeyID = Brand<string, 'KeyID'>
 
 export const keyIDOf = (spki: Buffer): KeyID => createHash('sha256').update(spki).digest('hex') as KeyID
 
-export class CertKey {
+export class CertKey extends Secret {
   /** SubjectPublicKeyInfo, DER. */
   readonly spki: Buffer
   readonly #key: KeyObject
 
   private constructor(key: KeyObject) {
+    super()
     this.#key = key
     this.spki = createPublicKey(key).export({ format: 'der', type: 'spki' })
   }
@@ -48,18 +49,6 @@ export class CertKey {
 
   pem(): string {
     return this.#key.export({ format: 'pem', type: 'pkcs8' }).toString()
-  }
-
-  toString(): string {
-    return '[secret]'
-  }
-
-  toJSON(): string {
-    return '[secret]'
-  }
-
-  [inspect.custom](): string {
-    return '[secret]'
   }
 }
 

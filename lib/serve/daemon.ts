@@ -1,0 +1,26 @@
+// How every daemon begins and ends: its environment is read whole or refused with exit code 2, SIGTERM and SIGINT stop it once, and
+// what is thrown after that ends the process as Node does it.
+import { z } from 'zod'
+import type { Logger, LogLevel } from '#lib/std/log.ts'
+import { logger } from '#lib/std/log.ts'
+
+/** What every daemon's configuration has. */
+type CommonConfig = { readonly LOG_LEVEL: LogLevel }
+
+/** Runs `run` until it returns; its signal aborts when the kubelet, or a person, wants the process to end. */
+export async function daemon<Config extends CommonConfig>(
+  name: string,
+  schema: z.ZodType<Config>,
+  env: NodeJS.ProcessEnv,
+  run: (config: Config, log: Logger, signal: AbortSignal) => Promise<void>,
+): Promise<void> {
+  const config = schema.safeParse(env)
+  if (!config.success) {
+    process.stderr.write(`${name}: the environment is not right\n${z.prettifyError(config.error)}\n`)
+    process.exitCode = 2
+    return
+  }
+  const stop = new AbortController()
+  for (const asked of ['SIGTERM', 'SIGINT'] as const) process.once(asked, () => stop.abort())
+  await run(config.data, logger(name, config.data.LOG_LEVEL), stop.signal)
+}
