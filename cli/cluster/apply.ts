@@ -1,9 +1,13 @@
-// Putting manifests into a cluster: server-side apply under one field manager, so that doing it again changes nothing.
+// Putting manifests into a cluster: server-side apply under one field manager, and only of what differs, so that doing it again writes
+// nothing.
 import type { Kube } from '#lib/kube/client.ts'
 import type { Deployment, Namespace } from '#lib/kube/kinds.ts'
+import { settled } from '#lib/kube/controller.ts'
 import { customResourceDefinitions, deployments, namespaces } from '#lib/kube/kinds.ts'
 import type { Key, KubeObject } from '#lib/kube/object.ts'
 import { keyOf } from '#lib/kube/object.ts'
+import type { Plan } from '#lib/kube/plan.ts'
+import { applyPlan } from '#lib/kube/plan.ts'
 import { refused } from '../problem.ts'
 import { version } from '../version.ts'
 import { fieldManager } from './cluster.ts'
@@ -15,14 +19,24 @@ export async function applyAll(kube: Kube, objects: readonly KubeObject[], say: 
   for (const object of objects) {
     say(`${object.kind} ${object.metadata.name}`)
     if (object.kind === 'Namespace') await notTerminating(kube, keyOf(object), say, signal)
-    await kube.apply(kindOf(object), withVersion(object), { fieldManager }, signal)
+    await applyPlan(kube, await planOf(kube, [object], signal), fieldManager, signal)
   }
+}
+
+/** The objects beside what the cluster has of them: what is written, or what a dry run prints. */
+export async function planOf(kube: Kube, objects: readonly KubeObject[], signal: AbortSignal): Promise<Plan> {
+  const step = async (object: KubeObject) => {
+    const kind = kindOf(object)
+    const have: KubeObject | undefined = await kube.get(kind, keyOf(object), signal)
+    return { do: 'apply', kind, object: withVersion(object), have } as const
+  }
+  return { steps: await Promise.all(objects.map(step)), next: settled }
 }
 
 export const versionLabel = 'app.kubernetes.io/version'
 
 /** Written on the Deployments that a command installs, so that the next one knows what it finds, whatever the image is called. */
-export const withVersion = (object: KubeObject): KubeObject =>
+const withVersion = (object: KubeObject): KubeObject =>
   object.kind === deployments.kind
     ? { ...object, metadata: { ...object.metadata, labels: { ...object.metadata.labels, [versionLabel]: version } } }
     : object
@@ -31,7 +45,7 @@ export const withVersion = (object: KubeObject): KubeObject =>
 export async function applyCRDs(kube: Kube, crds: readonly KubeObject[], say: Say, signal: AbortSignal): Promise<void> {
   for (const crd of crds) {
     say(crd.metadata.name)
-    if (!(await isForeign(kube, crd, signal))) await kube.apply(customResourceDefinitions, crd, { fieldManager }, signal)
+    if (!(await isForeign(kube, crd, signal))) await applyPlan(kube, await planOf(kube, [crd], signal), fieldManager, signal)
   }
   for (const crd of crds) await established(kube, keyOf(crd), say, signal)
 }

@@ -114,6 +114,11 @@ suite('tombolo upgrade', () => {
     const again = await upgrade()
     assert.equal(again.code, 0, again.err)
     assert.deepEqual(generations(), before)
+    const dry = await tombolo(['upgrade', '--image', 'tombolo/tombolo:new', '--dry-run', '--kubeconfig', config.path], {
+      signal: stop.signal,
+    })
+    assert.match(dry.out, /^# unchanged: Deployment tombolo-system\/tombolo-operator$/m)
+    assert.doesNotMatch(dry.out, /^# (create|change):/m)
   })
 
   const refusals: readonly [string, string, RegExp][] = [
@@ -146,6 +151,9 @@ suite('tombolo upgrade', () => {
     ])
       assert.ok(ran.out.split('\n').includes(name), name)
     assert.match(ran.err, /nobody wrote down which version tombolo-operator is/)
+    const plan = await tombolo(['upgrade', '--dry-run', '--kubeconfig', config.path], { signal: stop.signal })
+    assert.match(plan.out, /^# change: Deployment tombolo-system\/tombolo-operator$/m)
+    assert.match(plan.out, /^# change: ClusterRole tombolo-operator\napiVersion: /m)
     assert.equal(writes(server).length, before)
   })
 

@@ -11,7 +11,7 @@ import { brokerNamespace, fleetName, membershipName, systemNamespace } from '#cr
 import type { KubeObject } from '#lib/kube/object.ts'
 import { nameOf } from '#operator/install/manifests/pod.ts'
 import { operatorManifests } from '#operator/install/manifests/operator.ts'
-import { applyAll, applyCRDs, deploymentAvailable, withVersion } from '../cluster/apply.ts'
+import { applyAll, applyCRDs, deploymentAvailable, planOf } from '../cluster/apply.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import { fieldManager, openCluster } from '../cluster/cluster.ts'
 import { imagesIn } from '../cluster/images.ts'
@@ -38,7 +38,7 @@ export const addUpgrade: AddCommand = (program, session) => {
       `
 Examples:
   tombolo upgrade --context hub
-  tombolo upgrade --context east --dry-run
+  tombolo upgrade --context east --dry-run      # what would be created and changed
   tombolo upgrade --context east --image registry.example.org/tombolo:${session.version}`,
     )
     .action((options: Options) => run(options, session))
@@ -63,8 +63,9 @@ async function run(options: Options, session: Session): Promise<void> {
       output.warn(`nobody wrote down which version ${component} is, so that its distance to ${version} cannot be checked.`)
   }
   if (options.dryRun === true) {
+    const plan = await planOf(kube, [...brokerPart(before.broker, image), ...memberPart(before.member, image)], signal)
     output.note(`# to be applied in ${context}, in this order`)
-    output.manifests([...brokerPart(before.broker, image), ...memberPart(before.member, image)].map(withVersion), options.output)
+    output.plan(plan, fieldManager, options.output)
     return
   }
   if (before.broker !== undefined) await upgradeBroker(cluster, before.broker, image, options, session)
@@ -87,7 +88,7 @@ const memberPart = (have: Membership | undefined, image: string): readonly KubeO
     : [
         ...memberKinds.map((kind) => kind.crd()),
         ...operatorManifests({ image }),
-        { ...identity(have), spec: { ...have.spec, image } },
+        ...(have.spec.image === image ? [] : [{ ...identity(have), spec: { ...have.spec, image } }]),
       ]
 
 const identity = ({ apiVersion, kind, metadata: { name, namespace } }: KubeObject): KubeObject => ({

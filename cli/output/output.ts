@@ -1,5 +1,8 @@
 // The only place that prints. Results go to stdout, everything about the way there to stderr: `tombolo … -o json | jq` always works.
 import type { KubeObject } from '#lib/kube/object.ts'
+import type { Plan } from '#lib/kube/plan.ts'
+import { changes } from '#lib/kube/plan.ts'
+import { printPlan } from '#lib/kube/print-plan.ts'
 import { stringify } from 'yaml'
 import type { Line } from './lines.ts'
 import { renderLines } from './lines.ts'
@@ -34,6 +37,8 @@ export interface Output {
   readonly live: (format: Format) => Live
   /** What --dry-run shows: documents that kubectl accepts, in YAML unless JSON is asked for. */
   manifests(objects: readonly KubeObject[], format: Format): void
+  /** What --dry-run shows where there is something to compare with: what would change, and how. */
+  plan(plan: Plan, fieldManager: string, format: Format): void
   readonly progress: Progress
   /** Whether results may be coloured. */
   readonly colour: boolean
@@ -77,6 +82,12 @@ export function output({ out, err, colour }: Streams): Output {
       if (format === 'json') value({ apiVersion: 'v1', kind: 'List', items: objects }, format)
       else if (format === 'name') for (const object of objects) line(nameOf(object))
       else out.write(objects.map(yaml).join('---\n'))
+    },
+    plan: (plan, fieldManager, format) => {
+      const objects = plan.steps.flatMap((step) => (step.do === 'apply' && changes(step, fieldManager) ? [step.object] : []))
+      if (format === 'json') value({ apiVersion: 'v1', kind: 'List', items: objects }, format)
+      else if (format === 'name') for (const object of objects) line(nameOf(object))
+      else out.write(printPlan(plan, fieldManager))
     },
     progress: progress(err),
     colour: colour.out,
