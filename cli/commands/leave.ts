@@ -1,6 +1,6 @@
 // `tombolo leave`: takes a cluster out of its fleet and everything that carries traffic off its nodes. The operator, its rights and the
 // CRDs stay, so that it can join another; uninstall takes these too.
-import { brokerSecretName, identitySecretName, systemNamespace } from '#crds/places.ts'
+import { brokerSecretName, identitySecretName, pairKeysSecretName, systemNamespace } from '#crds/places.ts'
 import { secrets } from '#lib/kube/kinds.ts'
 import { openCluster } from '../cluster/cluster.ts'
 import { readMembership } from '../cluster/membership.ts'
@@ -53,7 +53,7 @@ async function run(options: Options, { output, signal, confirm }: Session): Prom
   const left = await step(`Its nodes are cleaned`, (say) => leaveCluster(cluster, how, say, signal))
   await step('What ServiceExports say of themselves', () => forgetExports(cluster, signal))
   await step('Its credentials and keys go', async () => {
-    for (const name of [brokerSecretName, identitySecretName])
+    for (const name of [brokerSecretName, identitySecretName, pairKeysSecretName])
       await kube.delete(secrets, { namespace: systemNamespace, name }, {}, signal)
   })
   const remains = [

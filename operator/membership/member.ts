@@ -21,6 +21,7 @@ import { finalizer } from '../install/leave.ts'
 import type { Credentials } from '../joining/credentials.ts'
 import { readCredentials } from '../joining/credentials.ts'
 import { runMcs } from '../mcs/mcs.ts'
+import { keepPairKeys } from '../pair-keys/pair-keys.ts'
 import { connectionOf, heartbeat } from './broker.ts'
 import { keepCredentials } from './renewal.ts'
 import type { Refusals } from './report.ts'
@@ -93,6 +94,7 @@ export async function beMember(
       signal,
     ),
     sweepGateways(kube, clusterID, endpoints, log, signal),
+    keepPairKeys(kube, clusterID, { allocations, endpoints }, log, signal),
     read.ok ? connected(read.value) : aborted(signal),
   ])
 }

@@ -54,6 +54,13 @@ const accounts: readonly Account[] = [
         verbs: ['get', 'list', 'watch', 'update', 'patch'],
       },
       { apiGroups: [''], resources: ['secrets'], resourceNames: [identitySecretName], verbs: ['get'] },
+      // `create` with a name is granted where the name is in the request's path, as in server-side apply.
+      {
+        apiGroups: [''],
+        resources: ['secrets'],
+        resourceNames: [pairKeysSecretName],
+        verbs: ['get', 'list', 'watch', 'create', 'patch'],
+      },
       lease,
     ],
     kubeSystem: [

@@ -1,0 +1,77 @@
+import assert from 'node:assert/strict'
+import type { Allocation } from '#crds/allocation.ts'
+import { allocation } from '#crds/allocation.ts'
+import type { GatewayEndpoint } from '#crds/gateway-endpoint.ts'
+import { gatewayEndpoint } from '#crds/gateway-endpoint.ts'
+import { newIdentity, publicIdentity } from '#lib/identity/identity.ts'
+import { kube } from '#lib/kube/client.ts'
+import type { Secret } from '#lib/kube/kinds.ts'
+import { secrets } from '#lib/kube/kinds.ts'
+import type { Kind, KubeObject } from '#lib/kube/object.ts'
+import { reflect } from '#lib/kube/reflector.ts'
+import type { Logger } from '#lib/std/log.ts'
+import { apiserver, writes } from '#test/kit/apiserver.ts'
+import { eventually } from '#test/kit/eventually.ts'
+import { keepPairKeys } from './pair-keys.ts'
+import { readPairKeys } from './plan.ts'
+
+const namespace = 'tombolo-system'
+
+suite('the Secret with the keys of pairs', () => {
+  test('comes with a peer, is required when all announce it, comes back when deleted, and goes with the peer; no log shows a key', async () => {
+    await using server = await apiserver()
+    const lines: string[] = []
+    const log = written(lines)
+    await using api = kube(server.connection, log)
+    const [east, west] = [newIdentity(), newIdentity()]
+    const put = (kind: Kind, name: string, rest: object) =>
+      server.put<KubeObject>(kind, { apiVersion: kind.apiVersion, kind: kind.kind, metadata: { namespace, name }, ...rest })
+    const base64 = (text: string) => Buffer.from(text).toString('base64')
+    put(secrets, 'tombolo-identity', {
+      data: { signing: base64(east.signing.base64()), agreement: base64(east.agreement.base64()) },
+    })
+    put(allocation, 'east', { spec: { clusterID: 'east', state: 'Admitted', identity: publicIdentity(east) } })
+    const announce = (clusterID: string, to: string, id: string) =>
+      put(gatewayEndpoint, `${clusterID}-n1`, {
+        spec: { clusterID, node: 'n1', wireguard: { pairKeys: [{ clusterID: to, id }] } },
+      })
+    const held = () => readPairKeys(server.read<Secret>(secrets, { namespace, name: 'tombolo-pair-keys' })).get('west')
+
+    const stop = new AbortController()
+    const allocations = reflect<Allocation>(api, allocation, { namespace }, stop.signal)
+    const endpoints = reflect<GatewayEndpoint>(api, gatewayEndpoint, { namespace }, stop.signal)
+    const keeping = keepPairKeys(api, 'east', { allocations: allocations.store, endpoints: endpoints.store }, log, stop.signal)
+    try {
+      put(allocation, 'west', { spec: { clusterID: 'west', state: 'Admitted', identity: publicIdentity(west) } })
+      await eventually(() => assert.equal(held()?.use, 'Offered'))
+      const { id, key } = held() ?? assert.fail()
+      announce('east', 'west', id)
+      announce('west', 'east', id)
+      await eventually(() => assert.equal(held()?.use, 'Required'))
+      assert.ok(held()?.key.equals(key))
+      const before = writes(server).length
+      announce('west', 'east', id)
+      server.remove(secrets, { namespace, name: 'tombolo-pair-keys' })
+      await eventually(() => assert.equal(held()?.use, 'Required'))
+      assert.equal(writes(server).length, before + 1)
+      server.remove(allocation, { namespace, name: 'west' })
+      await eventually(() => assert.equal(held(), undefined))
+      const said = lines.join('\n')
+      assert.match(said, new RegExp(`"peer":"west","id":"${id}","use":"Required"`))
+      for (const secret of [key.base64(), key.hex(), base64(key.base64()), east.agreement.base64()])
+        assert.ok(!said.includes(secret))
+    } finally {
+      stop.abort()
+      await Promise.all([keeping, allocations.done, endpoints.done])
+    }
+  })
+})
+
+/** Every line of every level. */
+function written(lines: string[]): Logger {
+  const write = (fields: object, message: string) => {
+    lines.push(JSON.stringify({ ...fields, message }))
+  }
+  const log: Logger = { debug: write, info: write, warn: write, error: write, child: () => log }
+  return log
+}
