@@ -145,7 +145,9 @@ export function structural(schema: z.ZodType): Readonly<Record<string, unknown>>
       if (jsonSchema.additionalProperties === false) delete jsonSchema.additionalProperties
       if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum
       if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum
-      if (jsonSchema.type === 'integer') jsonSchema.format = 'int32'
+      if (jsonSchema.type === 'integer') jsonSchema.format ??= 'int32'
+      // A slash has a backslash before it in JavaScript's spelling alone.
+      if (jsonSchema.pattern !== undefined) jsonSchema.pattern = jsonSchema.pattern.replaceAll('\\/', '/')
       delete jsonSchema.propertyNames
     },
   })

@@ -66,23 +66,35 @@ export const protocols = ['TCP', 'UDP', 'SCTP'] as const
 export const serviceTypes = ['ClusterSetIP', 'Headless'] as const
 export const ipFamilies = ['IPv4', 'IPv6'] as const
 
-/** metav1.Condition. */
+/** metav1.Condition, bound for bound. What is too long is not matched at all: a backtracking matcher would take its time. */
 export const conditionField = z.object({
-  type: z.string().max(316),
+  type: z
+    .string()
+    .max(316, { abort: true })
+    .regex(/^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*\/)?(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])$/),
   status: z.enum(['True', 'False', 'Unknown']),
-  observedGeneration: z.int().optional(),
+  observedGeneration: z.int().min(0).optional().meta({ format: 'int64' }),
   lastTransitionTime: z.string().meta({ format: 'date-time' }),
-  reason: z.string().max(1024),
+  reason: z
+    .string()
+    .min(1)
+    .max(1024, { abort: true })
+    .regex(/^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$/),
   message: z.string().max(32768),
 })
 
 export type Condition = z.output<typeof conditionField>
 
+const conditionList = { 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['type'] }
+
+/** As upstream has it, without a bound of ours: others may write there too. */
+export const mcsConditionsField = z.array(conditionField).optional().meta(conditionList)
+
 export const conditionsField = z
   .array(conditionField)
   .max(32)
   .optional()
-  .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['type'] })
+  .meta(conditionList)
   .describe('kstatus conditions: Ready, Progressing, Stalled and the kind’s own.')
 
 /** Whether an address may be announced by a cluster that was admitted with these blocks. */

@@ -1,13 +1,13 @@
-// MCS API ServiceExport (KEP-1645), upstream's shape at schema revision of v0.5.1.
+// MCS API ServiceExport (KEP-1645), upstream's shape at schema revision of v0.5.2.
 import { z } from 'zod'
 import type { ObjectOf } from './define.ts'
 import { define } from './define.ts'
-import { conditionsField } from './fields.ts'
+import { mcsConditionsField } from './fields.ts'
 
 export const mcsGroup = 'multicluster.x-k8s.io'
 /** Lets an installer see what it would downgrade. */
 export const mcsLabels = {
-  'multicluster.x-k8s.io/release-version': 'v0.5.1',
+  'multicluster.x-k8s.io/release-version': 'v0.5.2',
   'multicluster.x-k8s.io/crd-schema-revision': '0',
 } as const
 
@@ -26,6 +26,6 @@ export const serviceExport = define({
     exportedLabels: z.record(z.string(), z.string()).optional(),
     exportedAnnotations: z.record(z.string(), z.string()).optional(),
   }),
-  status: z.object({ conditions: conditionsField }),
+  status: z.object({ conditions: mcsConditionsField }),
 })
 export type ServiceExport = ObjectOf<typeof serviceExport>

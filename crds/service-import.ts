@@ -1,8 +1,8 @@
-// MCS API ServiceImport (KEP-1645), upstream's shape at schema revision of v0.5.1.
+// MCS API ServiceImport (KEP-1645), upstream's shape at schema revision of v0.5.2.
 import { z } from 'zod'
 import type { ObjectOf } from './define.ts'
 import { define } from './define.ts'
-import { conditionsField, serviceTypes } from './fields.ts'
+import { mcsConditionsField, serviceTypes } from './fields.ts'
 import { mcsGroup, mcsLabels } from './service-export.ts'
 
 export const serviceImport = define({
@@ -44,7 +44,7 @@ export const serviceImport = define({
       .optional()
       .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['cluster'] }),
     endpointSliceObjects: z.enum(['Present', 'Absent']).optional(),
-    conditions: conditionsField,
+    conditions: mcsConditionsField,
   }),
 })
 export type ServiceImport = ObjectOf<typeof serviceImport>
