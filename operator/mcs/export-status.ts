@@ -1,10 +1,10 @@
 // What a ServiceExport says of itself (KEP-1645 "ServiceExport conditions"): is it valid, is it published, does it agree with the others.
 import type { ServiceExport } from '#crds/service-export.ts'
 import { serviceExport } from '#crds/service-export.ts'
+import type { Faults } from '#lib/kube/condition-events.ts'
 import type { Condition, NewCondition } from '#lib/kube/conditions.ts'
 import { setConditions } from '#lib/kube/conditions.ts'
 import { keyOf } from '#lib/kube/object.ts'
-import type { Step } from '#lib/kube/plan.ts'
 import type { Offer } from './export.ts'
 import type { Conflict } from './merge.ts'
 
@@ -22,7 +22,14 @@ export type Told = {
 
 type Verdict = Pick<NewCondition, 'type' | 'status' | 'reason' | 'message'>
 
-export function exportStatus(told: Told): Step {
+/** What `kubectl describe` shows as events when it begins and when it ends. */
+export const exportFaults: Faults = {
+  Valid: ({ status }) => status === 'False',
+  Ready: ({ reason }) => reason === 'Failed',
+  Conflict: ({ status }) => status === 'True',
+}
+
+export function exportStatus(told: Told) {
   const { generation: observedGeneration } = told.export.metadata
   const before = told.export.status?.conditions
   const verdicts = [valid(told.offer), ready(told, before), conflict(told, before)].flatMap((verdict) => verdict ?? [])
@@ -31,7 +38,7 @@ export function exportStatus(told: Told): Step {
     verdicts.map((verdict) => ({ ...verdict, ...(observedGeneration === undefined ? {} : { observedGeneration }) })),
     told.now,
   )
-  return { do: 'status', kind: serviceExport, key: keyOf(told.export), status: { conditions }, have: told.export }
+  return { do: 'status', kind: serviceExport, key: keyOf(told.export), status: { conditions }, have: told.export } as const
 }
 
 function valid(offer: Offer): Verdict {

@@ -14,6 +14,7 @@ import { kube } from '#lib/kube/client.ts'
 import type { EndpointSlice, Service } from '#lib/kube/kinds.ts'
 import { endpointSlices, namespaces, services } from '#lib/kube/kinds.ts'
 import type { KubeObject } from '#lib/kube/object.ts'
+import type { Said } from '#lib/kube/events.ts'
 import { reflect } from '#lib/kube/reflector.ts'
 import { logger } from '#lib/std/log.ts'
 import { pause } from '#lib/std/pause.ts'
@@ -57,6 +58,7 @@ class Clusterset implements AsyncDisposable {
   readonly east: ApiServer
   readonly west: ApiServer
   readonly rejected = new Map<Running, readonly string[]>()
+  readonly said = new Map<Running, readonly string[]>()
   readonly #stops = new Map<Running, () => Promise<void>>()
 
   constructor(broker: ApiServer, east: ApiServer, west: ApiServer) {
@@ -74,7 +76,9 @@ class Clusterset implements AsyncDisposable {
     const [local, remote] = [kube(this[id].connection, log), kube(this.broker.connection, log)]
     const allocations = reflect(local, allocation, { namespace: systemNamespace }, stop.signal).store
     const rejected = (objects: readonly string[]) => this.rejected.set(id, objects)
-    const running = runMcs({ local, broker: remote, clusterID: idOf(id), allocations, log, rejected }, stop.signal)
+    const say = ({ regarding: { kind, metadata }, type, reason }: Said) =>
+      this.said.set(id, [...(this.said.get(id) ?? []), `${kind} ${metadata.name}: ${type} ${reason}`])
+    const running = runMcs({ local, broker: remote, clusterID: idOf(id), allocations, log, say, rejected }, stop.signal)
     this.#stops.set(id, async () => {
       stop.abort()
       await running
@@ -311,6 +315,8 @@ suite('services across clusters', () => {
     set.west.put(services, service())
     await eventually(() => {
       for (const server of [set.east, set.west]) assert.equal(conditionsOf(server).Conflict, 'False NoConflicts')
+      for (const id of ['east', 'west'] as const)
+        assert.deepEqual(set.said.get(id), ['ServiceExport web: Warning PortConflict', 'ServiceExport web: Normal NoConflicts'])
     })
   })
 

@@ -3,9 +3,11 @@
 // Only `publish` needs the broker; the others go on without it from what is known.
 import type { Allocation } from '#crds/allocation.ts'
 import type { Kube } from '#lib/kube/client.ts'
+import { conditionEvents } from '#lib/kube/condition-events.ts'
 import { controller, settled, source } from '#lib/kube/controller.ts'
 import { converge } from '#lib/kube/converge.ts'
 import { StatusError } from '#lib/kube/errors.ts'
+import type { Said } from '#lib/kube/events.ts'
 import type { KubeObject } from '#lib/kube/object.ts'
 import { keyText } from '#lib/kube/object.ts'
 import { applyPlan } from '#lib/kube/plan.ts'
@@ -14,7 +16,7 @@ import type { ClusterID } from '#lib/net/cluster-id.ts'
 import type { Logger } from '#lib/std/log.ts'
 import { pause } from '#lib/std/pause.ts'
 import { fieldManager } from '../install/install.ts'
-import { exportStatus } from './export-status.ts'
+import { exportFaults, exportStatus } from './export-status.ts'
 import { planImport } from './import.ts'
 import { isGoing } from './names.ts'
 import { planPublish } from './publish.ts'
@@ -27,6 +29,8 @@ export type Mcs = {
   /** The copies in `tombolo-system`, our own among them. */
   readonly allocations: Store<Allocation>
   readonly log: Logger
+  /** Writes an event; best effort. */
+  readonly say: (said: Said) => void
   /** Told what of the others is not believed, the whole list whenever it may have changed. */
   readonly rejected: (objects: readonly string[]) => void
 }
@@ -90,7 +94,9 @@ export async function runMcs(mcs: Mcs, signal: AbortSignal): Promise<void> {
         conflict: merged === 'unheard' ? 'unheard' : merged?.conflict,
         now: new Date(),
       })
-      return applyPlan(mcs.local, { steps: [step], next: settled }, fieldManager, stop)
+      const next = await applyPlan(mcs.local, { steps: [step], next: settled }, fieldManager, stop)
+      conditionEvents(found, found.status?.conditions, step.status.conditions, exportFaults, 'Export').forEach(mcs.say)
+      return next
     },
   })
 

@@ -6,6 +6,8 @@ import { membership as membershipKind } from '#crds/membership.ts'
 import { brokerSecretName, systemNamespace } from '#crds/places.ts'
 import type { Kube } from '#lib/kube/client.ts'
 import { kube as connect } from '#lib/kube/client.ts'
+import type { Said } from '#lib/kube/events.ts'
+import { recorder } from '#lib/kube/events.ts'
 import { addFinalizer, lifeOf } from '#lib/kube/finalizer.ts'
 import type { Secret } from '#lib/kube/kinds.ts'
 import { reflect } from '#lib/kube/reflector.ts'
@@ -50,6 +52,8 @@ export async function beMember(
   const refuse = (from: string) => (objects: readonly string[]) => refusals.set(new Map(refusals.value).set(from, objects))
   const secret = () => known.brokerSecrets.get({ namespace: systemNamespace, name: brokerSecretName })
   const { clusterID } = member.spec
+  const recorded = recorder({ kube, component: 'tombolo-operator', instance: identity }, signal)
+  const say = (said: Said) => void recorded(said)
 
   async function connected(credentials: Credentials): Promise<void> {
     await using remote = connect(connectionOf(credentials, secret), log.child({ of: 'broker' }))
@@ -74,7 +78,7 @@ export async function beMember(
         log,
         signal,
       ),
-      runMcs({ local: kube, broker: remote, clusterID, allocations, log, rejected: refuse('services') }, signal),
+      runMcs({ local: kube, broker: remote, clusterID, allocations, log, say, rejected: refuse('services') }, signal),
     ])
   }
 
@@ -90,6 +94,7 @@ export async function beMember(
       kube,
       known.memberships,
       { installed, endpoints, allocations, clusterID, dns, broker, renewal, refusals },
+      say,
       log,
       signal,
     ),

@@ -6,8 +6,10 @@ import { membership as kind } from '#crds/membership.ts'
 import { membershipName, systemNamespace } from '#crds/places.ts'
 import type { Kube } from '#lib/kube/client.ts'
 import type { NewCondition } from '#lib/kube/conditions.ts'
+import { conditionEvents } from '#lib/kube/condition-events.ts'
 import { setConditions } from '#lib/kube/conditions.ts'
 import { controller, settled, source } from '#lib/kube/controller.ts'
+import type { Said } from '#lib/kube/events.ts'
 import { applyPlan } from '#lib/kube/plan.ts'
 import type { Store } from '#lib/kube/store.ts'
 import type { Cell } from '#lib/std/cell.ts'
@@ -15,7 +17,7 @@ import type { Logger } from '#lib/std/log.ts'
 import type { Installed } from '../install/install.ts'
 import { fieldManager } from '../install/install.ts'
 import type { BrokerState, DnsState, RenewalState } from './status.ts'
-import { conditionsOf } from './status.ts'
+import { conditionsOf, membershipFaults } from './status.ts'
 import { workloadsOf } from './workloads.ts'
 
 export const membershipKey = { namespace: systemNamespace, name: membershipName }
@@ -40,6 +42,7 @@ export async function report(
   kube: Kube,
   memberships: Store<Membership>,
   seen: Reported,
+  say: (said: Said) => void,
   log: Logger,
   signal: AbortSignal,
 ): Promise<void> {
@@ -65,7 +68,10 @@ export async function report(
         dns: seen.dns.value,
         refused: [...seen.refusals.value.values()].flat(),
       })
-      return applyPlan(kube, { steps: [statusStep(member, conditions)], next: settled }, fieldManager, stop)
+      const step = statusStep(member, conditions)
+      const next = await applyPlan(kube, { steps: [step], next: settled }, fieldManager, stop)
+      conditionEvents(member, member.status?.conditions, step.status.conditions, membershipFaults, 'Connect').forEach(say)
+      return next
     },
   })
   const look = () => status.add(membershipKey)

@@ -3,6 +3,7 @@ import type { Condition } from '#crds/fields.ts'
 import type { Allocation } from '#crds/allocation.ts'
 import type { GatewayEndpoint } from '#crds/gateway-endpoint.ts'
 import { gatewayNodeLabel } from '#crds/places.ts'
+import type { Faults } from '#lib/kube/condition-events.ts'
 
 export type BrokerState =
   | { readonly kind: 'reached' }
@@ -53,6 +54,15 @@ const questions: readonly ((now: Situation) => Verdict)[] = [
 /** Broken peers, a silent broker and dead credentials do not stop our traffic, so they do not make us unready. */
 const needed = new Set(['Admitted', 'ComponentsReady', 'GatewayActive', 'NamesWired'])
 
+/** Events are for what a person should look at; a roll-out or a start is none of it. */
+export const membershipFaults: Faults = {
+  BrokerReachable: isFalse,
+  CredentialsValid: isFalse,
+  Admitted: isFalse,
+  GatewayActive: ({ reason }) => reason === 'GatewayFailed',
+  PeersValid: isFalse,
+}
+
 export function conditionsOf(now: Situation): readonly Verdict[] {
   const verdicts = questions.map((ask) => ask(now))
   const missing = verdicts.filter((v) => needed.has(v.type) && v.status !== 'True')
@@ -63,6 +73,10 @@ export function conditionsOf(now: Situation): readonly Verdict[] {
       ? { type: 'Ready', status: 'True', reason: 'Ready', message: 'the cluster is connected to its fleet' }
       : { type: 'Ready', status: 'False', reason: first.reason, message: missing.map((v) => v.message).join('; ') },
   ]
+}
+
+function isFalse({ status }: Pick<Condition, 'status'>): boolean {
+  return status === 'False'
 }
 
 function brokerReachable({ broker }: Situation): Verdict {

@@ -82,7 +82,6 @@ const accounts: readonly Account[] = [
       { apiGroups: tombolo, resources: ['gatewayendpoints'], verbs: write },
       { apiGroups: tombolo, resources: ['gatewayendpoints/status'], verbs: ['get', 'update', 'patch'] },
       lease,
-      events,
     ],
     kubeSystem: [],
   },
