@@ -5,7 +5,7 @@ const line = (verb: string, group: string, resource: string, count: number, more
   `apiserver_request_total{code="200",component="apiserver",dry_run="",group="${group}",resource="${resource}",scope="resource",subresource="${more}",verb="${verb}",version="v1"} ${count}`
 
 suite('bench writes', () => {
-  test('writes of what is ours are counted, over all answers; reads and other people’s kinds are not', () => {
+  test('writes are counted, over all answers; reads, dry runs and what kubelets write are not', () => {
     const text = [
       '# TYPE apiserver_request_total counter',
       line('APPLY', 'tombolo.dev', 'memberships', 3, 'status'),
