@@ -1,10 +1,10 @@
-// The CLI as a user runs it: a process of its own, from source, with what it printed and its exit code.
+// The CLI as a user runs it from a clone: a process of its own, with what it printed and its exit code.
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 
 export type Ran = { readonly code: number; readonly out: string; readonly err: string }
 
-const main = join(import.meta.dirname, '..', '..', 'cli', 'main.ts')
+const command = join(import.meta.dirname, '..', '..', 'bin', 'tombolo')
 
 export type CliOptions = {
   readonly signal: AbortSignal
@@ -20,7 +20,7 @@ export type CliOptions = {
 /** Runs `tombolo ARGS…`; never throws for what the program said, only if it could not be started. */
 export function tombolo(args: readonly string[], { signal, env, stdin, cwd, show, interrupt }: CliOptions): Promise<Ran> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [main, ...args], { signal, cwd, env: { ...process.env, ...env } })
+    const child = spawn(command, args, { signal, cwd, env: { ...process.env, ...env } })
     interrupt?.addEventListener('abort', () => child.kill('SIGINT'), { once: true })
     let out = ''
     let err = ''
