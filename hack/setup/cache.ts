@@ -17,13 +17,18 @@ export function keyOf(...parts: readonly (string | Buffer)[]): string {
   return hash.digest('hex').slice(0, 12)
 }
 
-/** Makes the folder `path` by filling another one and renaming it: an interrupt leaves nothing that looks finished. */
+/** Makes the folder `path` by filling another one and renaming it: a fault leaves nothing, and a kill nothing that looks finished. */
 export async function makeFolder(path: string, fill: (partial: string) => Promise<void>): Promise<void> {
   if (existsSync(path)) return
   const partial = `${path}.partial`
   rmSync(partial, { recursive: true, force: true })
   mkdirSync(dirname(path), { recursive: true })
   mkdirSync(partial)
-  await fill(partial)
+  try {
+    await fill(partial)
+  } catch (error) {
+    rmSync(partial, { recursive: true, force: true })
+    throw error
+  }
   renameSync(partial, path)
 }

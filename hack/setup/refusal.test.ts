@@ -1,7 +1,7 @@
 // A machine that cannot run the rig is told so by both README commands: one sentence with the remedy, exit code 2, nothing made.
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -9,6 +9,10 @@ const root = join(import.meta.dirname, '../..')
 
 /** Makes folders look empty, if they are there. */
 const hide = (pattern: string): string => `for f in ${pattern}; do [ ! -d $f ] || mount -t tmpfs tmpfs $f; done`
+
+/** Puts a `go` into /mnt that builds nothing and says this instead. */
+const goSays = (error: string): string =>
+  `mount -t tmpfs tmpfs /mnt && printf '#!/bin/sh\\n[ "$1" != version ] || { echo go version go1.26.8 linux/amd64; exit; }\\necho "%s" >&2; exit 1\\n' '${error}' >/mnt/go && chmod +x /mnt/go`
 
 suite('set-up', function () {
   this.timeout(60_000)
@@ -19,7 +23,7 @@ suite('set-up', function () {
   teardown(() => rmSync(cache, { recursive: true, force: true }))
 
   /** Runs a README command after `before`, in a mount namespace of its own, with an empty cache. */
-  const refused = (program: string, before: string, preload: string) => {
+  const refused = (program: string, before: string, preload: string, env: Readonly<Record<string, string>>) => {
     const script = `mount --make-rprivate / && ${before} && exec ${process.execPath} ${preload} ${program}`
     return spawnSync('unshare', ['--mount', 'sh', '-ec', script], {
       cwd: root,
@@ -32,11 +36,18 @@ suite('set-up', function () {
         HOME: cache,
         XDG_CACHE_HOME: cache,
         GOPROXY: 'http://127.0.0.1:65000',
+        ...env,
       },
     })
   }
 
-  const cases: readonly (readonly [string, { readonly before?: string; readonly preload?: string; readonly says: RegExp }])[] = [
+  type Case = {
+    readonly before?: string
+    readonly preload?: string
+    readonly env?: Readonly<Record<string, string>>
+    readonly says: RegExp
+  }
+  const cases: readonly (readonly [string, Case])[] = [
     ['a user who is not root', { preload: 'process.getuid = () => 1000', says: /needs root: run the same command with sudo/ }],
     [
       'a system that is not Linux',
@@ -57,12 +68,28 @@ suite('set-up', function () {
         says: /no Go here nor in the packages of this system: install Go/,
       },
     ],
+    [
+      'a Go and no way to the sources',
+      {
+        // A Go that finds what any Go finds without a network: its words are Go's own.
+        before: goSays('dial tcp 127.0.0.1:65000: connect: connection refused'),
+        env: { PATH: `/mnt:${join(process.execPath, '..')}:/usr/sbin:/usr/bin:/sbin:/bin` },
+        says: /the Go module proxy cannot be reached: check the network or GOPROXY and run the same command again/,
+      },
+    ],
+    [
+      'TOMBOLO_ASSETS without the programs',
+      {
+        env: { TOMBOLO_ASSETS: '/usr/share' },
+        says: /TOMBOLO_ASSETS is \/usr\/share, but its bin\/ lacks .*kubelet.*: add them/,
+      },
+    ],
   ]
-  for (const [name, { before = 'true', preload: code = '', says }] of cases)
+  for (const [name, { before = 'true', preload: code = '', env = {}, says }] of cases)
     for (const program of ['hack/playground.ts', 'hack/test.ts'])
       test(`${program}: ${name} is one sentence with the remedy, and exit code 2`, () => {
         const preload = code === '' ? '' : `--import 'data:text/javascript,${encodeURIComponent(code).replaceAll("'", '%27')}'`
-        const ran = refused(program, before, preload)
+        const ran = refused(program, before, preload, env)
         assert.equal(ran.status, 2, ran.stderr)
         const said = ran.stderr
           .trim()
@@ -70,9 +97,10 @@ suite('set-up', function () {
           .filter((line) => !line.startsWith('setup: '))
         assert.equal(said.length, 1, ran.stderr)
         assert.match(said[0] ?? '', says)
-        const left = existsSync(join(cache, 'tombolo')) ? readdirSync(join(cache, 'tombolo')) : []
+        // The lock, and the place where the first program would be.
+        const left = readdirSync(cache, { recursive: true }).map(String)
         assert.deepEqual(
-          left.filter((entry) => entry !== 'set-up.lock'),
+          left.filter((entry) => !/^tombolo(\/set-up.lock|\/assets)?$/.test(entry)),
           [],
         )
       })
