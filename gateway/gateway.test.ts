@@ -236,6 +236,25 @@ suite('a gateway at work', function () {
     assert.match(told?.message ?? '', /Allocation west/)
   })
 
+  test('a cluster in quarantine, or whose addresses nobody admits any more, has no cable, though its gateways are still heard of', async () => {
+    const gateway = await start()
+    gateway.lead(leader(1))
+    const cables = async (want: number) => {
+      await eventually(async () => {
+        await gateway.reconcile(stop.signal)
+        assert.equal(lines('peer').length, want)
+      })
+    }
+    const spec = { clusterID: 'west', podCIDRs: ['10.242.0.0/16'], serviceCIDRs: ['10.92.0.0/16'] }
+    await cables(2)
+    put(allocation, 'west', { spec: { ...spec, state: 'Quarantined' } })
+    await cables(0)
+    put(allocation, 'west', { spec })
+    await cables(2)
+    server.remove(allocation, { namespace, name: 'west' })
+    await cables(0)
+  })
+
   test('one that cannot set its node up says why, stands back after a while, and comes again when it can', async () => {
     const driver = await wireguard(
       { host, device: 'tmb-wg', stateDir: '/state', port: 51820, mtu: 1420, onLost: () => undefined, log: quiet },

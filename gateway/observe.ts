@@ -27,10 +27,11 @@ export function fleetOf(clusterID: string, allocations: readonly KubeObject[], e
   const blocks = parseAll(allocation, allocations)
   const gateways = parseAll(gatewayEndpoint, endpoints)
   const own = blocks.good.find((a) => a.spec.clusterID === clusterID)
-  const quarantined = new Set(blocks.good.filter((a) => a.spec.state === 'Quarantined').map((a) => a.spec.clusterID))
+  const admitted = new Set(blocks.good.filter((a) => a.spec.state === 'Admitted').map((a) => a.spec.clusterID))
   // No cable to one in quarantine, nor from here when it is we. Its addresses stay announced: they are still routed to the gateway and
-  // guarded there, and end at a device that has no peer for them, where without that they would leave in clear.
-  const isPeer = (id: ClusterID) => id !== clusterID && !quarantined.has(id) && !quarantined.has(clusterID as ClusterID)
+  // guarded there, and end at a device that has no peer for them, where without that they would leave in clear. And none to one that
+  // nobody admitted: of a cluster that is revoked the gateways may be heard of for seconds after its addresses.
+  const isPeer = (id: ClusterID) => id !== clusterID && admitted.has(id) && admitted.has(clusterID as ClusterID)
   const remote = gateways.good.filter((g) => isPeer(g.spec.clusterID)).map((g) => remoteGatewayOf(clusterID, g))
   return {
     own: own?.spec,

@@ -20,7 +20,7 @@ const said = (seen: Partial<PlaceSeen>): readonly string[] =>
     step.do === 'apply' ? `+${step.kind.kind} ${step.object.metadata.name}` : `-${step.kind.kind} ${step.key.name}`,
   )
 const made = ['+Namespace tombolo-j-east', '+ServiceAccount joiner', '+RoleBinding tombolo-joiner']
-const gone = ['-ServiceAccount joiner', '-Namespace tombolo-j-east']
+const gone = ['-ServiceAccount joiner', '-RoleBinding tombolo-joiner', '-Namespace tombolo-j-east']
 
 suite('the place where a cluster asks to join', () => {
   test('is made for a grant, and looked at again when that expires', () => {

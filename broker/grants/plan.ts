@@ -25,9 +25,11 @@ export function planPlace({ clusterID, grant, member, namespace, account, asks, 
   const granted = grant !== undefined && isUsable(stateOf(factsOf(grant, true), now))
   if (!isMember && !granted) {
     if (namespace === undefined || namespace.metadata.deletionTimestamp !== undefined) return { steps: [], next: settled }
-    // The account first: its token is dead while the namespace is being emptied.
+    // The account first: its token is dead while the namespace is being emptied. And its right, as an apiserver takes a token that it has
+    // just taken for some seconds more.
     const doomed = [
       ...(account === undefined ? [] : [{ kind: serviceAccounts, object: account }]),
+      ...(asks === undefined ? [] : [{ kind: roleBindings, object: asks }]),
       { kind: namespaces, object: namespace },
     ]
     return { steps: doomed.map(({ kind, object }) => ({ do: 'delete', kind, key: keyOf(object) })), next: settled }
