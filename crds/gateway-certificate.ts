@@ -13,7 +13,7 @@ export const gatewayCertificate = define({
   scope: 'Namespaced',
   versions: ['v1alpha1'],
   about:
-    'A gateway’s certificate of the fleet’s CA. The spec is the member’s, in `tombolo-m-<id>`; the status is the broker controller’s answer. Only the key is taken from the request: whose name the certificate bears follows from the namespace and the node.',
+    'A gateway’s certificate of the fleet’s CA. Asked for by the gateway in its own cluster’s `tombolo-system`, passed on by the operator to `tombolo-m-<id>`; the status is the broker controller’s answer, brought back by the operator. Only the key is taken from the request: whose name the certificate bears follows from the namespace and the node.',
   columns: [
     { name: 'Cluster', path: '.spec.clusterID' },
     { name: 'Node', path: '.spec.node' },

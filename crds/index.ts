@@ -29,6 +29,15 @@ export const brokerKinds = [
 ] as const
 
 /** Kinds that live in a member cluster. */
-export const memberKinds = [membership, allocation, gatewayEndpoint, serviceExport, serviceImport, clusterProperty] as const
+export const memberKinds = [
+  membership,
+  allocation,
+  gatewayEndpoint,
+  gatewayCertificate,
+  trustBundle,
+  serviceExport,
+  serviceImport,
+  clusterProperty,
+] as const
 
 export const allKinds = [...new Set([...brokerKinds, ...memberKinds])]

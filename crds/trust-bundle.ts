@@ -14,7 +14,7 @@ export const trustBundle = define({
   scope: 'Namespaced',
   versions: ['v1alpha1'],
   about:
-    'The roots that gateways of the fleet believe, and the certificates that they must not. One object, `fleet` in `tombolo-broker`, written by the broker controller alone, read by every member.',
+    'The roots that gateways of the fleet believe, and the certificates that they must not. One object, `fleet` in `tombolo-broker`, written by the broker controller alone, copied into `tombolo-system` of every member.',
   columns: [
     { name: 'Stage', path: '.status.stage' },
     { name: 'Ready', path: '.status.conditions[?(@.type=="Ready")].status' },

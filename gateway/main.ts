@@ -18,6 +18,7 @@ import { every } from '#lib/std/pause.ts'
 import { drivers } from './cable/drivers.ts'
 import type { GatewayConfig } from './config.ts'
 import { gatewayConfig } from './config.ts'
+import { keepCertificate } from './certificate/certificate.ts'
 import { cableDevice, cableOverhead, mtuOver, pulsePort } from './data-plane.ts'
 import { firstTerm, identityOf, leaseName } from './election/role.ts'
 import { standWhile } from './election/stand.ts'
@@ -118,6 +119,7 @@ async function run(config: GatewayConfig, log: Logger, signal: AbortSignal): Pro
     allocations.done,
     endpoints.done,
     pairKeys.done,
+    keepCertificate(api, { clusterID, node, namespace, host, dir: `${config.STATE_DIR}/ike`, log }, endpoints.store, signal),
   ])
   log.info({}, 'stopped')
 }

@@ -31,7 +31,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'broker/install/policy.ts',
     'gateway/data-plane.ts',
   ],
-  gateway: ['crds', 'lib/identity', 'lib/kube', 'lib/host', 'lib/net', 'lib/std'],
+  gateway: ['crds', 'lib/identity', 'lib/kube', 'lib/host', 'lib/net', 'lib/pki', 'lib/std'],
   operator: [
     'crds',
     'lib/identity',

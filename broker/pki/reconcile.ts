@@ -3,7 +3,7 @@ import { fleet as fleetKind } from '#crds/fleet.ts'
 import type { Fleet } from '#crds/fleet.ts'
 import { gatewayCertificate } from '#crds/gateway-certificate.ts'
 import { member } from '#crds/member.ts'
-import { brokerNamespace, fleetCASecretName, fleetName, managedBy, trustBundleName } from '#crds/places.ts'
+import { brokerNamespace, fleetCASecretName, fleetName, isMemberNamespace, managedBy, trustBundleName } from '#crds/places.ts'
 import { trustBundle } from '#crds/trust-bundle.ts'
 import type { Kube } from '#lib/kube/client.ts'
 import type { Controller, Next, Run, Source } from '#lib/kube/controller.ts'
@@ -66,11 +66,14 @@ export async function reconcilePki(kube: Client, now: Date, signal: AbortSignal)
     authority: authority.value,
     ca,
     members: members.items,
-    // Members write these: what does not parse is nobody's request. Copies in a broker that is a member itself are refused by name.
-    certificates: certificates.items.flatMap((c) => {
-      const good = gatewayCertificate.parse(c)
-      return good.ok ? [good.value] : []
-    }),
+    // Members write these: what does not parse is nobody's request. Nor is what gateways of the broker's own cluster ask there: their
+    // operator brings it here.
+    certificates: certificates.items
+      .filter(({ metadata }) => isMemberNamespace(metadata.namespace))
+      .flatMap((c) => {
+        const good = gatewayCertificate.parse(c)
+        return good.ok ? [good.value] : []
+      }),
     ledgers: ledgers.items,
     bundle,
     now,

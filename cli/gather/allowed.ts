@@ -104,7 +104,7 @@ export const allowed: readonly Allowed[] = [
   },
   {
     kind: gatewayCertificate,
-    modules: ['broker'],
+    modules: ['connectivity', 'broker'],
     // Neither requests nor certificates: serial numbers and dates say what is wrong.
     fields: ['spec.{clusterID,node,inUse,trusts}', 'status.{root,serial,notBefore,notAfter}', ...status],
   },

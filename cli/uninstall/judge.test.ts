@@ -103,8 +103,6 @@ suite('which CRDs go', () => {
       'Member',
       'ExportedService',
       'ExportedEndpoints',
-      'GatewayCertificate',
-      'TrustBundle',
     ])
     assert.ok(kinds({ leaving: 'broker', other: false }).includes('GatewayEndpoint'))
   })

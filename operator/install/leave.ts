@@ -2,10 +2,12 @@
 // repeatable, so that an operator that dies half way goes on where it was. The operator itself and its rights are the CLI's to remove.
 import { allocation } from '#crds/allocation.ts'
 import { clusterIDProperty, clusterProperty, clustersetProperty } from '#crds/cluster-property.ts'
+import { gatewayCertificate } from '#crds/gateway-certificate.ts'
 import { gatewayEndpoint } from '#crds/gateway-endpoint.ts'
 import { membership, type Membership } from '#crds/membership.ts'
 import { managedByLabel, membershipName, sliceManagedByLabel, sliceManager, systemNamespace } from '#crds/places.ts'
 import { serviceImport } from '#crds/service-import.ts'
+import { trustBundle } from '#crds/trust-bundle.ts'
 import type { Kube } from '#lib/kube/client.ts'
 import { isNotFound } from '#lib/kube/errors.ts'
 import { removeFinalizer } from '#lib/kube/finalizer.ts'
@@ -73,7 +75,7 @@ export async function takeAway(
       name: 'RemovingCopies',
       run: async (stop) => {
         await deleteAll(kube, gatewayEndpoint, inSystem, stop)
-        await deleteAll(kube, allocation, inSystem, stop)
+        for (const kind of [allocation, gatewayCertificate, trustBundle]) await deleteAll(kube, kind, inSystem, stop)
         for (const name of [clusterIDProperty, clustersetProperty]) await kube.delete(clusterProperty, { name }, {}, stop)
       },
     },

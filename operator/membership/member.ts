@@ -15,6 +15,7 @@ import type { Store } from '#lib/kube/store.ts'
 import { aborted } from '#lib/std/pause.ts'
 import { cell } from '#lib/std/cell.ts'
 import type { Logger } from '#lib/std/log.ts'
+import { passCertificates } from '../door/certificates.ts'
 import { keepInSync } from '../door/door.ts'
 import { syncedAllocation, syncedGatewayEndpoint } from '../door/synced.ts'
 import { keepInstalled, watchInstalled } from '../install/install.ts'
@@ -78,6 +79,7 @@ export async function beMember(
         log,
         signal,
       ),
+      passCertificates(clusterID, { local: kube, broker: remote }, log, signal),
       runMcs({ local: kube, broker: remote, clusterID, allocations, log, say, rejected: refuse('services') }, signal),
     ])
   }

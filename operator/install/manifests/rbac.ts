@@ -44,6 +44,10 @@ const accounts: readonly Account[] = [
       { apiGroups: tombolo, resources: ['memberships/status', 'memberships/finalizers'], verbs: ['get', 'update', 'patch'] },
       { apiGroups: tombolo, resources: ['allocations', 'gatewayendpoints'], verbs: write },
       { apiGroups: tombolo, resources: ['gatewayendpoints/status', 'allocations/status'], verbs: ['get', 'update', 'patch'] },
+      { apiGroups: tombolo, resources: ['trustbundles'], verbs: write },
+      // The gateways ask, and it brings the answer; on leaving it takes what they asked away.
+      { apiGroups: tombolo, resources: ['gatewaycertificates'], verbs: [...read, 'delete'] },
+      { apiGroups: tombolo, resources: ['gatewaycertificates/status'], verbs: ['get', 'update', 'patch'] },
       { apiGroups: ['apps'], resources: ['daemonsets', 'deployments'], verbs: write },
       { apiGroups: [''], resources: ['services'], verbs: write },
       // `list` and `watch` with a name are granted by a field selector on that name.
@@ -81,6 +85,8 @@ const accounts: readonly Account[] = [
       { apiGroups: [''], resources: ['secrets'], resourceNames: [pairKeysSecretName], verbs: read },
       { apiGroups: tombolo, resources: ['gatewayendpoints'], verbs: write },
       { apiGroups: tombolo, resources: ['gatewayendpoints/status'], verbs: ['get', 'update', 'patch'] },
+      { apiGroups: tombolo, resources: ['gatewaycertificates'], verbs: [...read, 'create', 'patch'] },
+      { apiGroups: tombolo, resources: ['trustbundles'], verbs: read },
       lease,
     ],
     kubeSystem: [],
