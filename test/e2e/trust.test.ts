@@ -1,0 +1,281 @@
+// What binds clusters to the identities that were admitted, and how fast one is cut off: a broker that is no member, and two members.
+import assert from 'node:assert/strict'
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { joinRequest } from '#crds/join-request.ts'
+import { member } from '#crds/member.ts'
+import { brokerNamespace, brokerSecretName, pairKeysSecretName, systemNamespace } from '#crds/places.ts'
+import type { HeldPairKey } from '#lib/identity/pair-key.ts'
+import { kube } from '#lib/kube/client.ts'
+import { StatusError } from '#lib/kube/errors.ts'
+import type { Secret } from '#lib/kube/kinds.ts'
+import { leases } from '#lib/kube/kinds.ts'
+import { fromKubeconfig } from '#lib/kube/kubeconfig.ts'
+import type { Kind } from '#lib/kube/object.ts'
+import { reflect } from '#lib/kube/reflector.ts'
+import { logger } from '#lib/std/log.ts'
+import { pause } from '#lib/std/pause.ts'
+import { readCredentials } from '#operator/joining/credentials.ts'
+import { readPairKeys } from '#operator/pair-keys/plan.ts'
+import type { Cluster } from '#test/rig/cluster.ts'
+import { eventually } from '#test/kit/eventually.ts'
+import { exportWeb, firstAnswer, fleetOf, openClient, openShop } from '#test/kit/fleet.ts'
+import { onRig } from '#test/kit/rig-suite.ts'
+import type { Traffic } from '#test/kit/traffic.ts'
+import { traffic } from '#test/kit/traffic.ts'
+
+const promisedMs = 5_000
+type Side = 'east' | 'west'
+const otherOf = (side: Side): Side => (side === 'east' ? 'west' : 'east')
+
+suite('trust between clusters', function () {
+  this.timeout(120_000)
+  const at = onRig({ clusters: ['hub', 'east', 'west'].map((id) => ({ id, nodes: 1 })) }, async (rig, signal) => {
+    const fleet = fleetOf(rig, signal)
+    const members = [rig.cluster('east'), rig.cluster('west')]
+    await Promise.all([fleet.deployBroker(), ...members.map((c) => openShop(c, signal).then(() => openClient(c, signal)))])
+    await Promise.all(members.map((c) => fleet.join(c)))
+    await exportWeb(rig.cluster('west'), signal)
+    await firstAnswer(rig.cluster('east'), 60_000, signal)
+  })
+  const fleet = () => fleetOf(at.rig, at.signal)
+  const cluster = (side: Side): Cluster => at.rig.cluster(side)
+  const secretOf = async (side: Side, name: string): Promise<Secret> =>
+    JSON.parse(await cluster(side).kubectl(['-n', systemNamespace, 'get', 'secret', name, '-o', 'json'])) as Secret
+  const heldBy = async (side: Side): Promise<HeldPairKey | undefined> =>
+    readPairKeys(await secretOf(side, pairKeysSecretName)).get(otherOf(side))
+  const wg = async (side: Side, what: string): Promise<readonly string[]> =>
+    (
+      await cluster(side).kubectl([
+        '-n',
+        systemNamespace,
+        'exec',
+        'daemonset/tombolo-gateway',
+        '--',
+        'wg',
+        'show',
+        'tmb-wg',
+        what,
+      ])
+    )
+      .trim()
+      .split('\n')
+      .filter(Boolean)
+  const requiredByBoth = () =>
+    eventually(async () => {
+      for (const side of ['east', 'west'] as const) assert.equal((await heldBy(side))?.use, 'Required', side)
+    }, 30_000)
+  /** From the client of `side` to a web pod of the other: no name is asked for. */
+  const callsFrom = async (side: Side): Promise<Traffic> => {
+    const podIP = await cluster(otherOf(side)).kubectl([
+      ...['-n', 'shop', 'get', 'pod', '-l', 'app=web', '-o', 'jsonpath={.items[0].status.podIP}'],
+    ])
+    return traffic(cluster(side), { pod: 'shop/client', url: `http://${podIP}:8080/`, everyMs: 20, lostMs: 2_000 })
+  }
+
+  suite('the key of a pair', () => {
+    test('is on the cable at both ends, the same, and traffic flows', async () => {
+      await requiredByBoth()
+      const [east, west] = [await heldBy('east'), await heldBy('west')]
+      assert.ok(east !== undefined && west !== undefined)
+      assert.ok(east.id === west.id && east.key.equals(west.key))
+      for (const side of ['east', 'west'] as const)
+        await eventually(async () => {
+          const [line = '', ...more] = await wg(side, 'preshared-keys')
+          assert.ok(line.endsWith(`\t${east.key.base64()}`), `${side} has no key, or another`)
+          assert.deepEqual(more, [])
+        })
+      await firstAnswer(cluster('east'), 5_000, at.signal)
+    })
+
+    test('is taken away and introduced anew without a request lost', async () => {
+      await using calls = await callsFrom('east')
+      const before = await heldBy('east')
+      const began = Date.now()
+      for (const side of ['east', 'west'] as const)
+        await cluster(side).kubectl(['-n', systemNamespace, 'delete', 'secret', pairKeysSecretName])
+      await requiredByBoth()
+      assert.equal((await heldBy('east'))?.id, before?.id)
+      await pause(2_500, at.signal)
+      assert.deepEqual(calls.lostBetween(began, Date.now() - 2_000), [])
+    })
+
+    test('is nowhere on the broker, for whoever may read everything there, and in no bundle and no log', async () => {
+      const held = await heldBy('east')
+      assert.ok(held !== undefined)
+      const forms = [held.key.base64(), held.key.hex(), Buffer.from(held.key.base64()).toString('base64').replace(/=+$/, '')]
+      const shows = (what: string, text: string) => {
+        for (const form of forms) assert.ok(!text.includes(form), `${what} has the key`)
+      }
+      const hub = at.rig.cluster('hub')
+      const kinds = (await hub.kubectl(['api-resources', '--verbs=list', '-o', 'name'])).trim().split('\n')
+      assert.ok(kinds.includes('secrets'))
+      let announced = 0
+      for (const kind of kinds) {
+        const all = await hub.kubectl(['get', kind, '-A', '-o', 'json', '--show-managed-fields'])
+        shows(kind, all)
+        if (all.includes(held.id)) announced++
+      }
+      assert.equal(announced, 1, 'the GatewayEndpoints say which key there is')
+
+      const folder = await mkdtemp(join(tmpdir(), 'tombolo-bundle-'))
+      try {
+        await fleet().must('gather', '--contexts', 'hub,east,west', '--dir', join(folder, 'bundle'))
+        const files = (await readdir(folder, { recursive: true, withFileTypes: true })).filter((f) => f.isFile())
+        assert.ok(files.length > 50)
+        for (const { parentPath, name } of files) shows(name, await readFile(join(parentPath, name), 'utf8'))
+      } finally {
+        await rm(folder, { recursive: true })
+      }
+      for (const component of ['operator', 'gateway']) {
+        const of = `app.kubernetes.io/component=${component}`
+        const said = await cluster('east').kubectl(['-n', systemNamespace, 'logs', '-l', of, '--tail=-1'])
+        assert.match(said, /"level"/)
+        shows(`the log of ${component}`, said)
+      }
+    })
+  })
+
+  test('each gateway holds a certificate of the fleet’s CA on its node, which OpenSSL verifies, and the key is nobody else’s to read', async () => {
+    const dir = '/var/lib/tombolo/ike'
+    for (const side of ['east', 'west'] as const) {
+      const on = async (...command: readonly string[]) => (await cluster(side).node(1).exec(command)).stdout.trim()
+      await eventually(async () => {
+        const verified = await on('openssl', 'verify', '-x509_strict', '-CAfile', `${dir}/roots.pem`, `${dir}/certificate.pem`)
+        assert.match(verified, /: OK$/)
+      })
+      const name = await on(
+        'openssl',
+        'x509',
+        '-in',
+        `${dir}/certificate.pem`,
+        '-noout',
+        '-ext',
+        'subjectAltName,extendedKeyUsage',
+      )
+      assert.match(name, new RegExp(`DNS:[0-9a-f]{16}\\.${side}\\.gateway\\.tombolo\\.dev`))
+      assert.equal(await on('stat', '-c', '%a', `${dir}/key.pem`), '600')
+      const serial = (await on('openssl', 'x509', '-in', `${dir}/certificate.pem`, '-noout', '-serial')).toLowerCase()
+      const [, told] =
+        /"inUse": "([0-9a-f]+)"/.exec(
+          await at.rig.cluster('hub').kubectl(['-n', `tombolo-m-${side}`, 'get', 'gatewaycertificates', '-o', 'json']),
+        ) ?? []
+      assert.equal(serial, `serial=${told}`)
+    }
+  })
+
+  suite('a member that is cut off', () => {
+    type Facts = Readonly<Record<string, () => Promise<boolean>>>
+    /** When each became so, by `Date.now()`; all are asked for all the time. */
+    const firstSo = async (facts: Facts): Promise<readonly (readonly [string, number])[]> => {
+      const end = Date.now() + 30_000
+      const isAt = async (what: string, isSo: () => Promise<boolean>) => {
+        while (!(await isSo())) {
+          if (Date.now() > end) throw new Error(`after 30 s not so: ${what}`)
+          await pause(100, at.signal)
+        }
+        return [what, Date.now()] as const
+      }
+      return Promise.all(Object.entries(facts).map(([what, isSo]) => isAt(what, isSo)))
+    }
+    /** When the broker's apiserver tells of another state of west, or that it goes. */
+    const written = async (): Promise<AsyncDisposable & { readonly at: Promise<number> }> => {
+      const chosen = await fromKubeconfig({ path: at.rig.cluster('hub').kubeconfig })
+      if (!chosen.ok) throw new Error(chosen.error.want)
+      const hub = kube(chosen.value.connection, logger('test', 'silent'))
+      const stop = new AbortController()
+      const { store, done } = reflect(hub, member, { namespace: brokerNamespace, fields: 'metadata.name=west' }, stop.signal)
+      await store.whenSynced(at.signal)
+      return {
+        at: new Promise((resolve) => {
+          store.onChange((now, old) => {
+            if (now?.spec.state !== old?.spec.state || now?.metadata.deletionTimestamp !== undefined) resolve(Date.now())
+          })
+        }),
+        [Symbol.asyncDispose]: async () => {
+          stop.abort()
+          await done
+          await hub[Symbol.asyncDispose]()
+        },
+      }
+    }
+    const goneInEast = {
+      tunnel: async () => (await wg('east', 'peers')).length === 0,
+      import: async () => (await cluster('east').kubectl(['-n', 'shop', 'get', 'serviceimport', '-o', 'name'])).trim() === '',
+      name: async () => {
+        const dig = ['dig', '+short', '+tries=1', '+time=2', 'web.shop.svc.clusterset.local']
+        const { code, stdout } = await cluster('east').exec('shop/client', dig)
+        return code === 0 && stdout.trim() === ''
+      },
+      key: async () => (await heldBy('east')) === undefined,
+    }
+    const routeGone = async () =>
+      !(await cluster('east').node(1).exec(['ip', 'route', 'show', 'table', 'all'])).stdout.includes(
+        cluster('west').podCIDRs[0] ?? '?',
+      )
+    const lastAnswer = ({ requests }: Traffic) =>
+      Math.max(0, ...requests.filter((r) => r.lost === undefined).map((r) => r.at + r.ms))
+    /** Runs a command of the broker's administrator; times are from the broker's write. */
+    const cutOff = async (command: readonly string[], facts: Facts) => {
+      await using fromEast = await callsFrom('east')
+      await using fromWest = await callsFrom('west')
+      await using write = await written()
+      await eventually(() => {
+        for (const calls of [fromEast, fromWest]) assert.ok(lastAnswer(calls) > 0)
+      })
+      for (const [what, isSo] of Object.entries(facts)) assert.equal(await isSo(), false, what)
+      const [so, began] = await Promise.all([firstSo(facts), write.at, fleet().must(...command, '--context', 'hub')])
+      await pause(3_000, at.signal)
+      const figures = Object.entries({
+        ...Object.fromEntries(so),
+        'last answer to east': lastAnswer(fromEast),
+        'last answer to west': lastAnswer(fromWest),
+      }).map(([what, when]) => [what, when - began] as const)
+      process.stdout.write(`      ${command.join(' ')}, ms after the write: ${JSON.stringify(Object.fromEntries(figures))}\n`)
+      for (const [what, ms] of figures) assert.ok(ms <= promisedMs, `${what}: ${ms} ms`)
+    }
+
+    test('in quarantine: its cable, imports and names are gone in 5 s, no packet passes either way, and it is still to be seen', async () => {
+      await cutOff(['quarantine', 'west'], goneInEast)
+      const { out } = await fleet().must('show', 'members', '--context', 'hub', '-o', 'json')
+      assert.match(out, /"west"/)
+      assert.match(out, /Quarantined/)
+    })
+
+    test('let back, it takes part as before, with the key of the pair required again', async () => {
+      const began = Date.now()
+      await fleet().must('quarantine', 'west', '--lift', '--context', 'hub')
+      await firstAnswer(cluster('east'), 20_000, at.signal)
+      process.stdout.write(`      quarantine --lift, ms: first answer by name after ${Date.now() - began}\n`)
+      await requiredByBoth()
+    })
+
+    test('revoked: its cable, routes, imports and names are gone in 5 s, no packet passes either way, and its tokens are dead', async () => {
+      const read = readCredentials(await secretOf('west', brokerSecretName))
+      assert.ok(read.ok)
+      const { server, ca, token, renewalToken } = read.value
+      const answerTo = async (credential: string, kind: Kind, namespace: string): Promise<number> => {
+        await using broker = kube({ server, ca, token: () => Promise.resolve(credential) }, logger('test', 'silent'))
+        try {
+          await broker.get(kind, { namespace, name: 'west' }, at.signal)
+          return 200
+        } catch (error) {
+          if (error instanceof StatusError) return error.code
+          throw error
+        }
+      }
+      // An apiserver may take a token for 10 s more that it has just taken: rights go at once.
+      const isRefused = (code: number) => code === 401 || code === 403
+      const asMember = () => answerTo(token, leases, 'tombolo-m-west')
+      const asJoiner = () => answerTo(renewalToken, joinRequest, 'tombolo-j-west')
+      await cutOff(['revoke', 'west', '--yes'], {
+        ...goneInEast,
+        route: routeGone,
+        token: async () => isRefused(await asMember()),
+        'renewal token': async () => isRefused(await asJoiner()),
+      })
+      await eventually(async () => assert.deepEqual([await asMember(), await asJoiner()], [401, 401]))
+    })
+  })
+})
