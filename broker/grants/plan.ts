@@ -5,8 +5,8 @@ import type { Member } from '#crds/member.ts'
 import { again, settled } from '#lib/kube/controller.ts'
 import type { Namespace, RoleBinding, ServiceAccount } from '#lib/kube/kinds.ts'
 import { namespaces, roleBindings, serviceAccounts } from '#lib/kube/kinds.ts'
-import { keyOf } from '#lib/kube/object.ts'
 import type { Plan } from '#lib/kube/plan.ts'
+import { deleteStep } from '#lib/kube/plan.ts'
 import { joiningObjects } from './objects.ts'
 import { factsOf, isUsable, stateOf } from './state.ts'
 
@@ -32,7 +32,7 @@ export function planPlace({ clusterID, grant, member, namespace, account, asks, 
       ...(asks === undefined ? [] : [{ kind: roleBindings, object: asks }]),
       { kind: namespaces, object: namespace },
     ]
-    return { steps: doomed.map(({ kind, object }) => ({ do: 'delete', kind, key: keyOf(object) })), next: settled }
+    return { steps: doomed.map(({ kind, object }) => deleteStep(kind, object)), next: settled }
   }
   if (namespace?.metadata.deletionTimestamp !== undefined)
     return { steps: [], next: again(1000, 'an earlier one is being removed; it is made anew after that') }

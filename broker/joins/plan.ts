@@ -21,6 +21,7 @@ import type { Next } from '#lib/kube/controller.ts'
 import { again, settled } from '#lib/kube/controller.ts'
 import { keyOf } from '#lib/kube/object.ts'
 import type { Plan, Step } from '#lib/kube/plan.ts'
+import { deleteStep } from '#lib/kube/plan.ts'
 import { factsOf, messageOf, stateOf } from '#broker/grants/state.ts'
 import { releasedOf, soonest } from '#broker/members/addresses.ts'
 import { provisioned } from '#broker/members/plan.ts'
@@ -108,17 +109,7 @@ function unproven(request: JoinRequest, verdict: Verdict, members: readonly Memb
       return []
     case 'mayLeave': {
       const member = memberOf(request, members)
-      const gone: readonly Step[] =
-        member === undefined
-          ? []
-          : [
-              {
-                do: 'delete',
-                kind: memberKind,
-                key: keyOf(member),
-                ...(member.metadata.uid === undefined ? {} : { uid: member.metadata.uid }),
-              },
-            ]
+      const gone = member === undefined ? [] : [deleteStep(memberKind, member)]
       return [{ steps: [answer(request, { state: 'Left', message: 'It is a member no more.' }, now), ...gone] }]
     }
     case 'awaitsApproval':

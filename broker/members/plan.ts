@@ -12,6 +12,7 @@ import { clusterRoleBindings, namespaces, roleBindings, serviceAccounts } from '
 import type { Kind, KubeObject, Wanted } from '#lib/kube/object.ts'
 import { keyOf } from '#lib/kube/object.ts'
 import type { Plan, Step } from '#lib/kube/plan.ts'
+import { deleteStep } from '#lib/kube/plan.ts'
 import type { Draining } from './addresses.ts'
 import { drainingOf, isReleased, soonest } from './addresses.ts'
 import { memberObjects } from './objects.ts'
@@ -97,11 +98,9 @@ const put = <T extends KubeObject>(kind: Kind<T>, object: Wanted<T>, have: T | u
   have,
 })
 
-/** This incarnation only, and once: what is going already needs no second push. */
+/** Once: what is going already needs no second push. */
 const drop = <T extends KubeObject>(kind: Kind<T>, have: T | undefined): readonly Step[] =>
-  have === undefined || have.metadata.deletionTimestamp !== undefined
-    ? []
-    : [{ do: 'delete', kind, key: keyOf(have), ...(have.metadata.uid === undefined ? {} : { uid: have.metadata.uid }) }]
+  have === undefined || have.metadata.deletionTimestamp !== undefined ? [] : [deleteStep(kind, have)]
 
 function presentStatus(member: Member, draining: readonly Draining[], now: Date): Step {
   const observedGeneration = member.metadata.generation ?? 0

@@ -5,6 +5,7 @@ import type { Next } from './controller.ts'
 import { differs, same } from './differs.ts'
 import { isNotFound } from './errors.ts'
 import type { Key, Kind, KubeObject, Meta } from './object.ts'
+import { keyOf } from './object.ts'
 
 /** `have` is the object as observed, undefined when there is none: a step that would change nothing writes nothing. */
 export type Step =
@@ -20,6 +21,14 @@ export type Step =
     }
   /** With `uid` only that incarnation. */
   | { readonly do: 'delete'; readonly kind: Kind; readonly key: Key; readonly uid?: string }
+
+/** Of this incarnation only: what has been made under the same name since is another object. */
+export const deleteStep = (kind: Kind, { metadata }: Pick<KubeObject, 'metadata'>): Step => ({
+  do: 'delete',
+  kind,
+  key: keyOf({ metadata }),
+  ...(metadata.uid === undefined ? {} : { uid: metadata.uid }),
+})
 
 export type Plan = { readonly steps: readonly Step[]; readonly next: Next }
 

@@ -1,10 +1,11 @@
 // The door at work: two controllers a kind, one for each direction, so that a broker that is away stops only what goes out to it.
-import type { Kind, KubeObject, Meta } from '#lib/kube/object.ts'
+import type { Kind, KubeObject } from '#lib/kube/object.ts'
 import { keyOf } from '#lib/kube/object.ts'
 import type { Kube } from '#lib/kube/client.ts'
 import type { Logger } from '#lib/std/log.ts'
 import type { Store } from '#lib/kube/store.ts'
-import { applyPlan, type Step } from '#lib/kube/plan.ts'
+import type { Step } from '#lib/kube/plan.ts'
+import { applyPlan, deleteStep } from '#lib/kube/plan.ts'
 import { controller, settled, source } from '#lib/kube/controller.ts'
 import type { Owned } from './judge.ts'
 import type { Copy, Sync, Synced } from './synced.ts'
@@ -56,7 +57,7 @@ export async function keepInSync<T extends Owned>(
 function write<T extends Owned>(kube: Kube, synced: Synced<T>, sync: Sync<T>, store: Store<T>, signal: AbortSignal) {
   const steps = [
     ...sync.put.flatMap((copy) => putSteps(synced.kind, copy, store.get(keyOf(copy.object)))),
-    ...sync.drop.map(({ metadata }) => dropStep(synced.kind, metadata)),
+    ...sync.drop.map((object) => deleteStep(synced.kind, object)),
   ]
   return applyPlan(kube, { steps, next: settled }, fieldManager, signal)
 }
@@ -65,10 +66,3 @@ function putSteps(kind: Kind, { object, status }: Copy, have: KubeObject | undef
   const put: Step = { do: 'apply', kind, object, have }
   return status === undefined ? [put] : [put, { do: 'status', kind, key: keyOf(object), status, have }]
 }
-
-const dropStep = (kind: Kind, metadata: Meta): Step => ({
-  do: 'delete',
-  kind,
-  key: keyOf({ metadata }),
-  ...(metadata.uid === undefined ? {} : { uid: metadata.uid }),
-})

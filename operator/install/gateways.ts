@@ -7,8 +7,7 @@ import type { Kube } from '#lib/kube/client.ts'
 import { controller, settled, source } from '#lib/kube/controller.ts'
 import type { Node } from '#lib/kube/kinds.ts'
 import { nodes } from '#lib/kube/kinds.ts'
-import { keyOf } from '#lib/kube/object.ts'
-import { applyPlan, type Step } from '#lib/kube/plan.ts'
+import { applyPlan, deleteStep } from '#lib/kube/plan.ts'
 import { reflect } from '#lib/kube/reflector.ts'
 import type { Store } from '#lib/kube/store.ts'
 import type { Logger } from '#lib/std/log.ts'
@@ -48,7 +47,8 @@ export function sweepGateways(
       const stale = () => staleEndpoints(clusterID, endpoints.list(), labelled.list())
       if (stale().length === 0) return settled
       await pause(afterMs, stop)
-      return applyPlan(kube, { steps: stop.aborted ? [] : stale().map(dropStep), next: settled }, fieldManager, stop)
+      const steps = stop.aborted ? [] : stale().map((endpoint) => deleteStep(gatewayEndpoint, endpoint))
+      return applyPlan(kube, { steps, next: settled }, fieldManager, stop)
     },
   }).run(signal)
 }
@@ -62,10 +62,3 @@ export function staleEndpoints(
   const names = new Set(gateways.map((n) => n.metadata.name))
   return endpoints.filter(({ spec }) => spec.clusterID === clusterID && !names.has(spec.node))
 }
-
-const dropStep = ({ metadata }: GatewayEndpoint): Step => ({
-  do: 'delete',
-  kind: gatewayEndpoint,
-  key: keyOf({ metadata }),
-  ...(metadata.uid === undefined ? {} : { uid: metadata.uid }),
-})

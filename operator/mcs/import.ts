@@ -17,7 +17,7 @@ import { endpointSlices, services } from '#lib/kube/kinds.ts'
 import type { Kind, KubeObject, Wanted } from '#lib/kube/object.ts'
 import { keyOf, ownedBy } from '#lib/kube/object.ts'
 import type { Plan, Step } from '#lib/kube/plan.ts'
-import { changes } from '#lib/kube/plan.ts'
+import { changes, deleteStep } from '#lib/kube/plan.ts'
 import type { ClusterID } from '#lib/net/cluster-id.ts'
 import type { IPFamily } from '#lib/net/ip.ts'
 import { fieldManager } from '../install/install.ts'
@@ -88,7 +88,7 @@ const kinds: readonly Kind[] = [serviceImport, services, endpointSlices]
 function dropStep(object: KubeObject): Step {
   const kind = kinds.find((k) => k.kind === object.kind)
   if (kind === undefined) throw new Error(`${object.kind} is no kind of an import`)
-  return { do: 'delete', kind, key: keyOf(object), uid: object.metadata.uid ?? '' }
+  return deleteStep(kind, object)
 }
 
 function planHeadless(seen: Importing, merged: Merged): Plan {

@@ -1,6 +1,6 @@
 // From an offer to what the broker should hold of it, in this cluster's own namespace there.
 import type { Plan, Step } from '#lib/kube/plan.ts'
-import { changes } from '#lib/kube/plan.ts'
+import { changes, deleteStep } from '#lib/kube/plan.ts'
 import type { Kind, KubeObject } from '#lib/kube/object.ts'
 import { keyOf, keyText } from '#lib/kube/object.ts'
 import { settled } from '#lib/kube/controller.ts'
@@ -20,9 +20,7 @@ export function planPublish(offer: Offer, have: readonly KubeObject[]): Plan {
     .filter((step) => changes(step, fieldManager))
   if (puts.length > 0) return { steps: puts, next: settled }
   const kept = new Set(wanted.map(identity))
-  const drops = have
-    .filter((object) => !kept.has(identity(object)))
-    .map((object): Step => ({ do: 'delete', kind: kindOf(object), key: keyOf(object), uid: object.metadata.uid ?? '' }))
+  const drops = have.filter((object) => !kept.has(identity(object))).map((object) => deleteStep(kindOf(object), object))
   return { steps: drops, next: settled }
 }
 
