@@ -67,12 +67,32 @@ function member(id: string, more: Fields = {}): Snapshot {
     status: { conditions: [condition('Ready', 'True')] },
   })
   const running = ['east-1', 'east-2']
-  const view = { membership, allocations: [allocation(id)], gateways: [], running, exports: [], imports: [], slices: [], ...more }
+  const view = {
+    membership,
+    allocations: [allocation(id)],
+    gateways: [],
+    certificates: [],
+    running,
+    exports: [],
+    imports: [],
+    slices: [],
+    ...more,
+  }
   return { ...emptySnapshot, member: view as unknown as MemberView, takenAt }
 }
 
 function broker(more: Fields): Snapshot {
-  const view = { fleet: {}, members: [], allocations: [], heartbeats: [], gateways: [], services: [], endpoints: [], ...more }
+  const view = {
+    fleet: {},
+    members: [],
+    allocations: [],
+    heartbeats: [],
+    gateways: [],
+    certificates: [],
+    services: [],
+    endpoints: [],
+    ...more,
+  }
   return { ...emptySnapshot, broker: view as unknown as BrokerView, takenAt }
 }
 
@@ -240,6 +260,7 @@ suite('gateways and connections', () => {
       rttMs: 0.64,
       address: '192.0.2.7:51820',
       since: at,
+      pairKey: undefined,
       message: undefined,
     })
   })
@@ -255,6 +276,20 @@ suite('gateways and connections', () => {
         'west-2 Standby 192.0.2.1:51820 0/0',
       ],
     )
+  })
+
+  test('a gateway tells until when its certificate lasts, once it holds it', () => {
+    const own = gateways[0] ?? assert.fail()
+    const until = '2026-01-02T00:00:00Z'
+    const held = (inUse?: string) =>
+      object('GatewayCertificate', own.metadata.name, 'tombolo-system', {
+        spec: { clusterID: 'east', ...(inUse === undefined ? {} : { inUse }) },
+        status: { notAfter: until },
+      })
+    const untilOf = (certificate: Fields) =>
+      gatewaysOf(member('east', { gateways, certificates: [certificate] })).map((g) => g.certificateUntil)
+    assert.deepEqual(untilOf(held('ab')), [until, undefined, undefined, undefined])
+    assert.deepEqual(untilOf(held()), [undefined, undefined, undefined, undefined])
   })
 
   test('a gateway that has not reported has no role', () => {

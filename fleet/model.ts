@@ -36,6 +36,8 @@ export type GatewayRow = {
   readonly connected: number
   readonly connections: number
   readonly publicKey: string
+  /** When the certificate that it holds ends; undefined: it holds none, or is of another cluster, which tells nobody but the broker. */
+  readonly certificateUntil: string | undefined
 }
 
 export type ConnectionRow = {
@@ -51,6 +53,8 @@ export type ConnectionRow = {
   /** Where the far gateway's packets come from, `address:port`. */
   readonly address: string | undefined
   readonly since: string | undefined
+  /** Whether the key of the two clusters is mixed in; undefined: the gateway is of a version that does not say. */
+  readonly pairKey: Connection['pairKey']
   readonly message: string | undefined
 }
 
@@ -335,11 +339,13 @@ export function versionsOf({ member, broker, platform }: Snapshot): readonly Ver
     .toSorted(by((row) => [row.namespace, row.component]))
 }
 
-export const gatewaysOf = (snapshot: Snapshot): readonly GatewayRow[] =>
-  endpointsOf(snapshot)
-    .map(({ spec, status }) => {
+export function gatewaysOf(snapshot: Snapshot): readonly GatewayRow[] {
+  const certificates = snapshot.member?.certificates ?? snapshot.broker?.certificates ?? []
+  return endpointsOf(snapshot)
+    .map(({ metadata, spec, status }) => {
       const [first] = spec.candidates
       const connections = status?.connections ?? []
+      const certificate = certificates.find((c) => c.metadata.name === metadata.name && c.spec.clusterID === spec.clusterID)
       return {
         cluster: spec.clusterID,
         node: spec.node,
@@ -349,9 +355,11 @@ export const gatewaysOf = (snapshot: Snapshot): readonly GatewayRow[] =>
         connected: connections.filter((c) => c.state === 'Connected').length,
         connections: connections.length,
         publicKey: spec.wireguard.publicKey,
+        certificateUntil: certificate?.spec.inUse === undefined ? undefined : certificate.status?.notAfter,
       }
     })
     .toSorted(by((row) => [row.cluster, row.node]))
+}
 
 /** A member tells of its own connections; the broker of everybody's. */
 export function connectionsOf(snapshot: Snapshot): readonly ConnectionRow[] {
@@ -375,6 +383,7 @@ export function connectionsOf(snapshot: Snapshot): readonly ConnectionRow[] {
         rttMs: millis(c),
         address: c.address,
         since: c.since,
+        pairKey: c.pairKey,
         message: c.message,
       })),
     )

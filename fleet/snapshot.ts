@@ -9,6 +9,8 @@ import type { ExportedService } from '#crds/exported-service.ts'
 import { exportedService } from '#crds/exported-service.ts'
 import type { Fleet } from '#crds/fleet.ts'
 import { fleet } from '#crds/fleet.ts'
+import type { GatewayCertificate } from '#crds/gateway-certificate.ts'
+import { gatewayCertificate } from '#crds/gateway-certificate.ts'
 import type { GatewayEndpoint } from '#crds/gateway-endpoint.ts'
 import { gatewayEndpoint } from '#crds/gateway-endpoint.ts'
 import type { JoinRequest } from '#crds/join-request.ts'
@@ -62,6 +64,8 @@ export type MemberView = Running & {
   readonly allocations: readonly Allocation[]
   /** Of all members, its own among them. */
   readonly gateways: readonly GatewayEndpoint[]
+  /** Of its own gateways. */
+  readonly certificates: readonly GatewayCertificate[]
   /** Nodes on which a gateway runs now. What a gateway said of itself stays when it dies. */
   readonly running: readonly string[]
   readonly exports: readonly ServiceExport[]
@@ -84,6 +88,7 @@ export type BrokerView = Running & {
   readonly members: readonly Member[]
   readonly heartbeats: readonly Heartbeat[]
   readonly gateways: readonly GatewayEndpoint[]
+  readonly certificates: readonly GatewayCertificate[]
   readonly services: readonly ExportedService[]
   readonly endpoints: readonly ExportedEndpoints[]
   /** Of each member, as written into its namespace. */
@@ -134,9 +139,10 @@ async function readMember(door: Door): Promise<MemberView | undefined> {
   const own = await door.one(membership, { namespace: systemNamespace, name: membershipName })
   if (own === undefined) return undefined
   const inSystem = { namespace: systemNamespace }
-  const [allocations, gateways, running, exports, imports, slices, dnsAddresses, token] = await Promise.all([
+  const [allocations, gateways, certificates, running, exports, imports, slices, dnsAddresses, token] = await Promise.all([
     door.all(allocation, inSystem),
     door.all(gatewayEndpoint, inSystem),
+    door.all(gatewayCertificate, inSystem),
     readRunning(door, systemNamespace),
     door.all(serviceExport, {}).then(async (found) => ({ found, exported: await readExported(door, found) })),
     door.all(serviceImport, {}),
@@ -152,6 +158,7 @@ async function readMember(door: Door): Promise<MemberView | undefined> {
     membership: own,
     allocations,
     gateways,
+    certificates,
     ...running,
     running: running.pods.flatMap(({ component, ready, node }) => (component === 'gateway' && ready ? (node ?? []) : [])),
     exports: exports.found,
@@ -169,13 +176,14 @@ async function readBroker(door: Door): Promise<BrokerView | undefined> {
   if (own === undefined) return undefined
   const ours = { labels: `${managedByLabel}=${managedBy[managedByLabel]}` }
   const whole = (object: KubeObject) => object
-  const [running, requests, members, heartbeats, gateways, published, endpoints, allocations, policies, bindings] =
+  const [running, requests, members, heartbeats, gateways, certificates, published, endpoints, allocations, policies, bindings] =
     await Promise.all([
       readRunning(door, brokerNamespace),
       door.all(joinRequest, {}),
       door.all(member, { namespace: brokerNamespace }),
       door.any(leases, { fields: `metadata.name=${heartbeatName}` }, parseHeartbeat),
       door.all(gatewayEndpoint, {}),
+      door.all(gatewayCertificate, {}),
       door.all(exportedService, {}),
       door.all(exportedEndpoints, {}),
       door.all(allocation, {}),
@@ -189,6 +197,7 @@ async function readBroker(door: Door): Promise<BrokerView | undefined> {
     members,
     heartbeats,
     gateways: gateways.filter(isAtHome),
+    certificates: certificates.filter(isAtHome),
     services: published.filter(isAtHome),
     endpoints: endpoints.filter(isAtHome),
     allocations: allocations.filter(isAtHome),

@@ -132,6 +132,7 @@ const connectionColumns: readonly Column<ConnectionRow>[] = [
   { title: 'RTT', cell: rtt },
   { title: 'ADDRESS', cell: (row) => row.address, wide: true },
   { title: 'SINCE', cell: (row) => row.since, wide: true },
+  { title: 'PAIR KEY', cell: (row) => row.pairKey, wide: true },
   { title: 'MESSAGE', cell: (row) => row.message, ifAny: true },
 ]
 
@@ -143,6 +144,7 @@ const gatewayColumns: readonly Column<GatewayRow>[] = [
   { title: 'CABLE', cell: (row) => row.driver },
   { title: 'CONNECTED', cell: (row) => `${row.connected}/${row.connections}` },
   { title: 'PUBLIC KEY', cell: (row) => row.publicKey, wide: true },
+  { title: 'CERTIFICATE UNTIL', cell: (row) => row.certificateUntil, wide: true },
 ]
 
 const serviceColumns: readonly Column<ServiceRow>[] = [

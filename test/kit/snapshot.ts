@@ -128,6 +128,7 @@ const goodView: MemberView = {
   },
   allocations: [allocationOf('east'), allocationOf('west')],
   gateways: [gatewayOf('east'), gatewayOf('west')],
+  certificates: [],
   running: ['east-1'],
   workloads: [workload('operator 2/2'), workload('gateway 1/1'), workload('agent 2/2'), workload('dns 2/2')],
   pods: [
@@ -223,6 +224,7 @@ const goodBrokerView: BrokerView = {
   members: [memberOf('east'), memberOf('west')],
   heartbeats: ['east', 'west'].map((id) => ({ namespace: `tombolo-m-${id}`, heardAt: takenAt, goodForSeconds: 60 })),
   gateways: [gatewayOf('east'), gatewayOf('west')],
+  certificates: [],
   services: [constituent('east')],
   endpoints: [endpoints('east', [5])],
   allocations: [allocationOf('east'), allocationOf('west')],

@@ -85,6 +85,7 @@ export function memberOf(cluster: Side, change: Partial<MemberView> = {}): Membe
     membership: membershipOf(cluster),
     allocations: [allocationOf('east'), allocationOf('west')],
     gateways: [gatewayOf('east'), gatewayOf('west')],
+    certificates: [],
     running: [`${cluster}-1`],
     workloads: [
       {
