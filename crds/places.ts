@@ -6,6 +6,8 @@ export const brokerNamespace = 'tombolo-broker'
 export const joinNamespace = (clusterID: string): string => `tombolo-j-${clusterID}`
 /** The account that may ask there, and may do nothing else. */
 export const joinerAccount = 'joiner'
+/** The account of a member, in its namespace. */
+export const memberAccount = 'member'
 export const memberNamespace = (clusterID: string): string => `${memberPrefix}${clusterID}`
 const memberPrefix = 'tombolo-m-'
 /** Whether a namespace of the broker belongs to some member. */

@@ -1,26 +1,14 @@
 // Which addresses of other clusters this cluster lets into its routes. The broker has checked them once; here they are checked
 // again against what this cluster knows to be its own, because a route that is too wide takes traffic away from somebody.
 import type { CIDR } from '#lib/net/cidr.ts'
-import { contains, overlaps, parseCIDR } from '#lib/net/cidr.ts'
-import { tunnelNetwork } from '#lib/net/keys.ts'
+import { overlaps } from '#lib/net/cidr.ts'
+import { reservedIn } from '#lib/net/reserved.ts'
 
 /** What a cluster was admitted with. */
 export type Announced = { readonly clusterID: string; readonly podCIDRs: readonly CIDR[] }
 /** Something that was not taken, and why, for a person. */
 export type Refusal = { readonly about: string; readonly says: string }
 export type Admission = { readonly remotes: readonly Announced[]; readonly refused: readonly Refusal[] }
-
-/** Addresses that no pod and no gateway of another cluster can have: they mean this node, its link, everyone, or are of the tunnels. */
-const special: readonly CIDR[] = [
-  tunnelNetwork,
-  ...['0.0.0.0/8', '127.0.0.0/8', '169.254.0.0/16', '224.0.0.0/4', '::/127', 'fe80::/10', 'ff00::/8'].map((text) => {
-    const parsed = parseCIDR(text)
-    if (!parsed.ok) throw new Error(text)
-    return parsed.value
-  }),
-]
-
-export const isSpecial = (address: string): boolean => special.some((block) => contains(block, address))
 
 /**
  * `ours` is what must never be routed away: own pods, services and nodes. A cluster with one refused block is refused whole: half of
@@ -43,8 +31,8 @@ function objection(cluster: Announced, ours: readonly CIDR[], taken: readonly An
     if (own !== undefined) return `its ${cidr} overlaps ${own} of this cluster`
     const other = taken.find((t) => t.podCIDRs.some((block) => overlaps(block, cidr)))
     if (other !== undefined) return `its ${cidr} overlaps an address block of ${other.clusterID}`
-    const reserved = special.find((block) => overlaps(block, cidr))
-    if (reserved !== undefined) return `its ${cidr} overlaps ${reserved}, which is not for pods`
+    const reserved = reservedIn(cidr)
+    if (reserved !== undefined) return `its ${cidr} overlaps ${reserved.cidr} (${reserved.what}), which is not for pods`
   }
   return undefined
 }

@@ -1,12 +1,12 @@
 // What a gateway makes of all that it knows: which cables to keep, what each may carry, what to route and what to refuse. Pure.
+import { isCandidate } from '#crds/rules/gateway-candidates.ts'
 import type { Route } from '#lib/host/ip.ts'
 import type { Network } from '#lib/host/network.ts'
 import { nothing } from '#lib/host/network.ts'
 import type { CIDR } from '#lib/net/cidr.ts'
-import { contains } from '#lib/net/cidr.ts'
 import type { PresharedKey, PublicKey } from '#lib/net/keys.ts'
 import type { Announced, Refusal } from './admission.ts'
-import { admit, isSpecial } from './admission.ts'
+import { admit } from './admission.ts'
 import type { Cable, Candidate } from './cable/driver.ts'
 import { cableDevice, gatewayTable, metric, remoteTable } from './data-plane.ts'
 import { notToNode, onlyThroughCables, onlyTo, tunnelsOnlyThroughCables } from './guard.ts'
@@ -137,9 +137,7 @@ function usableGateways(
   const sorted = gateways.toSorted((a, b) => (a.name < b.name ? -1 : 1))
   const holders = holdersOf(sorted, heard)
   for (const gateway of sorted) {
-    const [first, ...rest] = gateway.candidates.filter(
-      ({ address }) => !isSpecial(address) && !routed.some((block) => contains(block, address)),
-    )
+    const [first, ...rest] = gateway.candidates.filter(({ address }) => isCandidate(address, routed))
     if (gateway.publicKey === publicKey || holders.get(gateway.publicKey) !== gateway)
       refused.push({ about: gateway.name, says: 'its WireGuard key is already another gateway’s' })
     else if (first === undefined)

@@ -5,6 +5,7 @@ import { allocation } from '#crds/allocation.ts'
 import type { Definition } from '#crds/define.ts'
 import type { GatewayEndpoint } from '#crds/gateway-endpoint.ts'
 import { gatewayEndpoint } from '#crds/gateway-endpoint.ts'
+import { judgeImported } from '#crds/rules/imported.ts'
 import type { KubeObject } from '#lib/kube/object.ts'
 import type { CIDR } from '#lib/net/cidr.ts'
 import type { ClusterID } from '#lib/net/cluster-id.ts'
@@ -23,8 +24,8 @@ export type Fleet = {
   readonly refused: readonly Refusal[]
 }
 
-export function fleetOf(clusterID: string, allocations: readonly KubeObject[], endpoints: readonly KubeObject[]): Fleet {
-  const blocks = parseAll(allocation, allocations)
+export function fleetOf(clusterID: string, allocated: readonly KubeObject[], endpoints: readonly KubeObject[]): Fleet {
+  const blocks = parseAll(allocation, allocated)
   const gateways = parseAll(gatewayEndpoint, endpoints)
   const own = blocks.good.find((a) => a.spec.clusterID === clusterID)
   const admitted = new Set(blocks.good.filter((a) => a.spec.state === 'Admitted').map((a) => a.spec.clusterID))
@@ -32,7 +33,10 @@ export function fleetOf(clusterID: string, allocations: readonly KubeObject[], e
   // guarded there, and end at a device that has no peer for them, where without that they would leave in clear. And none to one that
   // nobody admitted: of a cluster that is revoked the gateways may be heard of for seconds after its addresses.
   const isPeer = (id: ClusterID) => id !== clusterID && admitted.has(id) && admitted.has(clusterID as ClusterID)
-  const remote = gateways.good.filter((g) => isPeer(g.spec.clusterID)).map((g) => remoteGatewayOf(clusterID, g))
+  const allocations = new Map(blocks.good.map((a) => [a.spec.clusterID, a]))
+  const remote = gateways.good
+    .filter((g) => isPeer(g.spec.clusterID))
+    .map((g) => remoteGatewayOf(clusterID, g, allocations.get(g.spec.clusterID)))
   return {
     own: own?.spec,
     announced: uniqueAnnouncements(blocks.good.filter((a) => a.spec.clusterID !== clusterID)),
@@ -50,7 +54,10 @@ function uniqueAnnouncements(allocations: readonly Allocation[]): readonly Annou
 
 type Parsed = { readonly ok: true; readonly value: RemoteGateway } | { readonly ok: false; readonly error: Refusal }
 
-function remoteGatewayOf(self: string, { metadata, spec, status }: GatewayEndpoint): Parsed {
+function remoteGatewayOf(self: string, endpoint: GatewayEndpoint, allocation: Allocation | undefined): Parsed {
+  const { metadata, spec, status } = endpoint
+  const verdict = judgeImported(gatewayEndpoint, endpoint, allocation)
+  if (!verdict.allowed) return { ok: false, error: { about: metadata.name, says: verdict.says } }
   const key = parsePublicKey(spec.wireguard.publicKey)
   const [first, ...rest] = spec.candidates.map(({ address, port }): Candidate => ({ address, port }))
   if (!key.ok) return { ok: false, error: { about: metadata.name, says: explain(key.error) } }

@@ -2,7 +2,7 @@
 // member's own namespace only (the writes), one bound everywhere (the reads). Whoever may ask to join gets a third one, bound in a
 // namespace of its own. The controller holds none of those rights: it may `bind` exactly these roles, and make tokens of exactly the
 // accounts it made, which it hands out sealed (broker/joins/issue.ts).
-import { brokerNamespace, fleetCASecretName, joinerAccount, managedBy } from '#crds/places.ts'
+import { brokerNamespace, fleetCASecretName, heartbeatName, joinerAccount, managedBy, memberAccount } from '#crds/places.ts'
 
 export const memberReadRole = 'tombolo-member-read'
 export const memberWriteRole = 'tombolo-member-write'
@@ -10,8 +10,6 @@ export const memberWriteRole = 'tombolo-member-write'
 export const joinerRole = 'tombolo-joiner'
 export const memberFleetRole = 'tombolo-member-fleet'
 export const controllerName = 'tombolo-broker-controller'
-/** The ServiceAccount of a member, in its namespace. */
-export const memberAccount = 'member'
 
 type Rule = {
   readonly apiGroups: readonly string[]
@@ -36,7 +34,13 @@ const memberReads: readonly Rule[] = [{ apiGroups: tombolo, resources: ['allocat
 const memberWrites: readonly Rule[] = [
   { apiGroups: tombolo, resources: ownKinds, verbs: write },
   { apiGroups: tombolo, resources: ownKinds.map((kind) => `${kind}/status`), verbs: status },
-  { apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: write },
+  // `create` with a name is granted where the name is in the request's path, as in server-side apply.
+  {
+    apiGroups: ['coordination.k8s.io'],
+    resources: ['leases'],
+    resourceNames: [heartbeatName],
+    verbs: ['get', 'create', 'update', 'patch'],
+  },
   // Of its own gateways alone, and never the answer: that is the controller's.
   { apiGroups: tombolo, resources: ['gatewaycertificates'], verbs: write },
 ]
@@ -62,7 +66,7 @@ const controllerInBroker: readonly Rule[] = [
   { apiGroups: tombolo, resources: ['fleets/status', 'joingrants/status'], verbs: status },
   { apiGroups: tombolo, resources: ['trustbundles'], verbs: write },
   { apiGroups: tombolo, resources: ['trustbundles/status'], verbs: status },
-  // What was issued; and the CA, by its name: `create` with a name is granted where the name is in the request's path, as in server-side apply.
+  // What was issued; and the CA, by its name.
   { apiGroups: core, resources: ['configmaps'], verbs: write },
   { apiGroups: core, resources: ['secrets'], resourceNames: [fleetCASecretName], verbs: ['get', 'create', 'patch'] },
   { apiGroups: rbac, resources: ['roles'], resourceNames: [memberFleetRole], verbs: ['bind'] },

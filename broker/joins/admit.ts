@@ -4,7 +4,7 @@ import type { JoinRequest } from '#crds/join-request.ts'
 import type { Member } from '#crds/member.ts'
 import type { CIDR } from '#lib/net/cidr.ts'
 import { contains, overlaps } from '#lib/net/cidr.ts'
-import { tunnelNetwork } from '#lib/net/keys.ts'
+import { reservedIn } from '#lib/net/reserved.ts'
 
 export type Decision =
   { readonly state: 'Admitted'; readonly spec: Granted } | { readonly state: 'Refused'; readonly message: string }
@@ -87,24 +87,11 @@ export function byAge(a: JoinRequest, b: JoinRequest): number {
 
 type Block = { readonly cidr: CIDR; readonly use: 'pod CIDR' | 'service CIDR' }
 
-/** Addresses that mean something else on every machine, or inside our own cables. */
-const reserved: readonly (readonly [CIDR, string])[] = [
-  ['0.0.0.0/8' as CIDR, 'this host'],
-  ['127.0.0.0/8' as CIDR, 'loopback'],
-  ['169.254.0.0/16' as CIDR, 'link-local'],
-  ['224.0.0.0/4' as CIDR, 'multicast'],
-  ['255.255.255.255/32' as CIDR, 'broadcast'],
-  ['::/127' as CIDR, 'loopback'],
-  ['fe80::/10' as CIDR, 'link-local'],
-  ['ff00::/8' as CIDR, 'multicast'],
-  [tunnelNetwork, 'Tombolo’s own tunnel addresses'],
-]
-
 function unusable(asked: Asked): string | undefined {
   for (const { cidr, use } of blocksOf(asked)) {
-    const found = reserved.find(([block]) => overlaps(block, cidr))
+    const found = reservedIn(cidr)
     if (found !== undefined)
-      return `${use} ${cidr} of "${asked.clusterID}" contains ${found[0]} (${found[1]}), which no cluster may announce. Join with its real range: --pod-cidr, --service-cidr.`
+      return `${use} ${cidr} of "${asked.clusterID}" contains ${found.cidr} (${found.what}), which no cluster may announce. Join with its real range: --pod-cidr, --service-cidr.`
   }
   return undefined
 }

@@ -3,8 +3,8 @@
 import type { JoinRequest } from '#crds/join-request.ts'
 import type { SealedCredentials } from '#crds/join-proof.ts'
 import { credentialsContext } from '#crds/join-proof.ts'
-import { joinerAccount, joinNamespace, memberNamespace } from '#crds/places.ts'
-import { memberAccount } from '#broker/install/rbac.ts'
+import { joinerAccount, joinNamespace, memberAccount, memberNamespace } from '#crds/places.ts'
+import { joinerTokenSeconds, memberTokenSeconds } from '#crds/rules/tokens.ts'
 import { seal } from '#lib/identity/sealed-box.ts'
 import type { Kube } from '#lib/kube/client.ts'
 import { serviceAccounts } from '#lib/kube/kinds.ts'
@@ -13,15 +13,11 @@ import { pathOf } from '#lib/kube/object.ts'
 import type { Step } from '#lib/kube/plan.ts'
 import { answer } from './plan.ts'
 
-const tokenSeconds = 24 * 3600
-/** How long a member may sleep and still come back by itself. */
-const renewalSeconds = 14 * 24 * 3600
-
 export async function issue(kube: Kube, request: JoinRequest, clusterset: string, now: Date, signal: AbortSignal): Promise<Step> {
   const id = request.spec.clusterID
   const [token, renewalToken] = await Promise.all([
-    tokenOf(kube, { namespace: memberNamespace(id), name: memberAccount }, tokenSeconds, signal),
-    tokenOf(kube, { namespace: joinNamespace(id), name: joinerAccount }, renewalSeconds, signal),
+    tokenOf(kube, { namespace: memberNamespace(id), name: memberAccount }, memberTokenSeconds, signal),
+    tokenOf(kube, { namespace: joinNamespace(id), name: joinerAccount }, joinerTokenSeconds, signal),
   ])
   const credentials: SealedCredentials = { token, renewalToken, clusterset }
   const box = seal(request.spec.identity.agreementKey, credentialsContext(request), JSON.stringify(credentials))

@@ -1,15 +1,16 @@
 // What a Member consists of on the broker: its namespace, its account with its rights, and the addresses it was admitted with.
 import type { Allocation } from '#crds/allocation.ts'
 import type { Member } from '#crds/member.ts'
-import { allocationName, brokerNamespace, clusterIDLabel, managedBy, memberLabel, memberNamespace } from '#crds/places.ts'
 import {
-  clusterRoleBinding,
+  allocationName,
+  brokerNamespace,
+  clusterIDLabel,
+  managedBy,
   memberAccount,
-  memberFleetRole,
-  memberReadRole,
-  memberWriteRole,
-  roleBinding,
-} from '#broker/install/rbac.ts'
+  memberLabel,
+  memberNamespace,
+} from '#crds/places.ts'
+import { clusterRoleBinding, memberFleetRole, memberReadRole, memberWriteRole, roleBinding } from '#broker/install/rbac.ts'
 import type { ClusterRoleBinding, Namespace, RoleBinding, ServiceAccount } from '#lib/kube/kinds.ts'
 import type { Key, Wanted } from '#lib/kube/object.ts'
 import type { Draining } from './addresses.ts'

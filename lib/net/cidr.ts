@@ -8,7 +8,8 @@ import { formatIP, parseIP, widthOf } from './ip.ts'
 /** A network in canonical text, e.g. `10.1.0.0/16` or `fd00:1::/64`; host bits are zero. */
 export type CIDR = Brand<string, 'CIDR'>
 
-type Range = { readonly family: IPFamily; readonly first: bigint; readonly last: bigint }
+/** From its first address to its last, as numbers. */
+export type Range = { readonly family: IPFamily; readonly first: bigint; readonly last: bigint }
 
 export function parseCIDR(text: string): Result<CIDR> {
   const match = /^([0-9a-fA-F:.]+)\/(0|[1-9][0-9]{0,2})$/.exec(text)
@@ -46,7 +47,7 @@ export function addressAt(cidr: CIDR, index: bigint): string | undefined {
   return first + index <= last ? formatIP({ family, bits: first + index }) : undefined
 }
 
-function rangeOf(cidr: CIDR): Range {
+export function rangeOf(cidr: CIDR): Range {
   const [address = '', length = ''] = cidr.split('/')
   const ip = parseIP(address)
   if (!ip.ok) throw new Error(`not made by parseCIDR: ${cidr}`)

@@ -5,7 +5,8 @@ import type { ExportedEndpoints } from '#crds/exported-endpoints.ts'
 import { exportedEndpoints } from '#crds/exported-endpoints.ts'
 import type { ExportedService } from '#crds/exported-service.ts'
 import { exportedService } from '#crds/exported-service.ts'
-import { admits } from '#crds/fields.ts'
+import { isEndpoint } from '#crds/rules/endpoint-address.ts'
+import { judgeImported } from '#crds/rules/imported.ts'
 import type { KubeObject } from '#lib/kube/object.ts'
 import { formatIP, parseIP } from '#lib/net/ip.ts'
 import type { Judgement, Owned } from '../door/judge.ts'
@@ -35,7 +36,7 @@ export function believer(allocations: Allocations): Believer {
   const judgeService = remembered((object: KubeObject, _: undefined) => judge(exportedService, object))
   const judgeEndpoints = remembered((object: KubeObject, _: undefined) => judge(exportedEndpoints, object))
   const readService = remembered((object: KubeObject, allocation: Allocation | undefined) =>
-    admitted(judgeService(object, undefined), allocation, (service) => believeService(service)),
+    admitted(judgeService(object, undefined), allocation, believeService),
   )
   const readEndpoints = remembered((object: KubeObject, allocation: Allocation | undefined) =>
     admitted(judgeEndpoints(object, undefined), allocation, believeEndpoints),
@@ -73,29 +74,28 @@ function admitted<T extends Owned>(
 }
 
 /** One of each cluster: an object that is not named by what it says would be a second one. */
-function believeService(service: ExportedService): Believed<ExportedService> {
+function believeService(service: ExportedService, allocation: Allocation): Believed<ExportedService> {
+  const refuse = (why: string) => ({ object: undefined, refused: [`${nameForPeople(service, service)}: ${why}`] })
+  const verdict = judgeImported(exportedService, service, allocation)
+  if (!verdict.allowed) return refuse(verdict.says)
   return service.metadata.name === exportedServiceName(service.spec)
     ? { object: service, refused: [] }
-    : {
-        object: undefined,
-        refused: [
-          `${nameForPeople(service, service)}: its name is not the one of ${service.spec.namespace}/${service.spec.name}`,
-        ],
-      }
+    : refuse(`its name is not the one of ${service.spec.namespace}/${service.spec.name}`)
 }
 
-function believeEndpoints(object: ExportedEndpoints, { spec: { podCIDRs } }: Allocation): Believed<ExportedEndpoints> {
+/** Endpoints that are not the cluster's own are left out; what is then left must be what the broker would have let in. */
+function believeEndpoints(object: ExportedEndpoints, allocation: Allocation): Believed<ExportedEndpoints> {
   const { spec } = object
-  const isOwn = (address: string) => {
-    const ip = parseIP(address)
-    return ip.ok && ip.value.family === spec.addressType && admits(podCIDRs, address)
-  }
+  const isOwn = (address: string) => isEndpoint(address, spec.addressType, allocation.spec.podCIDRs)
   const { inside = [], outside = [] } = Object.groupBy(spec.endpoints, ({ address }) => (isOwn(address) ? 'inside' : 'outside'))
   // One spelling of an address, and one endpoint of it.
   const once = new Map(inside.map((endpoint) => [canonical(endpoint.address), endpoint]))
   const endpoints = [...once].map(([address, endpoint]) => ({ ...endpoint, address }))
+  const believed = { ...object, spec: { ...spec, endpoints } }
+  const verdict = judgeImported(exportedEndpoints, believed, allocation)
+  if (!verdict.allowed) return { object: undefined, refused: [`${nameForPeople(object, object)}: ${verdict.says}`] }
   return {
-    object: { ...object, spec: { ...spec, endpoints } },
+    object: believed,
     refused: outside
       .slice(0, 1)
       .map(

@@ -1,0 +1,27 @@
+// An object that came from another cluster, as if its member were writing it now: the importer asks what the broker should have asked.
+import type { KubeObject } from '#lib/kube/object.ts'
+import type { Allocation } from '../allocation.ts'
+import { memberAccount, memberNamespace } from '../places.ts'
+import { userOf } from './account.ts'
+import type { Verdict } from './index.ts'
+import { evaluate } from './index.ts'
+
+type Imported = KubeObject & { readonly spec: { readonly clusterID: string } }
+
+/** `params`: the Allocation of the cluster that the object says it is of; undefined for one that was not admitted. */
+export function judgeImported(
+  kind: { readonly group: string; readonly plural: string },
+  object: Imported,
+  params: Allocation | undefined,
+): Verdict {
+  const namespace = memberNamespace(object.spec.clusterID)
+  const request = {
+    operation: 'CREATE',
+    user: userOf(namespace, memberAccount),
+    group: kind.group,
+    resource: kind.plural,
+    subresource: '',
+    namespace,
+  } as const
+  return evaluate({ request, object, oldObject: undefined, params })
+}

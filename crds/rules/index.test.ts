@@ -1,0 +1,33 @@
+import assert from 'node:assert/strict'
+import { cases } from '#test/kit/admission-cases.ts'
+import { evaluate, policies } from './index.ts'
+import { applies } from './policy.ts'
+
+suite('the rules', () => {
+  test(`judge all ${cases.length} cases as the table says, by the rule that it names`, () => {
+    assert.ok(cases.length >= 300)
+    const wrong = cases.flatMap(({ name, review, rule }) => {
+      const verdict = evaluate(review)
+      const said = verdict.allowed ? undefined : verdict.rule
+      return said === rule ? [] : [{ name, said, rule }]
+    })
+    assert.deepEqual(wrong, [])
+  })
+
+  test('no two policies refuse one write, so that it does not matter which is asked first', () => {
+    for (const { name, review } of cases) {
+      const refusing = policies.filter(
+        (policy) =>
+          applies(policy, review.request) &&
+          ((policy.allocation && review.params === undefined) || policy.rules.some((rule) => !rule.holds(review))),
+      )
+      assert.ok(refusing.length <= 1, `${name}: ${refusing.map((p) => p.name).join(', ')}`)
+    }
+  })
+
+  test('every rule refuses something', () => {
+    const named = new Set(cases.map(({ rule }) => rule))
+    const idle = policies.flatMap(({ name, rules }) => rules.filter((r) => !named.has(r.name)).map((r) => `${name}: ${r.name}`))
+    assert.deepEqual(idle, [])
+  })
+})

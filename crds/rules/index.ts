@@ -1,0 +1,116 @@
+// What the account of a cluster may write on the broker, as one list: broker/install/policy.ts makes ValidatingAdmissionPolicies of it,
+// `evaluate` is the same list in TypeScript. Of one write at most one policy has anything to say, so both name the same rule.
+//
+// What a policy cannot tell, because it sees one object and one Allocation: whether a name is the hash of what the object says
+// (operator/door, operator/mcs), whether a candidate lies in another member's addresses (gateway/engine.ts), what is in a certificate
+// request (broker/pki), and anything that is read: admission is asked about writes alone. Nor is it asked about admission policies.
+import type { Whom } from './account.ts'
+import { accountVariables, anyCluster, forACluster, joinerAtHome, memberAtHome } from './account.ts'
+import { endpointAdmitted, endpointFamily, endpointReserved, endpointVariables } from './endpoint-address.ts'
+import { candidateForm, candidateOutside, candidateReserved, gatewayName, gatewayVariables } from './gateway-candidates.ts'
+import { oneLease } from './heartbeat.ts'
+import { metadataRules } from './metadata.ts'
+import { fixedIdentity, joinersID, ownID } from './own-id.ts'
+import type { Policy } from './policy.ts'
+import { applies } from './policy.ts'
+import { ownAccount, ownKinds, ownNamespace } from './reach.ts'
+import type { Operation, Review } from './rule.ts'
+import { noPodsToken, shortToken } from './tokens.ts'
+
+const written: readonly Operation[] = ['CREATE', 'UPDATE']
+const ours = (resources: readonly string[]) => ({ groups: ['tombolo.dev'], resources, operations: written })
+const content = (whom: Whom) => ({ whom, allocation: whom === memberAtHome, variables: accountVariables })
+
+export const policies: readonly Policy[] = [
+  {
+    name: 'tombolo-member-identity',
+    about: { groups: ['*'], resources: ['*/*'], operations: ['CREATE', 'UPDATE', 'DELETE'] },
+    // Asking what oneself may do changes nothing.
+    except: {
+      groups: ['authentication.k8s.io', 'authorization.k8s.io'],
+      resources: ['selfsubjectreviews', 'selfsubjectaccessreviews', 'selfsubjectrulesreviews'],
+    },
+    whom: anyCluster,
+    allocation: false,
+    variables: accountVariables,
+    rules: [ownAccount, ownNamespace, ownKinds],
+  },
+  {
+    name: 'tombolo-member-gateways',
+    about: ours(['gatewayendpoints', 'gatewayendpoints/status']),
+    ...content(memberAtHome),
+    variables: [...accountVariables, ...gatewayVariables],
+    rules: [
+      ownID,
+      fixedIdentity('clusterID', 'node'),
+      ...metadataRules,
+      gatewayName,
+      candidateForm,
+      candidateReserved,
+      candidateOutside,
+    ],
+  },
+  {
+    name: 'tombolo-member-certificates',
+    about: ours(['gatewaycertificates']),
+    ...content(memberAtHome),
+    rules: [ownID, fixedIdentity('clusterID', 'node'), ...metadataRules],
+  },
+  {
+    name: 'tombolo-member-services',
+    about: ours(['exportedservices', 'exportedservices/status']),
+    ...content(memberAtHome),
+    rules: [ownID, fixedIdentity('clusterID', 'namespace', 'name'), ...metadataRules],
+  },
+  {
+    name: 'tombolo-member-endpoints',
+    about: ours(['exportedendpoints', 'exportedendpoints/status']),
+    ...content(memberAtHome),
+    variables: [...accountVariables, ...endpointVariables],
+    rules: [
+      ownID,
+      fixedIdentity('clusterID', 'namespace', 'name', 'addressType'),
+      ...metadataRules,
+      endpointFamily,
+      endpointReserved,
+      endpointAdmitted,
+    ],
+  },
+  {
+    name: 'tombolo-member-heartbeat',
+    about: { groups: ['coordination.k8s.io'], resources: ['leases'], operations: written },
+    ...content(memberAtHome),
+    allocation: false,
+    rules: [oneLease, ...metadataRules],
+  },
+  {
+    name: 'tombolo-joiner-requests',
+    about: ours(['joinrequests']),
+    ...content(joinerAtHome),
+    rules: [joinersID, ...metadataRules],
+  },
+  {
+    name: 'tombolo-tokens',
+    about: { groups: [''], resources: ['serviceaccounts/token'], operations: ['CREATE'] },
+    whom: forACluster,
+    allocation: false,
+    variables: [],
+    rules: [noPodsToken, shortToken],
+  },
+]
+
+export type Verdict =
+  { readonly allowed: true } | { readonly allowed: false; readonly policy: string; readonly rule: string; readonly says: string }
+
+/** Of a policy that needs an Allocation where there is none. */
+export const noAllocation = 'no-allocation'
+
+export function evaluate(review: Review): Verdict {
+  for (const policy of policies.filter((p) => applies(p, review.request))) {
+    if (policy.allocation && review.params === undefined)
+      return { allowed: false, policy: policy.name, rule: noAllocation, says: 'the cluster was not admitted' }
+    const broken = policy.rules.find((rule) => !rule.holds(review))
+    if (broken !== undefined) return { allowed: false, policy: policy.name, rule: broken.name, says: broken.says }
+  }
+  return { allowed: true }
+}

@@ -1,0 +1,25 @@
+// Tokens of the accounts of clusters, whoever makes them: short, and for nobody's pod.
+import { memberNamespace } from '../places.ts'
+import type { Review, Rule } from './rule.ts'
+
+/** Of a member's account. */
+export const memberTokenSeconds = 24 * 3600
+/** Of the account that asks: how long a member may sleep and still come back by itself. */
+export const joinerTokenSeconds = 14 * 24 * 3600
+
+export const shortToken: Rule = {
+  name: 'short-token',
+  says: `a member's token lasts at most ${memberTokenSeconds} s, one to ask with ${joinerTokenSeconds} s`,
+  cel: `object.spec.expirationSeconds <= (request.namespace.startsWith('${memberNamespace('')}') ? ${memberTokenSeconds} : ${joinerTokenSeconds})`,
+  holds: ({ request, object }: Review<{ readonly expirationSeconds: number }>) =>
+    (object?.spec.expirationSeconds ?? Infinity) <=
+    (request.namespace.startsWith(memberNamespace('')) ? memberTokenSeconds : joinerTokenSeconds),
+}
+
+/** A kubelet asks for the pods on its node: no pod of the broker cluster is a member. */
+export const noPodsToken: Rule = {
+  name: 'no-pods-token',
+  says: 'no pod runs as a member',
+  cel: "!request.userInfo.username.startsWith('system:node:')",
+  holds: ({ request }) => !request.user.startsWith('system:node:'),
+}

@@ -1,0 +1,121 @@
+// What the broker's apiserver lets the accounts of clusters do: its admission policies against the same rules in TypeScript, case by case.
+import assert from 'node:assert/strict'
+import { joiningObjects } from '#broker/grants/objects.ts'
+import { memberObjects } from '#broker/members/objects.ts'
+import { allocation } from '#crds/allocation.ts'
+import { evaluate, noAllocation } from '#crds/rules/index.ts'
+import { StatusError } from '#lib/kube/errors.ts'
+import { clusterRoleBindings, namespaces, serviceAccounts } from '#lib/kube/kinds.ts'
+import type { Kind, KubeObject } from '#lib/kube/object.ts'
+import { keyOf, pathOf } from '#lib/kube/object.ts'
+import type { Kube } from '#lib/kube/client.ts'
+import { clusterRoleBinding } from '#broker/install/rbac.ts'
+import type { Case } from '#test/kit/admission-cases.ts'
+import { allocations, cases, ghost, joining, others } from '#test/kit/admission-cases.ts'
+import type { BareBroker } from '#test/kit/bare-broker.ts'
+import { bareBroker } from '#test/kit/bare-broker.ts'
+import { joiner, memberOf } from '#test/kit/joining.ts'
+
+suite('the admission policies on a real apiserver', function () {
+  this.timeout(120_000)
+  const stop = new AbortController()
+  let broker: BareBroker
+  suiteSetup(async () => {
+    broker = await bareBroker('apiserver', stop.signal)
+    await admit(broker.admin, stop.signal)
+    await giveEveryRight(broker.admin, stop.signal)
+  })
+  suiteTeardown(async () => {
+    await broker[Symbol.asyncDispose]()
+    stop.abort()
+  })
+
+  test(`agree with the rules in TypeScript on ${cases.length} cases, and name the same rule`, async () => {
+    await plant(broker.admin, stop.signal)
+    const clients = new Map<string, Kube>()
+    const clientOf = (user: string): Kube => {
+      const client = clients.get(user) ?? broker.as(user)
+      clients.set(user, client)
+      return client
+    }
+    const queue = [...cases]
+    const wrong: object[] = []
+    const worker = async () => {
+      for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
+        const said = await ask(clientOf(next.review.request.user), broker.admin, next, stop.signal)
+        const verdict = evaluate(next.review)
+        const wanted = verdict.allowed ? 'allowed' : `${verdict.policy} ${verdict.rule}`
+        if (said !== wanted) wrong.push({ name: next.name, said, wanted })
+      }
+    }
+    await Promise.all(Array.from({ length: 8 }, worker))
+    assert.deepEqual(wrong, [])
+  })
+})
+
+/** `allowed`, or `policy rule` as the refusal says; anything else as it is. */
+async function ask(client: Kube, admin: Kube, { kind, review }: Case, signal: AbortSignal): Promise<string> {
+  const { request, object, oldObject } = review
+  try {
+    if (request.subresource === 'token') {
+      const path = pathOf(serviceAccounts, keyOf(object ?? { metadata: { name: '' } }), 'token')
+      const body = { ...object, metadata: {} }
+      await client.request({ method: 'POST', path, query: { dryRun: 'All' }, body }, signal)
+    } else if (request.operation === 'CREATE' && object !== undefined) {
+      await client.create(kind, object, { dryRun: true }, signal)
+    } else if (request.operation === 'DELETE' && oldObject !== undefined) {
+      await client.delete(kind, keyOf(oldObject), { dryRun: true }, signal)
+    } else if (object !== undefined && oldObject !== undefined) {
+      const resourceVersion = (await admin.get(kind, keyOf(oldObject), signal))?.metadata.resourceVersion ?? ''
+      const metadata = { ...object.metadata, name: oldObject.metadata.name, resourceVersion }
+      const body = { ...object, metadata, ...(request.subresource === '' ? {} : { status: {} }) }
+      const path = pathOf(kind, keyOf(oldObject), request.subresource === '' ? undefined : request.subresource)
+      await client.request({ method: 'PUT', path, query: { dryRun: 'All' }, body }, signal)
+    }
+    return 'allowed'
+  } catch (error) {
+    if (!(error instanceof StatusError)) throw error
+    const found = /ValidatingAdmissionPolicy '([^']+)' with binding '[^']+' denied request: ([a-z-]+): /.exec(error.message)
+    if (found !== null) return `${found[1] ?? ''} ${found[2] ?? ''}`
+    const missing =
+      /ValidatingAdmissionPolicy '([^']+)'.*no params found/.exec(error.message) ??
+      /policy '([^']+)'.*no params found/.exec(error.message)
+    return missing === null ? error.message : `${missing[1] ?? ''} ${noAllocation}`
+  }
+}
+
+/** Members and places to ask, as the broker controller makes them. */
+async function admit(admin: Kube, signal: AbortSignal): Promise<void> {
+  const put = (kind: Kind, object: KubeObject) => admin.apply(kind, object, { fieldManager: 'test' }, signal)
+  for (const { spec } of allocations) {
+    const objects = memberObjects(memberOf(joiner(spec.clusterID), { pods: spec.podCIDRs, services: spec.serviceCIDRs }))
+    await put(namespaces, objects.namespace)
+    await put(allocation, objects.allocation)
+    await put(serviceAccounts, objects.account)
+  }
+  await put(namespaces, memberObjects(memberOf(joiner(ghost))).namespace)
+  for (const id of joining) {
+    const objects = joiningObjects(id)
+    await put(namespaces, objects.namespace)
+    await put(serviceAccounts, objects.account)
+  }
+}
+
+/** So that nothing but a policy refuses. */
+async function giveEveryRight(admin: Kube, signal: AbortSignal): Promise<void> {
+  const users = [...new Set([...cases.map(({ review }) => review.request.user), ...others])]
+  const subjects = users.map((name) => ({ kind: 'User', apiGroup: 'rbac.authorization.k8s.io', name }))
+  await admin.apply(
+    clusterRoleBindings,
+    { ...clusterRoleBinding('everything', 'cluster-admin', []), subjects },
+    { fieldManager: 'test' },
+    signal,
+  )
+}
+
+/** What is changed or deleted must be there: as an administrator made it, whom no policy judges. */
+async function plant(admin: Kube, signal: AbortSignal): Promise<void> {
+  const objects = cases.flatMap(({ kind, review: { oldObject } }) => (oldObject === undefined ? [] : [{ kind, oldObject }]))
+  for (const [, { kind, oldObject }] of new Map(objects.map((o) => [pathOf(o.kind, keyOf(o.oldObject)), o])))
+    await admin.create(kind, oldObject, {}, signal)
+}
