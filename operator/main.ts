@@ -1,6 +1,6 @@
 // The operator's entry: reads its configuration, serves its state, and works while it holds the Lease.
 import { randomUUID } from 'node:crypto'
-import { collectDefaultMetrics, Registry } from 'prom-client'
+import { collectDefaultMetrics, Gauge, Registry } from 'prom-client'
 import { kube } from '#lib/kube/client.ts'
 import { inCluster } from '#lib/kube/in-cluster.ts'
 import { whileLeading } from '#lib/kube/lease.ts'
@@ -16,6 +16,11 @@ await daemon('operator', operatorConfig, process.env, run)
 async function run(config: OperatorConfig, log: Logger, signal: AbortSignal): Promise<void> {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
+  const leads = new Gauge({
+    name: 'tombolo_operator_leading',
+    help: '1 on the replica that does the work; the other stands by.',
+    registers: [registry],
+  })
   await using local = kube(await inCluster(process.env), log, 'tombolo-operator')
   let heard = false
   await serve({ port: config.METRICS_PORT, registry, ready: () => (heard ? [] : ['the apiserver has not answered yet']) }, signal)
@@ -29,8 +34,9 @@ async function run(config: OperatorConfig, log: Logger, signal: AbortSignal): Pr
       identity,
       leaseSeconds: 10,
       renewSeconds: 3,
-      onChange: () => {
+      onChange: ({ role }) => {
         heard = true
+        leads.set(role === 'leader' ? 1 : 0)
       },
     },
     (leading) => operate(local, identity, log, leading),

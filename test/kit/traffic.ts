@@ -16,19 +16,23 @@ export interface Request {
 export interface Traffic extends AsyncDisposable {
   /** So far. */
   readonly requests: readonly Request[]
-  /** Lost ones that began from `from` to `to`. Whether one is lost is known only after `lostMs`. */
+  /** Those that began from `from` to `to`. Of one it is known only after `lostMs` whether it was lost. */
+  between(from: number, to: number): readonly Request[]
+  /** The lost ones of them. */
   lostBetween(from: number, to: number): readonly Request[]
 }
 
+/** What has no answer by then is lost, unless a test says otherwise. */
+export const lostMs = 4000
+
+type Flow = { readonly pod: string; readonly url: string; readonly everyMs?: number; readonly lostMs?: number }
+
 /** One request every `everyMs`, whether the last was answered or not; lost is what has no answer after `lostMs`. */
-export async function traffic(
-  cluster: Cluster,
-  { pod, url, everyMs = 50, lostMs = 4000 }: { pod: string; url: string; everyMs?: number; lostMs?: number },
-): Promise<Traffic> {
+export async function traffic(cluster: Cluster, { pod, url, everyMs = 50, lostMs: limitMs = lostMs }: Flow): Promise<Traffic> {
   const [namespace = '', name = ''] = pod.split('/')
   const child = spawn(
     programPath('kubectl'),
-    ['--kubeconfig', cluster.kubeconfig, '-n', namespace, 'exec', '-i', name, '--', 'node', '-e', program(url, everyMs, lostMs)],
+    ['--kubeconfig', cluster.kubeconfig, '-n', namespace, 'exec', '-i', name, '--', 'node', '-e', program(url, everyMs, limitMs)],
     // Its end of input is the program's sign to end: a killed kubectl would leave it behind in the pod.
     { stdio: ['pipe', 'pipe', 'inherit'] },
   )
@@ -38,9 +42,11 @@ export async function traffic(
   const ended = once(child, 'exit')
   lines.on('line', (line) => requests.push(JSON.parse(line) as Request))
   await Promise.race([first, ended.then(() => Promise.reject(new Error(`no traffic from ${pod} in ${cluster.id}`)))])
+  const between = (from: number, to: number) => requests.filter((r) => r.at >= from && r.at < to)
   return {
     requests,
-    lostBetween: (from, to) => requests.filter((r) => r.at >= from && r.at < to && r.lost !== undefined),
+    between,
+    lostBetween: (from, to) => between(from, to).filter((r) => r.lost !== undefined),
     [Symbol.asyncDispose]: async () => {
       child.stdin.end()
       await ended
@@ -48,13 +54,13 @@ export async function traffic(
   }
 }
 
-const program = (url: string, everyMs: number, lostMs: number): string => `
+const program = (url: string, everyMs: number, limitMs: number): string => `
 const { get } = require('node:http')
 const one = () => {
   const at = Date.now()
   const say = (lost) => { if (!said) console.log(JSON.stringify({ at, ms: Date.now() - at, lost })); said = true }
   let said = false
-  const limit = setTimeout(() => { say('no answer'); request.destroy() }, ${lostMs})
+  const limit = setTimeout(() => { say('no answer'); request.destroy() }, ${limitMs})
   const request = get(${JSON.stringify(url)}, { agent: false }, (response) => {
     response.resume()
     response.on('end', () => { clearTimeout(limit); say(response.statusCode === 200 ? undefined : 'status ' + response.statusCode) })

@@ -1,0 +1,53 @@
+// What every daemon owes to those who run it: metrics for Prometheus, health for the kubelet, and logs that a machine can read.
+import assert from 'node:assert/strict'
+import { readExposition } from '#test/kit/exposition.ts'
+import type { PodRow } from '#test/kit/pods.ts'
+import { served, tomboloPods } from '#test/kit/pods.ts'
+import type { RigSuite } from '#test/kit/rig-suite.ts'
+import type { Cluster } from '#test/rig/cluster.ts'
+
+const components = ['agent', 'broker-controller', 'dns', 'gateway', 'operator'] as const
+const levels = ['debug', 'info', 'warn', 'error']
+
+export const daemonsAreObservable = (at: RigSuite): void => {
+  suite('the daemons', () => {
+    const everyPod = async () =>
+      (
+        await Promise.all(at.rig.clusters.map(async (cluster) => (await tomboloPods(cluster)).map((pod) => ({ cluster, pod }))))
+      ).flat()
+    const each = async (look: (cluster: Cluster, pod: PodRow) => Promise<void>) => {
+      const pods = await everyPod()
+      assert.deepEqual([...new Set(pods.map(({ pod }) => pod.component))].toSorted(), components)
+      await Promise.all(pods.map(({ cluster, pod }) => look(cluster, pod)))
+    }
+
+    test('all serve /healthz and /readyz, and metrics of their own that Prometheus can read', () =>
+      each(async (cluster, pod) => {
+        const [health, ready, metrics] = await Promise.all(
+          (['/healthz', '/readyz', '/metrics'] as const).map((path) => served(cluster, pod, path)),
+        )
+        assert.deepEqual([health, ready], ['ok\n', 'ok\n'], pod.name)
+        const ours = [...readExposition(metrics ?? '')].filter(([name]) => name.startsWith('tombolo_'))
+        assert.ok(
+          ours.some(([, { samples }]) => samples > 0),
+          `${pod.name} counts nothing of its own`,
+        )
+        for (const [name, { help, type }] of ours) {
+          assert.match(help, /\S/, name)
+          assert.match(type, /^(counter|gauge|histogram)$/, name)
+        }
+      }))
+
+    test('all log one JSON object a line, with time, level, name and message, and nothing else', () =>
+      each(async (cluster, { namespace, name }) => {
+        const lines = (await cluster.kubectl(['-n', namespace, 'logs', name])).split('\n').filter((line) => line !== '')
+        assert.ok(lines.length > 0, `${name} has said nothing`)
+        for (const line of lines) {
+          const said = JSON.parse(line) as Readonly<Record<string, unknown>>
+          assert.ok(levels.includes(String(said['level'])), line)
+          assert.equal(new Date(String(said['time'])).toISOString(), said['time'], line)
+          for (const field of ['name', 'msg']) assert.match(String(said[field]), /\S/, line)
+        }
+      }))
+  })
+}

@@ -1,0 +1,95 @@
+// What a user of the service feels while something fails: twenty requests a second by name, each of which counts.
+import assert from 'node:assert/strict'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { eventually } from '#test/kit/eventually.ts'
+import { callWeb, firstAnswer, webURL } from '#test/kit/fleet.ts'
+import { activeGatewayNode, allReady, tomboloPods } from '#test/kit/pods.ts'
+import type { RigSuite } from '#test/kit/rig-suite.ts'
+import { lostMs, traffic } from '#test/kit/traffic.ts'
+
+/** One pod was restarted in it, everything came back, and a request was answered. */
+type Window = { readonly of: string; readonly activeGateway: boolean; readonly began: number; readonly ended: number }
+
+/** Half of what is sent when the machine is quiet: below it, no loss would say nothing. */
+const leastPerSecond = 10
+
+export const whileTrafficFlows = (at: RigSuite): void => {
+  const east = () => at.rig.cluster('east')
+  const west = () => at.rig.cluster('west')
+  const flow = () => traffic(west(), { pod: 'shop/client', url: webURL })
+
+  suite('while traffic flows', () => {
+    test('restarting every pod of Tombolo one by one loses nothing, but for the active gateway', async function () {
+      this.timeout(300_000)
+      await using requests = await flow()
+      const windows: Window[] = []
+      for (const cluster of [east(), west()]) {
+        const active = await activeGatewayNode(cluster)
+        for (const { namespace, name, component, node } of await tomboloPods(cluster)) {
+          const began = Date.now()
+          await cluster.kubectl(['-n', namespace, 'delete', 'pod', name, '--wait=true'])
+          await allReady(cluster)
+          await firstAnswer(west(), 30_000, at.signal)
+          const activeGateway = component === 'gateway' && node === active
+          windows.push({ of: `${cluster.id}/${component}`, activeGateway, began, ended: Date.now() })
+        }
+      }
+      // Until it is known of the last request whether it was lost.
+      await sleep(lostMs + 500)
+      const seen = windows.map((window) => {
+        const made = requests.between(window.began, window.ended)
+        const lost = made.filter((request) => request.lost !== undefined)
+        return { ...window, made: made.length, lost, least: ((window.ended - window.began) / 1000) * leastPerSecond }
+      })
+      for (const { of, made, lost } of seen) process.stdout.write(`      ${of}: ${lost.length} of ${made} requests lost\n`)
+      assert.deepEqual([...new Set(windows.map(({ of }) => of))], everyComponent)
+      for (const { of, made, least } of seen) assert.ok(made >= least, `${of}: only ${made} requests, ${least} are the least`)
+      const unexpected = seen.filter(({ activeGateway, lost }) => !activeGateway && lost.length > 0)
+      assert.deepEqual(unexpected, [])
+      assert.ok(await callWeb(west(), at.signal))
+    })
+  })
+
+  suite('while the broker’s apiserver stands still', () => {
+    // The broker lives in east, so with it east's whole control plane does.
+    const apiserver = () => east().pieces.apiserver
+    const answers = () => east().kubectl(['get', '--raw', '/readyz'], '', AbortSignal.timeout(2000))
+    suiteSetup(() => apiserver().stop())
+    suiteTeardown(async () => {
+      apiserver().resume()
+      await eventually(async () => assert.match(await answers(), /ok/), 30_000)
+    })
+
+    test('no request by name is lost in twelve seconds and more', async () => {
+      await assert.rejects(answers())
+      await using requests = await flow()
+      const began = Date.now()
+      await sleep(13_000)
+      await assert.rejects(answers(), 'it stood still to the end')
+      const ended = Date.now()
+      await sleep(lostMs + 500)
+      const made = requests.between(began, ended)
+      assert.ok(made.length >= ((ended - began) / 1000) * leastPerSecond, `only ${made.length} requests`)
+      assert.deepEqual(
+        made.filter((request) => request.lost !== undefined),
+        [],
+      )
+    })
+
+    test('a member works again after everything of it was restarted', async () => {
+      await using requests = await flow()
+      const began = Date.now()
+      await west().kubectl(['-n', 'tombolo-system', 'delete', 'pod', '--all', '--wait=true'])
+      await allReady(west(), (component) => component !== 'operator')
+      const { stdout } = await west().exec('shop/client', ['dig', '+short', '+tries=1', '+time=2', new URL(webURL).hostname])
+      assert.equal(stdout.trim().split('\n').filter(Boolean).length, 1)
+      await eventually(async () => assert.ok(await callWeb(west(), at.signal)), 20_000)
+      assert.ok(requests.requests.some((r) => r.at >= began && r.lost === undefined))
+    })
+  })
+}
+
+const everyComponent = [
+  ...['agent', 'broker-controller', 'dns', 'gateway', 'operator'].map((component) => `east/${component}`),
+  ...['agent', 'dns', 'gateway', 'operator'].map((component) => `west/${component}`),
+]
