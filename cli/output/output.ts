@@ -1,7 +1,6 @@
 // The only place that prints. Results go to stdout, everything about the way there to stderr: `tombolo … -o json | jq` always works.
 import type { KubeObject } from '#lib/kube/object.ts'
 import type { Plan } from '#lib/kube/plan.ts'
-import { changes } from '#lib/kube/plan.ts'
 import { printPlan } from '#lib/kube/print-plan.ts'
 import { stringify } from 'yaml'
 import type { Line } from './lines.ts'
@@ -37,7 +36,7 @@ export interface Output {
   readonly live: (format: Format) => Live
   /** What --dry-run shows: documents that kubectl accepts, in YAML unless JSON is asked for. */
   manifests(objects: readonly KubeObject[], format: Format): void
-  /** What --dry-run shows where there is something to compare with: what would change, and how. */
+  /** What --dry-run shows where there is something to compare with: what would change, and how; for programs all that would be applied. */
   plan(plan: Plan, fieldManager: string, format: Format): void
   readonly progress: Progress
   /** Whether results may be coloured. */
@@ -54,6 +53,11 @@ export function output({ out, err, colour }: Streams): Output {
   const note = (text: string) => void err.write(`${text}\n`)
   const value = (data: unknown, format: 'json' | 'yaml') =>
     void out.write(format === 'json' ? `${JSON.stringify(data, null, 2)}\n` : yaml(data))
+  const manifests = (objects: readonly KubeObject[], format: Format) => {
+    if (format === 'json') value({ apiVersion: 'v1', kind: 'List', items: objects }, format)
+    else if (format === 'name') for (const object of objects) line(nameOf(object))
+    else out.write(objects.map(yaml).join('---\n'))
+  }
   const draw = (tables: readonly Table[], format: 'table' | 'wide') =>
     tables.map((table) => renderTable(table, { format, headed: tables.length > 1, colour: colour.out })).join('\n\n')
   return {
@@ -78,16 +82,14 @@ export function output({ out, err, colour }: Streams): Output {
       if (format !== 'table' && format !== 'wide') return appended(format, line)
       return out.isTTY ? redrawn((tables) => draw(tables, format), out) : changedRows((tables) => draw(tables, format), line)
     },
-    manifests: (objects, format) => {
-      if (format === 'json') value({ apiVersion: 'v1', kind: 'List', items: objects }, format)
-      else if (format === 'name') for (const object of objects) line(nameOf(object))
-      else out.write(objects.map(yaml).join('---\n'))
-    },
+    manifests,
     plan: (plan, fieldManager, format) => {
-      const objects = plan.steps.flatMap((step) => (step.do === 'apply' && changes(step, fieldManager) ? [step.object] : []))
-      if (format === 'json') value({ apiVersion: 'v1', kind: 'List', items: objects }, format)
-      else if (format === 'name') for (const object of objects) line(nameOf(object))
-      else out.write(printPlan(plan, fieldManager))
+      if (format === 'table' || format === 'wide') out.write(printPlan(plan, fieldManager))
+      else
+        manifests(
+          plan.steps.flatMap((step) => (step.do === 'apply' ? [step.object] : [])),
+          format,
+        )
     },
     progress: progress(err),
     colour: colour.out,
