@@ -262,6 +262,14 @@ const rows: readonly Row[] = [
     /--context west/,
   ],
   [
+    'pair-keys',
+    'the other cluster has announced none',
+    gateways({ pairKey: 'None' }),
+    'warn',
+    /east-1 to west\/west-1 goes without the key/,
+    /Is west of this version/,
+  ],
+  [
     'peers-believed',
     'the operator refuses objects',
     membership(['PeersValid', 'False', 'ExportedService x: a lie']),

@@ -33,6 +33,7 @@ import { nodesReady } from './nodes-ready.ts'
 import { oneVersion } from './one-version.ts'
 import { overlappingCIDRs } from './overlapping-cidrs.ts'
 import { overlayPort } from './overlay-port.ts'
+import { pairKeys } from './pair-keys.ts'
 import { peersBelieved } from './peers-believed.ts'
 import { podsRunning } from './pods-running.ts'
 import { readable } from './readable.ts'
@@ -54,6 +55,7 @@ export const checks: readonly Check[] = [
   activeGateway,
   cablesConnected,
   bothDirections,
+  pairKeys,
   peersBelieved,
   overlappingCIDRs,
   formerGateways,

@@ -125,7 +125,7 @@ suite('who may touch which Secret', function () {
         await at.rig.cluster('east').kubectl(['-n', namespace, 'create', 'secret', 'generic', name, '--from-literal=a=b'])
     })
 
-    test('the key of the CA is read by the broker controller, the identity by the operator, and neither by anybody else', async () => {
+    test('T16: the key of the CA is read by the broker controller, the identity by the operator, and neither by anybody else', async () => {
       assert.deepEqual(await allowed((as, secret) => as.get(secrets, secret, at.signal)), {
         'tombolo-broker/tombolo-broker-controller': [fleetCASecretName],
         'tombolo-system/tombolo-operator': [identitySecretName, brokerSecretName, pairKeysSecretName],
@@ -133,7 +133,7 @@ suite('who may touch which Secret', function () {
       })
     })
 
-    test('lists are of one name, and nobody lists a namespace or a cluster', async () => {
+    test('T2, T16: lists are of one name, and nobody lists a namespace or a cluster', async () => {
       const named = await allowed((as, { namespace, name }) =>
         as.list(secrets, { namespace, fields: `metadata.name=${name}` }, at.signal),
       )

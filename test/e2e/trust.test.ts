@@ -75,7 +75,7 @@ suite('trust between clusters', function () {
   }
 
   suite('the key of a pair', () => {
-    test('is on the cable at both ends, the same, and traffic flows', async () => {
+    test('T12: is on the cable at both ends, the same, and traffic flows', async () => {
       await requiredByBoth()
       const [east, west] = [await heldBy('east'), await heldBy('west')]
       assert.ok(east !== undefined && west !== undefined)
@@ -101,7 +101,7 @@ suite('trust between clusters', function () {
       assert.deepEqual(calls.lostBetween(began, Date.now() - 2_000), [])
     })
 
-    test('is nowhere on the broker, for whoever may read everything there, and in no bundle and no log', async () => {
+    test('T12, T18: is nowhere on the broker, for whoever may read everything there, and in no bundle and no log', async () => {
       const held = await heldBy('east')
       assert.ok(held !== undefined)
       const forms = [held.key.base64(), held.key.hex(), Buffer.from(held.key.base64()).toString('base64').replace(/=+$/, '')]
