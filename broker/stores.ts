@@ -7,7 +7,7 @@ import { joinRequest } from '#crds/join-request.ts'
 import { member } from '#crds/member.ts'
 import { brokerNamespace, clusterIDLabel } from '#crds/places.ts'
 import type { Kube } from '#lib/kube/client.ts'
-import { clusterRoleBindings, namespaces, roleBindings, serviceAccounts } from '#lib/kube/kinds.ts'
+import { clusterRoleBindings, namespaces, resourceQuotas, roleBindings, serviceAccounts } from '#lib/kube/kinds.ts'
 import type { Kind, KubeObject, Where } from '#lib/kube/object.ts'
 import { reflect } from '#lib/kube/reflector.ts'
 
@@ -25,6 +25,7 @@ export function brokerStores(kube: Kube, signal: AbortSignal) {
     certificates: all(gatewayCertificate, {}),
     requests: all(joinRequest, {}),
     namespaces: all(namespaces, ofMembers),
+    quotas: all(resourceQuotas, ofMembers),
     accounts: all(serviceAccounts, ofMembers),
     allocations: all(allocation, ofMembers),
     roleBindings: all(roleBindings, ofMembers),

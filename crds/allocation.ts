@@ -2,9 +2,15 @@
 import { z } from 'zod'
 import type { ObjectOf } from './define.ts'
 import { define } from './define.ts'
-import { cidrsField, clusterIDField, tomboloGroup } from './fields.ts'
+import { cidrField, clusterIDField, maxCIDRs, tomboloGroup } from './fields.ts'
 import { identityField } from './identity-fields.ts'
-import { memberStates } from './member.ts'
+import { maxDraining, memberStates } from './member.ts'
+
+/** What it was admitted with, and what it had before. */
+const believedField = z
+  .array(cidrField)
+  .max(maxCIDRs + maxDraining)
+  .meta({ 'x-kubernetes-list-type': 'set' })
 
 export const allocation = define({
   group: tomboloGroup,
@@ -22,9 +28,14 @@ export const allocation = define({
   ],
   spec: z.object({
     clusterID: clusterIDField,
-    podCIDRs: cidrsField.min(1).describe('Addresses to believe of it now, draining ones among them.'),
-    serviceCIDRs: cidrsField.min(1),
-    draining: cidrsField.optional().describe('Those of `podCIDRs` and `serviceCIDRs` that will go soon.'),
+    podCIDRs: believedField.min(1).describe('Addresses to believe of it now, draining ones among them.'),
+    serviceCIDRs: believedField.min(1),
+    draining: z
+      .array(cidrField)
+      .max(maxDraining)
+      .meta({ 'x-kubernetes-list-type': 'set' })
+      .optional()
+      .describe('Those of `podCIDRs` and `serviceCIDRs` that will go soon.'),
     state: z
       .enum(memberStates)
       .default('Admitted')

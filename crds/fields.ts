@@ -24,7 +24,10 @@ export const cidrField = z
   .refine((text) => parseCIDR(text).ok, 'a network address in canonical form, such as 10.1.0.0/16')
   .transform((text) => text as CIDR)
 
-export const cidrsField = z.array(cidrField).max(16).meta({ 'x-kubernetes-list-type': 'set' })
+/** Of one cluster and use. */
+export const maxCIDRs = 16
+
+export const cidrsField = z.array(cidrField).max(maxCIDRs).meta({ 'x-kubernetes-list-type': 'set' })
 
 export const addressField = z
   .string()

@@ -9,6 +9,9 @@ export const addressUses = ['Pods', 'Services'] as const
 /** What an administrator may want of a member; revoked is what the Member is no more. */
 export const memberStates = ['Admitted', 'Quarantined'] as const
 
+/** A cluster that renumbers again and again keeps the last of what it had. */
+export const maxDraining = 32
+
 export const member = define({
   group: tomboloGroup,
   kind: 'Member',
@@ -40,7 +43,7 @@ export const member = define({
     observedGeneration: z.int().optional(),
     draining: z
       .array(z.object({ cidr: cidrField, use: z.enum(addressUses), until: z.string().max(40).meta({ format: 'date-time' }) }))
-      .max(32)
+      .max(maxDraining)
       .optional()
       .describe('Addresses it had before and may still use for a while.')
       .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['cidr'] }),

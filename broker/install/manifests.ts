@@ -2,6 +2,7 @@
 import { brokerKinds } from '#crds/index.ts'
 import { brokerNamespace, componentLabel, fleetName, managedBy } from '#crds/places.ts'
 import type { KubeObject } from '#lib/kube/object.ts'
+import { flowControl } from './limits.ts'
 import { admissionPolicies } from './policy.ts'
 import { brokerRoles, controllerName } from './rbac.ts'
 
@@ -21,6 +22,7 @@ export const brokerManifests = (options: BrokerOptions): readonly KubeObject[] =
   namespace(brokerNamespace, { 'pod-security.kubernetes.io/enforce': 'restricted' }),
   ...brokerRoles(),
   ...admissionPolicies(),
+  ...flowControl(),
   ...(options.clusterset === undefined ? [] : [fleet(options.clusterset)]),
   controllerDeployment(options.image),
 ]

@@ -51,6 +51,7 @@ const memberFleetReads: readonly Rule[] = [{ apiGroups: tombolo, resources: ['fl
 
 const controllerEverywhere: readonly Rule[] = [
   { apiGroups: core, resources: ['namespaces', 'serviceaccounts'], verbs: write },
+  { apiGroups: core, resources: ['resourcequotas'], verbs: write },
   { apiGroups: core, resources: ['serviceaccounts/token'], resourceNames: [memberAccount, joinerAccount], verbs: ['create'] },
   { apiGroups: tombolo, resources: ['allocations'], verbs: write },
   { apiGroups: tombolo, resources: ['joinrequests', 'gatewayendpoints', 'gatewaycertificates'], verbs: read },

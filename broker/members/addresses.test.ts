@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import type { Allocation } from '#crds/allocation.ts'
+import { allocation } from '#crds/allocation.ts'
 import type { CIDR } from '#lib/net/cidr.ts'
 import { joiner, memberOf } from '#test/kit/joining.ts'
+import type { Draining } from './addresses.ts'
 import { drainingOf, isReleased, releasedOf, soonest } from './addresses.ts'
 import { memberObjects } from './objects.ts'
 
@@ -39,6 +41,22 @@ suite('addresses that a member gives up', () => {
       drainingOf(back, allocationOf(after, draining), 300, now).map((d) => d.cidr),
       ['10.2.0.0/16'],
     )
+  })
+
+  test('of a cluster that renumbers again and again the last ones are kept, and its Allocation can be stored', () => {
+    const blocks = (from: number) => Array.from({ length: 16 }, (_, i) => `10.${from + i}.0.0/16`)
+    const of = (from: number, draining: Draining[]) => {
+      const member = memberOf(east, { pods: blocks(from), services: ['192.168.0.0/24'] })
+      return { ...member, status: { ...member.status, draining } }
+    }
+    const first = drainingOf(of(16, []), allocationOf(of(0, [])), 300, now)
+    const second = drainingOf(of(32, [...first]), allocationOf(of(16, []), first), 300, now)
+    const third = drainingOf(of(48, [...second]), allocationOf(of(32, []), second), 300, now)
+    assert.deepEqual(
+      third.map((d) => d.cidr),
+      [...blocks(16), ...blocks(32)],
+    )
+    assert.ok(allocation.parse(allocationOf(of(48, [...third]), third)).ok)
   })
 
   test('widening a range drains nothing', () => {

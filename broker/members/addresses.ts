@@ -7,6 +7,7 @@
 // nobody else, as answers from a cache and half-open connections outlive a cluster. Neither counts against the cluster that had them.
 import type { Fleet } from '#crds/fleet.ts'
 import type { Member } from '#crds/member.ts'
+import { maxDraining } from '#crds/member.ts'
 import type { Allocation } from '#crds/allocation.ts'
 import type { CIDR } from '#lib/net/cidr.ts'
 import { overlaps } from '#lib/net/cidr.ts'
@@ -24,9 +25,11 @@ export function drainingOf(member: Member, had: Allocation | undefined, drainSec
   const until = time(new Date(now.getTime() + drainSeconds * 1000))
   const lost = (cidrs: readonly CIDR[], use: Draining['use']) =>
     cidrs.filter((cidr) => !wanted.has(cidr) && !known.has(cidr)).map((cidr): Draining => ({ cidr, use, until }))
-  return [...before, ...lost(had?.spec.podCIDRs ?? [], 'Pods'), ...lost(had?.spec.serviceCIDRs ?? [], 'Services')].filter(
-    // What is inside what it has now needs no draining.
-    (d) => new Date(d.until) > now && ![...wanted].some((block) => overlaps(block, d.cidr)),
+  return (
+    [...before, ...lost(had?.spec.podCIDRs ?? [], 'Pods'), ...lost(had?.spec.serviceCIDRs ?? [], 'Services')]
+      // What is inside what it has now needs no draining.
+      .filter((d) => new Date(d.until) > now && ![...wanted].some((block) => overlaps(block, d.cidr)))
+      .slice(-maxDraining)
   )
 }
 

@@ -10,14 +10,17 @@ import {
   memberLabel,
   memberNamespace,
 } from '#crds/places.ts'
+import { memberQuota } from '#broker/install/limits.ts'
 import { clusterRoleBinding, memberFleetRole, memberReadRole, memberWriteRole, roleBinding } from '#broker/install/rbac.ts'
-import type { ClusterRoleBinding, Namespace, RoleBinding, ServiceAccount } from '#lib/kube/kinds.ts'
+import type { ClusterRoleBinding, Namespace, ResourceQuota, RoleBinding, ServiceAccount } from '#lib/kube/kinds.ts'
 import type { Key, Wanted } from '#lib/kube/object.ts'
 import type { Draining } from './addresses.ts'
 
 export type MemberObjects = {
   readonly namespace: Wanted<Namespace>
   readonly allocation: Wanted<Allocation>
+  /** How much it may write. */
+  readonly quota: Wanted<ResourceQuota>
   readonly account: Wanted<ServiceAccount>
   /** In its own namespace: what it may write. */
   readonly writes: Wanted<RoleBinding>
@@ -53,6 +56,12 @@ export function memberObjects({ spec }: Pick<Member, 'spec'>, draining: readonly
         identity: spec.identity,
       },
     },
+    quota: {
+      apiVersion: 'v1',
+      kind: 'ResourceQuota',
+      metadata: { name: memberAccount, namespace, labels },
+      spec: { hard: { ...memberQuota } },
+    },
     account: { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: memberAccount, namespace, labels } },
     writes: roleBinding(namespace, memberWriteRole, { kind: 'ClusterRole', name: memberWriteRole }, subjects, labels),
     reads: clusterRoleBinding(namespace, memberReadRole, subjects, labels),
@@ -66,6 +75,7 @@ export function memberKeys(clusterID: string): Readonly<Record<keyof MemberObjec
   return {
     namespace: { name: namespace },
     allocation: { namespace, name: allocationName },
+    quota: { namespace, name: memberAccount },
     account: { namespace, name: memberAccount },
     writes: { namespace, name: memberWriteRole },
     reads: { name: namespace },

@@ -15,6 +15,7 @@ const nothing: MemberSeen = {
   member: undefined,
   fleet: fleetWith(),
   namespace: undefined,
+  quota: undefined,
   account: undefined,
   allocation: undefined,
   writes: undefined,
@@ -38,10 +39,19 @@ suite('what a Member consists of', () => {
       '+Allocation tombolo-m-west/allocation',
       '+ServiceAccount tombolo-m-west/member',
       '+RoleBinding tombolo-m-west/tombolo-member-write',
+      '+ResourceQuota tombolo-m-west/member',
       '+ClusterRoleBinding tombolo-m-west',
       '+RoleBinding tombolo-broker/tombolo-m-west',
       'status Member tombolo-broker/west',
     ])
+  })
+
+  test('has no quota before the quota controller of a new broker knows our kinds, and looks again when it does', () => {
+    const fleet = fleetWith()
+    const young = { ...fleet, metadata: { ...fleet.metadata, creationTimestamp: '2026-01-01T23:59:20Z' } }
+    const { steps, next } = planMember({ ...nothing, member: west, fleet: young })
+    assert.ok(!steps.some((step) => step.do === 'apply' && step.kind.kind === 'ResourceQuota'))
+    assert.deepEqual(next, { kind: 'again', afterMs: 20_100, because: 'the broker is too young for quotas' })
   })
 
   test('goes with it, the account first, and the finalizer holds until the namespace is gone', () => {

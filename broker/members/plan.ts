@@ -7,8 +7,8 @@ import type { Member } from '#crds/member.ts'
 import { member as memberKind } from '#crds/member.ts'
 import { setConditions } from '#lib/kube/conditions.ts'
 import { again, settled } from '#lib/kube/controller.ts'
-import type { ClusterRoleBinding, Namespace, RoleBinding, ServiceAccount } from '#lib/kube/kinds.ts'
-import { clusterRoleBindings, namespaces, roleBindings, serviceAccounts } from '#lib/kube/kinds.ts'
+import type { ClusterRoleBinding, Namespace, ResourceQuota, RoleBinding, ServiceAccount } from '#lib/kube/kinds.ts'
+import { clusterRoleBindings, namespaces, resourceQuotas, roleBindings, serviceAccounts } from '#lib/kube/kinds.ts'
 import type { Kind, KubeObject, Wanted } from '#lib/kube/object.ts'
 import { keyOf } from '#lib/kube/object.ts'
 import type { Plan, Step } from '#lib/kube/plan.ts'
@@ -27,6 +27,7 @@ export type MemberSeen = {
   readonly fleet: Fleet | undefined
   readonly namespace: Namespace | undefined
   readonly account: ServiceAccount | undefined
+  readonly quota: ResourceQuota | undefined
   readonly allocation: Allocation | undefined
   readonly writes: RoleBinding | undefined
   readonly reads: ClusterRoleBinding | undefined
@@ -50,23 +51,41 @@ function planPresence(member: Member, seen: MemberSeen): MemberPlan {
   const want = memberObjects(member, draining)
   if (seen.namespace?.metadata.deletionTimestamp !== undefined)
     return { steps: [], finalizer: 'keep', next: again(1000, 'its namespace is being removed; it is made anew after that') }
+  const quotaMs = quotaWait(seen)
   const steps: readonly Step[] = [
     put(namespaces, want.namespace, seen.namespace),
     // Before the account: the admission policies refuse everything while there is no Allocation, never the other way round.
     put(allocation, want.allocation, seen.allocation),
     put(serviceAccounts, want.account, seen.account),
     put(roleBindings, want.writes, seen.writes),
+    ...(quotaMs === 0 ? [put(resourceQuotas, want.quota, seen.quota)] : []),
     put(clusterRoleBindings, want.reads, seen.reads),
     put(roleBindings, want.readsFleet, seen.readsFleet),
     presentStatus(member, draining, seen.now),
   ]
-  const drainedMs = soonest(draining, seen.now)
+  // Nothing tells when time has passed.
+  const waits = [
+    { ms: soonest(draining, seen.now), because: 'addresses that it gave up are draining' },
+    { ms: quotaMs === 0 ? undefined : quotaMs, because: 'the broker is too young for quotas' },
+  ].flatMap(({ ms, because }) => (ms === undefined ? [] : [{ ms, because }]))
+  const [first] = waits.toSorted((a, b) => a.ms - b.ms)
   return {
     steps,
     finalizer: 'keep',
-    // Nothing tells when time has passed.
-    next: drainedMs === undefined ? settled : again(drainedMs + 100, 'addresses that it gave up are draining'),
+    next: first === undefined ? settled : again(first.ms + 100, first.because),
   }
+}
+
+/** How long a kind is at most unknown to the quota controller, which looks for new ones twice a minute. */
+const kindsKnownMs = 60_000
+
+/**
+ * In ms. A quota on a kind that its controller does not know yet refuses every object of it until that controller's next full round, five
+ * minutes later: the first members of a new broker could not publish a thing. The Fleet is as old as our kinds are.
+ */
+function quotaWait({ fleet, now }: MemberSeen): number {
+  if (fleet === undefined) return kindsKnownMs
+  return Math.max(0, new Date(fleet.metadata.creationTimestamp ?? 0).getTime() + kindsKnownMs - now.getTime())
 }
 
 function planRemoval(seen: MemberSeen): MemberPlan {

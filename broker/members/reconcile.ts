@@ -28,9 +28,14 @@ export function membersController(kube: Kube, stores: Stores, onRun: (run: Run) 
       source(stores.members, (member) => [keyOf(member)]),
       // What was released is written there; what a new Member may have is not looked up here.
       source(stores.fleets, () => stores.members.list().map(keyOf)),
-      ...[stores.namespaces, stores.accounts, stores.allocations, stores.roleBindings, stores.clusterRoleBindings].map((store) =>
-        source<KubeObject>(store, byLabel),
-      ),
+      ...[
+        stores.namespaces,
+        stores.quotas,
+        stores.accounts,
+        stores.allocations,
+        stores.roleBindings,
+        stores.clusterRoleBindings,
+      ].map((store) => source<KubeObject>(store, byLabel)),
     ],
     workers: 2,
     log: kube.log,
@@ -56,6 +61,7 @@ function observe(key: Key, stores: Stores): MemberSeen {
     fleet: fleetOf(stores),
     namespace: stores.namespaces.get(names.namespace),
     account: stores.accounts.get(names.account),
+    quota: stores.quotas.get(names.quota),
     allocation: stores.allocations.get(names.allocation),
     writes: stores.roleBindings.get(names.writes),
     reads: stores.clusterRoleBindings.get(names.reads),

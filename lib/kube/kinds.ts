@@ -9,6 +9,7 @@ import type { Lease as LeaseType } from 'kubernetes-types/coordination/v1.d.ts'
 import type * as core from 'kubernetes-types/core/v1.d.ts'
 import type { EndpointSlice as Slice } from 'kubernetes-types/discovery/v1.d.ts'
 import type { Event as EventType } from 'kubernetes-types/events/v1.d.ts'
+import type * as flow from 'kubernetes-types/flowcontrol/v1.d.ts'
 import type { NetworkPolicy as NetPol } from 'kubernetes-types/networking/v1.d.ts'
 import type * as rbac from 'kubernetes-types/rbac/v1.d.ts'
 import type { Kind, KubeObject, Meta } from './object.ts'
@@ -23,6 +24,7 @@ export type Service = Builtin<core.Service>
 export type EndpointSlice = Omit<Builtin<Slice>, 'endpoints'> & { endpoints: Slice['endpoints'] | null }
 export type Secret = Builtin<core.Secret>
 export type ConfigMap = Builtin<core.ConfigMap>
+export type ResourceQuota = Builtin<core.ResourceQuota>
 export type ServiceAccount = Builtin<core.ServiceAccount>
 export type Deployment = Builtin<apps.Deployment>
 export type DaemonSet = Builtin<apps.DaemonSet>
@@ -35,6 +37,8 @@ export type ClusterRoleBinding = Builtin<rbac.ClusterRoleBinding>
 export type CustomResourceDefinition = Builtin<CRD>
 export type ValidatingAdmissionPolicy = Builtin<VAP>
 export type ValidatingAdmissionPolicyBinding = Builtin<VAPBinding>
+export type FlowSchema = Builtin<flow.FlowSchema>
+export type PriorityLevelConfiguration = Builtin<flow.PriorityLevelConfiguration>
 export type NetworkPolicy = Builtin<NetPol>
 
 const namespaced = <T extends KubeObject>(apiVersion: string, kind: string, plural: string): Kind<T> => ({
@@ -58,6 +62,7 @@ export const endpointSlices = namespaced<EndpointSlice>('discovery.k8s.io/v1', '
 export const secrets = namespaced<Secret>('v1', 'Secret', 'secrets')
 export const configMaps = namespaced<ConfigMap>('v1', 'ConfigMap', 'configmaps')
 export const serviceAccounts = namespaced<ServiceAccount>('v1', 'ServiceAccount', 'serviceaccounts')
+export const resourceQuotas = namespaced<ResourceQuota>('v1', 'ResourceQuota', 'resourcequotas')
 export const deployments = namespaced<Deployment>('apps/v1', 'Deployment', 'deployments')
 export const daemonSets = namespaced<DaemonSet>('apps/v1', 'DaemonSet', 'daemonsets')
 export const leases = namespaced<Lease>('coordination.k8s.io/v1', 'Lease', 'leases')
@@ -84,5 +89,11 @@ export const validatingAdmissionPolicyBindings = cluster<ValidatingAdmissionPoli
   'admissionregistration.k8s.io/v1',
   'ValidatingAdmissionPolicyBinding',
   'validatingadmissionpolicybindings',
+)
+export const flowSchemas = cluster<FlowSchema>('flowcontrol.apiserver.k8s.io/v1', 'FlowSchema', 'flowschemas')
+export const priorityLevelConfigurations = cluster<PriorityLevelConfiguration>(
+  'flowcontrol.apiserver.k8s.io/v1',
+  'PriorityLevelConfiguration',
+  'prioritylevelconfigurations',
 )
 export const networkPolicies = namespaced<NetworkPolicy>('networking.k8s.io/v1', 'NetworkPolicy', 'networkpolicies')
