@@ -19,7 +19,10 @@ import {
 } from '#lib/kube/kinds.ts'
 import type { Kind, KubeObject } from '#lib/kube/object.ts'
 import type { Reader } from './facts/door.ts'
-import { clustersOf, connectionsOf, gatewaysOf, servicesOf } from './model.ts'
+import { clustersOf } from './rows/clusters.ts'
+import { connectionsOf } from './rows/connections.ts'
+import { gatewaysOf } from './rows/gateways.ts'
+import { servicesOf } from './rows/services.ts'
 import type { Snapshot } from './snapshot.ts'
 import { parseHeartbeat, parseSlice, takeSnapshot } from './snapshot.ts'
 

@@ -1,4 +1,4 @@
-// Everything that is read to say how a fleet is doing, from one cluster, as plain values. Nothing is judged here: model.ts does.
+// Everything that is read to say how a fleet is doing, from one cluster, as plain values. Nothing is judged here: rows/ does.
 // What others wrote comes through the door of its kind: an object that is not what it says it is, is named and left out.
 import { z } from 'zod'
 import type { Allocation } from '#crds/allocation.ts'

@@ -1,6 +1,9 @@
 // `tombolo show`: what a fleet looks like from one of its clusters, or from the broker. Reads, and judges nothing unless asked.
+import { isWell } from '#fleet/rows/well.ts'
 import { Argument, Option } from 'commander'
-import { clustersOf, connectionsOf, isWell, servicesOf } from '#fleet/model.ts'
+import { clustersOf } from '#fleet/rows/clusters.ts'
+import { connectionsOf } from '#fleet/rows/connections.ts'
+import { servicesOf } from '#fleet/rows/services.ts'
 import type { Snapshot } from '#fleet/snapshot.ts'
 import { takeSnapshot } from '#fleet/snapshot.ts'
 import type { Cluster } from '../cluster/cluster.ts'

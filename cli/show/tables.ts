@@ -1,25 +1,21 @@
 // The tables of `tombolo show`: which columns the rows of each subject have, and what stands where there are none.
-import type {
-  ClusterRow,
-  ConnectionRow,
-  EndpointRow,
-  GatewayRow,
-  MemberRow,
-  NetworkRow,
-  ServiceRow,
-  VersionRow,
-} from '#fleet/model.ts'
-import {
-  addressesOf,
-  clustersOf,
-  connectionsOf,
-  gatewaysOf,
-  isWell,
-  membersOf,
-  networksOf,
-  servicesOf,
-  versionsOf,
-} from '#fleet/model.ts'
+import { isWell } from '#fleet/rows/well.ts'
+import type { ClusterRow } from '#fleet/rows/clusters.ts'
+import type { ConnectionRow } from '#fleet/rows/connections.ts'
+import type { EndpointRow } from '#fleet/rows/endpoints.ts'
+import type { GatewayRow } from '#fleet/rows/gateways.ts'
+import type { MemberRow } from '#fleet/rows/members.ts'
+import type { NetworkRow } from '#fleet/rows/networks.ts'
+import type { ServiceRow } from '#fleet/rows/services.ts'
+import type { VersionRow } from '#fleet/rows/versions.ts'
+import { addressesOf } from '#fleet/rows/endpoints.ts'
+import { clustersOf } from '#fleet/rows/clusters.ts'
+import { connectionsOf } from '#fleet/rows/connections.ts'
+import { gatewaysOf } from '#fleet/rows/gateways.ts'
+import { membersOf } from '#fleet/rows/members.ts'
+import { networksOf } from '#fleet/rows/networks.ts'
+import { servicesOf } from '#fleet/rows/services.ts'
+import { versionsOf } from '#fleet/rows/versions.ts'
 import type { Snapshot } from '#fleet/snapshot.ts'
 import type { Tone } from '../output/paint.ts'
 import type { Column, Table } from '../output/table.ts'

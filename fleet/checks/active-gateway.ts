@@ -1,7 +1,9 @@
 // Exactly one gateway of each cluster carries its traffic.
 import { gatewayNodeLabel } from '#crds/places.ts'
 import type { GatewayEndpoint } from '#crds/gateway-endpoint.ts'
-import { believed, conditionOf, peersOf } from '../model.ts'
+import { believed } from '../rows/announced.ts'
+import { conditionOf } from '#lib/kube/conditions.ts'
+import { peersOf } from '../rows/clusters.ts'
 import type { MemberView } from '../snapshot.ts'
 import type { Check, Finding } from './check.ts'
 import { orPass, pass } from './check.ts'

@@ -1,6 +1,6 @@
 // What the gateways of other clusters publish about their cables to ours. The pulse proves both directions, so where the two ends
 // differ one of them is out of date or does not tell the truth.
-import { believed } from '../model.ts'
+import { believed } from '../rows/announced.ts'
 import type { Check } from './check.ts'
 import { orPass } from './check.ts'
 

@@ -1,5 +1,5 @@
 // The operator reaches the broker. Without it traffic and names go on; what changes elsewhere is not heard.
-import { conditionOf } from '../model.ts'
+import { conditionOf } from '#lib/kube/conditions.ts'
 import type { Check } from './check.ts'
 import { pass } from './check.ts'
 

@@ -1,6 +1,7 @@
 // Every cable of this cluster's gateways carries packets both ways, and its round trip is known.
-import type { ConnectionRow } from '../model.ts'
-import { connectionsOf, peersOf } from '../model.ts'
+import type { ConnectionRow } from '../rows/connections.ts'
+import { connectionsOf } from '../rows/connections.ts'
+import { peersOf } from '../rows/clusters.ts'
 import type { Check, Finding } from './check.ts'
 import { counted, orPass } from './check.ts'
 

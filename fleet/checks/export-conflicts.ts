@@ -1,5 +1,6 @@
 // Clusters that export one service have to export the same.
-import { conditionOf, servicesOf } from '../model.ts'
+import { conditionOf } from '#lib/kube/conditions.ts'
+import { servicesOf } from '../rows/services.ts'
 import type { Check } from './check.ts'
 import { orPass } from './check.ts'
 

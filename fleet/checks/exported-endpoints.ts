@@ -3,7 +3,7 @@ import type { Check, Finding } from './check.ts'
 import { orPass } from './check.ts'
 import type { MemberView } from '../snapshot.ts'
 import type { ServiceFact } from '../facts/exported.ts'
-import { conditionOf } from '../model.ts'
+import { conditionOf } from '#lib/kube/conditions.ts'
 
 export const exportedEndpoints: Check = {
   name: 'exported-endpoints',

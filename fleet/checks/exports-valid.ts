@@ -1,7 +1,7 @@
 // What this cluster exports reaches the others.
 import type { Check, Finding } from './check.ts'
 import { counted, orPass } from './check.ts'
-import { conditionOf } from '../model.ts'
+import { conditionOf } from '#lib/kube/conditions.ts'
 
 export const exportsValid: Check = {
   name: 'exports-valid',

@@ -1,6 +1,6 @@
 // Whether UDP passes between gateways, told by what the pulse hears on each side: nothing, or one direction only.
 import type { Connection, GatewayEndpoint } from '#crds/gateway-endpoint.ts'
-import { believed, hostPort } from '../model.ts'
+import { believed, hostPort } from '../rows/announced.ts'
 import type { Check, Finding } from './check.ts'
 import { orPass } from './check.ts'
 

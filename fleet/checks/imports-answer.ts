@@ -1,5 +1,5 @@
 // What this cluster imports can be used in it.
-import { servicesOf } from '../model.ts'
+import { servicesOf } from '../rows/services.ts'
 import type { Check, Finding } from './check.ts'
 import { counted, orPass } from './check.ts'
 

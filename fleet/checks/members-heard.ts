@@ -1,6 +1,6 @@
 // Every member renews its heartbeat on the broker, and the controller has made what a member needs.
-import type { ClusterRow } from '../model.ts'
-import { clustersOf } from '../model.ts'
+import type { ClusterRow } from '../rows/clusters.ts'
+import { clustersOf } from '../rows/clusters.ts'
 import type { Check, Finding } from './check.ts'
 import { counted, orPass } from './check.ts'
 

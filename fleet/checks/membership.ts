@@ -1,5 +1,5 @@
 // What the operator says of this cluster's membership, in its own words.
-import { conditionOf } from '../model.ts'
+import { conditionOf } from '#lib/kube/conditions.ts'
 import type { Check, Finding } from './check.ts'
 import { pass } from './check.ts'
 

@@ -3,7 +3,7 @@
 import type { CIDR } from '#lib/net/cidr.ts'
 import { contains, familyOf, overlaps, parseCIDR } from '#lib/net/cidr.ts'
 import type { IngressRule, PodLabels, PolicyFact, Selector, ServiceFact, ServicePortFact } from '../facts/exported.ts'
-import { peersOf } from '../model.ts'
+import { peersOf } from '../rows/clusters.ts'
 import type { MemberView } from '../snapshot.ts'
 import type { Check, Finding } from './check.ts'
 import { counted, orPass } from './check.ts'

@@ -1,6 +1,6 @@
 // Every node has a way to every other cluster: the rule that looks our table up, and in it a route that leads somewhere.
 import { remoteTable } from '#gateway/data-plane.ts'
-import { peersOf } from '../model.ts'
+import { peersOf } from '../rows/clusters.ts'
 import type { NodeNetwork } from '../probes/probed.ts'
 import type { MemberView } from '../snapshot.ts'
 import type { Check, Finding } from './check.ts'

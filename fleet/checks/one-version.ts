@@ -1,5 +1,5 @@
 // All components run the image that they should, and the same one.
-import { versionsOf } from '../model.ts'
+import { versionsOf } from '../rows/versions.ts'
 import type { Check } from './check.ts'
 import { orPass } from './check.ts'
 

@@ -1,6 +1,6 @@
 // Every cable mixes the key in that only its two clusters have. Without it a cable is WireGuard's all the same, and rests on what a
 // GatewayEndpoint says: whoever has a member's token for the broker could write that.
-import { connectionsOf } from '../model.ts'
+import { connectionsOf } from '../rows/connections.ts'
 import type { Check } from './check.ts'
 import { counted, orPass } from './check.ts'
 

@@ -1,5 +1,5 @@
 // Objects of other members that this cluster does not take: what they announce is not routed.
-import { conditionOf } from '../model.ts'
+import { conditionOf } from '#lib/kube/conditions.ts'
 import type { Check, Finding } from './check.ts'
 import { orPass } from './check.ts'
 

@@ -33,6 +33,10 @@ export const setConditions = (
 ): readonly Condition[] =>
   next.reduce<readonly Condition[]>((conditions, condition) => setCondition(conditions, condition, now), list ?? [])
 
+/** Undefined: nobody has said anything about it. */
+export const conditionOf = <C extends Pick<Condition, 'type'>>(list: readonly C[] | undefined, type: string): C | undefined =>
+  list?.find((condition) => condition.type === type)
+
 export const isTrue = (list: readonly Condition[] | undefined, type: string): boolean =>
   list?.find((condition) => condition.type === type)?.status === 'True'
 

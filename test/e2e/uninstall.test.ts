@@ -1,6 +1,7 @@
 // Leaving when things are broken, on real clusters: the operator is dead, a node is dead, the broker goes last.
 import assert from 'node:assert/strict'
-import type { ClusterRow, ConnectionRow } from '#fleet/model.ts'
+import type { ClusterRow } from '#fleet/rows/clusters.ts'
+import type { ConnectionRow } from '#fleet/rows/connections.ts'
 import type { Cluster } from '#test/rig/cluster.ts'
 import { eventually } from '#test/kit/eventually.ts'
 import { fleetOf } from '#test/kit/fleet.ts'

@@ -1,18 +1,16 @@
+import { isWell } from './well.ts'
 import assert from 'node:assert/strict'
-import {
-  addressesOf,
-  clustersOf,
-  connectionsOf,
-  gatewaysOf,
-  isWell,
-  membersOf,
-  networksOf,
-  servicesOf,
-  versionsOf,
-} from './model.ts'
+import { addressesOf } from './endpoints.ts'
+import { clustersOf } from './clusters.ts'
+import { connectionsOf } from './connections.ts'
+import { gatewaysOf } from './gateways.ts'
+import { membersOf } from './members.ts'
+import { networksOf } from './networks.ts'
+import { servicesOf } from './services.ts'
+import { versionsOf } from './versions.ts'
 import { allocationOf } from '#test/kit/services.ts'
 import { emptySnapshot, gatewayOf, goodSnapshot, podOf, withBroker, withMember } from '#test/kit/snapshot.ts'
-import type { BrokerView, MemberView, Slice, Snapshot } from './snapshot.ts'
+import type { BrokerView, MemberView, Slice, Snapshot } from '../snapshot.ts'
 
 const takenAt = new Date('2026-01-02T00:10:00Z')
 const at = '2026-01-02T00:00:00Z'

@@ -1,0 +1,40 @@
+// The gateways, and how many of their cables are up.
+import type { Snapshot } from '../snapshot.ts'
+import { endpointsOf, hostPort } from './announced.ts'
+import { by } from './order.ts'
+
+export type GatewayRow = {
+  readonly cluster: string
+  readonly node: string
+  readonly role: 'Active' | 'Standby' | 'Unknown'
+  /** Where the others send to first, `address:port`. */
+  readonly address: string | undefined
+  readonly driver: string | undefined
+  readonly connected: number
+  readonly connections: number
+  readonly publicKey: string
+  /** When the certificate that it holds ends; undefined: it holds none, or is of another cluster, which tells nobody but the broker. */
+  readonly certificateUntil: string | undefined
+}
+
+export function gatewaysOf(snapshot: Snapshot): readonly GatewayRow[] {
+  const certificates = snapshot.member?.certificates ?? snapshot.broker?.certificates ?? []
+  return endpointsOf(snapshot)
+    .map(({ metadata, spec, status }) => {
+      const [first] = spec.candidates
+      const connections = status?.connections ?? []
+      const certificate = certificates.find((c) => c.metadata.name === metadata.name && c.spec.clusterID === spec.clusterID)
+      return {
+        cluster: spec.clusterID,
+        node: spec.node,
+        role: status?.role ?? ('Unknown' as const),
+        address: first === undefined ? undefined : hostPort(first.address, first.port),
+        driver: status?.driver,
+        connected: connections.filter((c) => c.state === 'Connected').length,
+        connections: connections.length,
+        publicKey: spec.wireguard.publicKey,
+        certificateUntil: certificate?.spec.inUse === undefined ? undefined : certificate.status?.notAfter,
+      }
+    })
+    .toSorted(by((row) => [row.cluster, row.node]))
+}

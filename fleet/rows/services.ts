@@ -1,0 +1,142 @@
+// The services of the clusterset: what is exported, imported, and answered by whom.
+import type { Condition } from '#crds/fields.ts'
+import type { ExportedService } from '#crds/exported-service.ts'
+import { clustersetZone } from '#crds/places.ts'
+import type { ServiceExport } from '#crds/service-export.ts'
+import type { ServiceImport } from '#crds/service-import.ts'
+import { conditionOf } from '#lib/kube/conditions.ts'
+import { merge } from '#operator/mcs/merge.ts'
+import type { BrokerView, MemberView, Slice, Snapshot } from '../snapshot.ts'
+import { by } from './order.ts'
+
+export type ServiceRow = {
+  readonly namespace: string
+  readonly name: string
+  /** `web.shop.svc.clusterset.local`. */
+  readonly dnsName: string
+  readonly type: string | undefined
+  readonly ips: readonly string[]
+  /** `80/TCP`. */
+  readonly ports: readonly string[]
+  /** Whose endpoints it has. */
+  readonly clusters: readonly string[]
+  /** Whether the cluster asked exports it; undefined as the broker sees it. */
+  readonly exportedHere: boolean | undefined
+  readonly endpoints: number
+  readonly readyEndpoints: number
+  readonly state: 'Ready' | 'NoEndpoints' | 'Conflict' | 'Invalid' | 'Pending'
+  readonly message: string | undefined
+}
+
+export function servicesOf({ member, broker }: Snapshot): readonly ServiceRow[] {
+  const rows =
+    member !== undefined ? [...imported(member), ...notImported(member)] : broker === undefined ? [] : published(broker)
+  return rows.toSorted(by((row) => [row.namespace, row.name]))
+}
+
+function imported({ imports, exports, slices }: MemberView): readonly ServiceRow[] {
+  return imports.map((item) => {
+    const { name, namespace = '' } = item.metadata
+    const own = exports.find(({ metadata }) => metadata.namespace === namespace && metadata.name === name)
+    const sources = slices.filter((slice) => slice.namespace === namespace && slice.service === name)
+    const counted = count(sources)
+    const said = (item.status?.clusters ?? []).map(({ cluster }) => cluster)
+    return {
+      ...named(namespace, name),
+      type: item.spec.type,
+      ips: item.spec.ips ?? [],
+      ports: item.spec.ports.map((p) => `${p.port}/${p.protocol ?? 'TCP'}`),
+      clusters: [...new Set(said.length > 0 ? said : sources.map((s) => s.cluster))].toSorted(),
+      exportedHere: own !== undefined,
+      ...counted,
+      ...stateOf(own, item, counted.readyEndpoints),
+    }
+  })
+}
+
+/** Exports that have led to nothing yet: the service is missing or of the wrong type, or the operator has not come to it. */
+const notImported = ({ exports, imports }: MemberView): readonly ServiceRow[] =>
+  exports
+    .filter(({ metadata: e }) => !imports.some(({ metadata: i }) => i.namespace === e.namespace && i.name === e.name))
+    .map((item) => ({
+      ...named(item.metadata.namespace ?? '', item.metadata.name),
+      type: undefined,
+      ips: [],
+      ports: [],
+      clusters: [],
+      exportedHere: true,
+      endpoints: 0,
+      readyEndpoints: 0,
+      ...stateOf(item, undefined, 0),
+    }))
+
+type State = Pick<ServiceRow, 'state' | 'message'>
+
+/** The first of these that is so: what a person must mend comes before what mends itself. */
+function stateOf(own: ServiceExport | undefined, item: ServiceImport | undefined, readyEndpoints: number): State {
+  const of = (object: ServiceExport | ServiceImport | undefined, type: string, status: Condition['status']) =>
+    [conditionOf(object?.status?.conditions, type)].find((condition) => condition?.status === status)
+  const conflict = of(own, 'Conflict', 'True') ?? of(item, 'Conflict', 'True')
+  if (conflict !== undefined) return { state: 'Conflict', message: conflict.message }
+  const invalid = of(own, 'Valid', 'False')
+  if (invalid !== undefined) return { state: 'Invalid', message: invalid.message }
+  const unready = of(own, 'Ready', 'False') ?? of(own, 'Ready', 'Unknown') ?? of(item, 'Ready', 'False')
+  if (unready !== undefined) return { state: 'Pending', message: unready.message }
+  if (item === undefined) return { state: 'Pending', message: 'the operator has not imported it yet' }
+  return readyEndpoints === 0 ? { state: 'NoEndpoints', message: 'no endpoint is ready' } : { state: 'Ready', message: undefined }
+}
+
+/** The same merge as in every member, so the broker tells of the same conflicts. */
+function published({ services, endpoints }: BrokerView): readonly ServiceRow[] {
+  const byName = Map.groupBy(services, ({ spec }) => `${spec.namespace}/${spec.name}`)
+  return [...byName.values()].flatMap((constituents) => {
+    const merged = merge(constituents)
+    return merged === undefined ? [] : [publishedService(merged, constituents, endpoints)]
+  })
+}
+
+function publishedService(
+  { type, global, contributors, conflict }: Exclude<ReturnType<typeof merge>, undefined>,
+  constituents: readonly ExportedService[],
+  endpoints: BrokerView['endpoints'],
+): ServiceRow {
+  const { namespace, name } = constituents[0]?.spec ?? { namespace: '', name: '' }
+  const clusters = contributors.map(({ spec }) => spec.clusterID as string).toSorted()
+  const counted = count(
+    endpoints
+      .filter(({ spec }) => spec.namespace === namespace && spec.name === name && clusters.includes(spec.clusterID))
+      .map(({ spec }) => ({
+        cluster: spec.clusterID,
+        addressType: spec.addressType,
+        endpoints: spec.endpoints.length,
+        ready: spec.endpoints.filter((e) => e.ready).length,
+      })),
+  )
+  return {
+    ...named(namespace, name),
+    type,
+    ips: [],
+    ports: global.ports.map((p) => `${p.port}/${p.protocol}`),
+    clusters,
+    exportedHere: undefined,
+    ...counted,
+    state: conflict !== undefined ? 'Conflict' : counted.readyEndpoints === 0 ? 'NoEndpoints' : 'Ready',
+    message: conflict?.message ?? (counted.readyEndpoints === 0 ? 'no endpoint is ready' : undefined),
+  }
+}
+
+/** A dual-stack endpoint is in a slice of each family: of each cluster the family that has more counts. */
+function count(
+  slices: readonly Pick<Slice, 'cluster' | 'addressType' | 'endpoints' | 'ready'>[],
+): Pick<ServiceRow, 'endpoints' | 'readyEndpoints'> {
+  const sum = (numbers: readonly number[]) => numbers.reduce((a, b) => a + b, 0)
+  const most = (pick: (slice: (typeof slices)[number]) => number) =>
+    sum(
+      [...Map.groupBy(slices, (s) => s.cluster).values()].map((ofCluster) =>
+        Math.max(...[...Map.groupBy(ofCluster, (s) => s.addressType).values()].map((family) => sum(family.map(pick)))),
+      ),
+    )
+  return { endpoints: most((s) => s.endpoints), readyEndpoints: most((s) => s.ready) }
+}
+
+const named = (namespace: string, name: string) => ({ namespace, name, dnsName: `${name}.${namespace}.svc.${clustersetZone}` })
