@@ -3,5 +3,13 @@ import { kubeContract } from '#test/kit/kube-contract.ts'
 
 kubeContract('the fault server', async () => {
   const server = await apiserver()
-  return { connection: server.connection, namespace: 'contract', [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() }
+  return {
+    connection: server.connection,
+    namespace: 'contract',
+    forget: async () => {
+      server.compact()
+      await Promise.resolve()
+    },
+    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
+  }
 })

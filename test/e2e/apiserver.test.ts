@@ -12,6 +12,7 @@ import { fromKubeconfig } from '#lib/kube/kubeconfig.ts'
 import type { Kind, KubeObject } from '#lib/kube/object.ts'
 import { logger } from '#lib/std/log.ts'
 import { eventually } from '#test/kit/eventually.ts'
+import { forgetHistory } from '#test/kit/forget-history.ts'
 import { kubeContract } from '#test/kit/kube-contract.ts'
 import { grantFor, joiner, memberOf, requestBy } from '#test/kit/joining.ts'
 import { onRig } from '#test/kit/rig-suite.ts'
@@ -34,6 +35,7 @@ suite('a real apiserver', function () {
     return {
       connection: to,
       namespace,
+      forget: () => forgetHistory(at.rig.cluster('east')),
       [Symbol.asyncDispose]: async () => {
         await client.delete(namespaces, { name: namespace }, {}, at.signal)
         await client[Symbol.asyncDispose]()

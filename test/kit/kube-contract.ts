@@ -7,6 +7,7 @@ import { kube } from '#lib/kube/client.ts'
 import type { Connection } from '#lib/kube/connection.ts'
 import { isAlreadyExists, isConflict, isNotFound } from '#lib/kube/errors.ts'
 import { recorder } from '#lib/kube/events.ts'
+import { pathOf } from '#lib/kube/object.ts'
 import { addFinalizer, lifeOf, removeFinalizer } from '#lib/kube/finalizer.ts'
 import type { ConfigMap } from '#lib/kube/kinds.ts'
 import { configMaps, events, leases, services } from '#lib/kube/kinds.ts'
@@ -23,6 +24,8 @@ import { eventually } from './eventually.ts'
 export interface ContractWorld extends AsyncDisposable {
   readonly connection: Connection
   readonly namespace: string
+  /** The server forgets how things were before now: a watch from then, or the next page of a list from then, has expired. */
+  forget(): Promise<void>
 }
 
 const quiet = logger('contract', 'silent')
@@ -77,8 +80,8 @@ export function kubeContract(name: string, connect: () => Promise<ContractWorld>
       )
     })
 
-    test('a list of more than one page is whole', async function () {
-      this.timeout(60_000)
+    test('a list of more than one page is whole, also when it expires between two pages', async function () {
+      this.timeout(120_000)
       const names = Array.from({ length: 210 }, (_, i) => `page-${i}`)
       for (let i = 0; i < names.length; i += 30) {
         await Promise.all(
@@ -87,8 +90,30 @@ export function kubeContract(name: string, connect: () => Promise<ContractWorld>
             .map((each) => client.create(configMaps, configMap(each, {}, { test: 'pages' }), {}, stop.signal)),
         )
       }
-      const { items } = await client.list(configMaps, { namespace, labels: 'test=pages' }, stop.signal)
+      const where = { namespace, labels: 'test=pages' }
+      const { items } = await client.list(configMaps, where, stop.signal)
       assert.deepEqual(items.map((item) => item.metadata.name).sort(), names.sort())
+
+      let requests = 0
+      const token: Connection['token'] = async (last) => {
+        requests++
+        if (requests === 2) await world.forget()
+        return world.connection.token(last)
+      }
+      await using another = kube({ ...world.connection, token }, quiet)
+      const { store, done } = reflect(another, configMaps, where, stop.signal)
+      await store.whenSynced(stop.signal)
+      assert.deepEqual(
+        store
+          .list()
+          .map((item) => item.metadata.name)
+          .sort(),
+        names,
+      )
+      // A page, the one that was refused, and three of a new list; the watch may have begun.
+      assert.ok(requests >= 5, `${requests} requests`)
+      stop.abort()
+      await done
     })
 
     test('server-side apply creates, changes, takes away what we no longer name, and leaves the fields of others', async () => {
@@ -169,6 +194,54 @@ export function kubeContract(name: string, connect: () => Promise<ContractWorld>
       await done
     })
 
+    test('a watch gets a bookmark before it ends, which is past what happened to objects it does not select', async function () {
+      this.timeout(30_000)
+      const { resourceVersion } = await client.list(configMaps, { namespace, labels: 'test=bookmark' }, stop.signal)
+      const query = { watch: true, allowWatchBookmarks: true, resourceVersion, timeoutSeconds: 5, labelSelector: 'test=bookmark' }
+      const ask = { method: 'GET', path: pathOf(configMaps, { namespace }), query } as const
+      const events: { readonly type: string; readonly object: ConfigMap }[] = []
+      const read = async () => {
+        for await (const line of client.stream(ask, 20_000, stop.signal)) events.push(line as (typeof events)[number])
+      }
+      const watching = read()
+      // While it is open: of what was before, an apiserver has nothing to tell.
+      await sleep(1000)
+      const unseen = await client.create(configMaps, configMap('unseen'), {}, stop.signal)
+      await watching
+      assert.deepEqual([...new Set(events.map(({ type }) => type))], ['BOOKMARK'])
+      const version = (object: ConfigMap | undefined) => BigInt(object?.metadata.resourceVersion ?? 0)
+      assert.ok(version(events.at(-1)?.object) >= version(unseen))
+    })
+
+    test('a watch that comes back when its history is forgotten is refused, lists anew, and the store is swapped whole', async function () {
+      this.timeout(120_000)
+      const labels = { test: 'forgotten' }
+      const named = (name: string, v: string) => configMap(name, { v }, labels)
+      for (const name of ['stays', 'goes']) await client.create(configMaps, named(name, '1'), {}, stop.signal)
+      const wire = interruptible(client)
+      const { store, done } = reflect(wire.kube, configMaps, { namespace, labels: 'test=forgotten' }, stop.signal)
+      await store.whenSynced(stop.signal)
+      const heard: string[] = []
+      store.onChange((object, old) => {
+        heard.push(`${(object ?? old)?.metadata.name ?? ''} ${old?.data?.v ?? '-'} → ${object?.data?.v ?? '-'}`)
+      })
+      wire.cut()
+      await client.delete(configMaps, { namespace, name: 'goes' }, {}, stop.signal)
+      await client.apply(configMaps, named('stays', '2'), { fieldManager: 'contract' }, stop.signal)
+      await client.create(configMaps, named('comes', '1'), {}, stop.signal)
+      await world.forget()
+      assert.equal(heard.length, 0)
+      wire.mend()
+      await eventually(() => assert.deepEqual(heard.toSorted(), ['comes - → 1', 'goes 1 → -', 'stays 1 → 2']))
+      assert.deepEqual([wire.expired(), wire.lists()], [1, 2])
+      // And it goes on from there.
+      await client.delete(configMaps, { namespace, name: 'comes' }, {}, stop.signal)
+      await eventually(() => assert.equal(heard.at(-1), 'comes 1 → -'))
+      assert.equal(wire.lists(), 2)
+      stop.abort()
+      await done
+    })
+
     test('a plan writes only what differs from what is there', async () => {
       const plan = (have: ConfigMap | undefined, data: Record<string, string>) =>
         ({ steps: [{ do: 'apply', kind: configMaps, object: configMap('planned', data), have }], next: settled }) as const
@@ -236,4 +309,40 @@ export function kubeContract(name: string, connect: () => Promise<ContractWorld>
       assert.equal(lease?.spec?.holderIdentity ?? '', '')
     })
   })
+}
+
+/** A client whose streams can be cut, and are not opened again until they are mended; it counts lists, and streams that had expired. */
+function interruptible(client: Kube) {
+  let [expired, lists] = [0, 0]
+  let cut = new AbortController()
+  let gap = Promise.withResolvers<undefined>()
+  gap.resolve(undefined)
+  const kube: Pick<Kube, 'list' | 'stream' | 'log'> = {
+    log: client.log,
+    list: (kind, where, signal) => {
+      lists++
+      return client.list(kind, where, signal)
+    },
+    stream: async function* (ask, ms, signal) {
+      await gap.promise
+      for await (const line of client.stream(ask, ms, AbortSignal.any([signal, cut.signal]))) {
+        const { type, object } = line as { readonly type: string; readonly object: { readonly code?: number } }
+        if (type === 'ERROR' && object.code === 410) expired++
+        yield line
+      }
+    },
+  }
+  return {
+    kube,
+    expired: () => expired,
+    lists: () => lists,
+    cut: () => {
+      gap = Promise.withResolvers<undefined>()
+      cut.abort()
+    },
+    mend: () => {
+      cut = new AbortController()
+      gap.resolve(undefined)
+    },
+  }
 }

@@ -9,6 +9,7 @@ import { runFor } from './exec.ts'
 import type { ClusterLayout } from './layout.ts'
 import type { Node } from './node.ts'
 import { nodeOf } from './node.ts'
+import type { Process } from './piece.ts'
 
 export interface Cluster {
   readonly id: string
@@ -27,6 +28,8 @@ export interface Cluster {
   apply(yaml: string, signal?: AbortSignal): Promise<void>
   /** Runs a program in a pod, `namespace/name`; a bad exit code is an answer. */
   exec(pod: string, command: readonly string[], signal?: AbortSignal): Promise<Output>
+  /** What runs in a pod of one container, `namespace/name`, as it is now: after a restart it is another process. */
+  process(pod: string): Promise<Process>
 }
 
 export function clusterOf(layout: ClusterLayout): Cluster {
@@ -39,6 +42,12 @@ export function clusterOf(layout: ClusterLayout): Cluster {
     if (code !== 0) throw new RunFailed(`kubectl --context ${layout.id} ${args.join(' ')}`, code, stdout, stderr)
     return stdout
   }
+  const node = (which: number | string) => {
+    const found = nodes.find((node, i) => which === i + 1 || which === node.name)
+    if (found === undefined)
+      throw new Error(`cluster ${layout.id} has no node ${which}: it has ${nodes.map((n) => n.name).join(', ')}`)
+    return found
+  }
   return {
     id: layout.id,
     kubeconfig: config,
@@ -47,12 +56,7 @@ export function clusterOf(layout: ClusterLayout): Cluster {
     serviceCIDRs: layout.serviceCIDRs,
     nodes,
     pieces: controlPlaneOf(layout),
-    node: (which) => {
-      const found = nodes.find((node, i) => which === i + 1 || which === node.name)
-      if (found === undefined)
-        throw new Error(`cluster ${layout.id} has no node ${which}: it has ${nodes.map((n) => n.name).join(', ')}`)
-      return found
-    },
+    node,
     kubectl,
     apply: async (yaml, signal) => {
       await kubectl(['apply', '--server-side', '-f', '-'], yaml, signal)
@@ -60,6 +64,12 @@ export function clusterOf(layout: ClusterLayout): Cluster {
     exec: (pod, command, signal) => {
       const [namespace = '', name = ''] = pod.split('/')
       return run(['-n', namespace, 'exec', name, '--', ...command], '', signal)
+    },
+    process: async (pod) => {
+      const [namespace = '', name = ''] = pod.split('/')
+      const path = 'jsonpath={.spec.nodeName} {.status.containerStatuses[0].containerID}'
+      const [on = '', id = ''] = (await kubectl(['-n', namespace, 'get', 'pod', name, '-o', path])).split(' ')
+      return node(on).container(id.replace('containerd://', ''))
     },
   }
 }

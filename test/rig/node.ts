@@ -1,5 +1,5 @@
 // A node: containerd, kubelet and kube-proxy in its network namespace, and a mount and host name namespace that the first two share.
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { copyStore } from '#hack/setup/image/store.ts'
@@ -11,8 +11,8 @@ import { runFor } from './exec.ts'
 import { cniConfig, containerdConfig, containerdSocket, kubeconfig, kubeletConfig, proxyConfig } from './files.ts'
 import type { ClusterLayout, NodeLayout } from './layout.ts'
 import { inNetns } from './network.ts'
-import type { Piece } from './piece.ts'
-import { piece, waitFor } from './piece.ts'
+import type { Piece, Process } from './piece.ts'
+import { identify, piece, processOf, waitFor } from './piece.ts'
 import { loginOf, pkiOf, users } from './pki.ts'
 
 export interface Node {
@@ -29,6 +29,8 @@ export interface Node {
   enter(command: readonly string[]): readonly string[]
   /** Runs it for what it answers. */
   exec(command: readonly string[], signal?: AbortSignal): Promise<Output>
+  /** The first process of a container; throws when the node has no such container. */
+  container(id: string): Process
   /** Gives an image of the node's store one more name. */
   tagImage(name: string, as: string, signal?: AbortSignal): Promise<void>
 }
@@ -82,6 +84,11 @@ export function nodeOf(node: NodeLayout): Node & { readonly holder: Piece } {
     ]),
     enter: inNode,
     exec: (command, signal) => runFor('sh', inNode(command).slice(1), signal),
+    container: (id) => {
+      const pidFile = join(node.runDir, 'containerd/io.containerd.runtime.v2.task/k8s.io', id, 'init.pid')
+      const identity = identify(Number(readFileSync(pidFile, 'utf8')))
+      return processOf(`${node.name}/container ${id.slice(0, 12)}`, () => identity)
+    },
     tagImage: async (name, as, signal = new AbortController().signal) => {
       const tag = ['-a', containerdSocket(node), '-n', 'k8s.io', 'images', 'tag', '--force', name, as]
       await runProgram(programPath('ctr'), tag, {}, signal)

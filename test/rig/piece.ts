@@ -4,20 +4,24 @@ import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'nod
 import { dirname } from 'node:path'
 import { pause } from '#lib/std/pause.ts'
 
-export interface Piece {
+/** Something that runs, and can be made to fail. */
+export interface Process {
   readonly name: string
   /** Undefined while it is not running. */
   readonly pid: number | undefined
+  /** SIGKILL; resolves when the process is gone. */
+  readonly kill9: () => Promise<void>
+  /** SIGSTOP: it is there and does nothing, as on a machine that hangs. */
+  readonly stop: () => void
+  /** SIGCONT. */
+  readonly resume: () => void
+}
+
+export interface Piece extends Process {
   /** Its standard output and standard error, of all its starts. */
   readonly log: string
   /** Does nothing when it runs already. */
   start(): void
-  /** SIGKILL; resolves when the process is gone. */
-  kill9(): Promise<void>
-  /** SIGSTOP: it is there and does nothing, as on a machine that hangs. */
-  stop(): void
-  /** SIGCONT. */
-  resume(): void
 }
 
 export type PieceSpec = {
@@ -28,47 +32,63 @@ export type PieceSpec = {
   readonly pidFile: string
 }
 
-export function piece({ name, command, env, log, pidFile }: PieceSpec): Piece {
-  const [program = '', ...args] = command
-  const pid = () => {
-    const identity = readIdentity(pidFile)
-    return identity !== undefined && isAlive(identity) ? identity.pid : undefined
+/** `find` says which one it is; that it may have ended is for us to see. */
+export function processOf(name: string, find: () => Identity | undefined): Process {
+  const living = () => {
+    const identity = find()
+    return identity !== undefined && isAlive(identity) ? identity : undefined
   }
   const signal = (what: NodeJS.Signals) => {
-    const at = pid()
-    if (at === undefined) throw new Error(`${name} is not running; its log is ${log}`)
-    process.kill(at, what)
+    const at = living()
+    if (at === undefined) throw new Error(`${name} is not running`)
+    process.kill(at.pid, what)
   }
   return {
     name,
-    log,
     get pid() {
-      return pid()
-    },
-    start: () => {
-      if (pid() !== undefined) return
-      for (const file of [log, pidFile]) mkdirSync(dirname(file), { recursive: true })
-      const out = openSync(log, 'a')
-      try {
-        const child = spawn(program, args, { detached: true, stdio: ['ignore', out, out], env: { ...process.env, ...env } })
-        // The program itself may be missing: its absence shows as a piece that is not running.
-        child.on('error', () => undefined)
-        child.unref()
-        const identity = child.pid === undefined ? undefined : identify(child.pid)
-        if (identity === undefined) throw new Error(`${name} could not be started: ${program}`)
-        writeFileSync(pidFile, JSON.stringify(identity))
-      } finally {
-        closeSync(out)
-      }
+      return living()?.pid
     },
     kill9: async () => {
-      const identity = readIdentity(pidFile)
-      if (identity === undefined || !isAlive(identity)) return
+      const identity = living()
+      if (identity === undefined) return
       process.kill(identity.pid, 'SIGKILL')
       while (isAlive(identity)) await pause(5, AbortSignal.timeout(10_000))
     },
     stop: () => signal('SIGSTOP'),
     resume: () => signal('SIGCONT'),
+  }
+}
+
+export function piece({ name, command, env, log, pidFile }: PieceSpec): Piece {
+  const [program = '', ...args] = command
+  const running = processOf(name, () => readIdentity(pidFile))
+  const start = () => {
+    if (running.pid !== undefined) return
+    for (const file of [log, pidFile]) mkdirSync(dirname(file), { recursive: true })
+    const out = openSync(log, 'a')
+    try {
+      const child = spawn(program, args, { detached: true, stdio: ['ignore', out, out], env: { ...process.env, ...env } })
+      // The program itself may be missing: its absence shows as a piece that is not running.
+      child.on('error', () => undefined)
+      child.unref()
+      const identity = child.pid === undefined ? undefined : identify(child.pid)
+      if (identity === undefined) throw new Error(`${name} could not be started: ${program}`)
+      writeFileSync(pidFile, JSON.stringify(identity))
+    } finally {
+      closeSync(out)
+    }
+  }
+  const { kill9, stop, resume } = running
+  return {
+    name,
+    log,
+    get pid() {
+      return running.pid
+    },
+    start,
+    kill9,
+    stop,
+    resume,
   }
 }
 
@@ -97,8 +117,10 @@ export function identify(pid: number): Identity | undefined {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
     // The second field is the program's name in parentheses and may contain anything.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-    const [state, started] = [fields[0], fields[19]]
-    return state === 'Z' || state === 'X' || started === undefined ? undefined : { pid, started }
+    const [state, threads, started] = [fields[0], Number(fields[17]), fields[19]]
+    // Its first thread may be dead while others still end, and hold its ports.
+    const dead = (state === 'Z' || state === 'X') && threads <= 1
+    return dead || started === undefined ? undefined : { pid, started }
   } catch {
     return undefined
   }
