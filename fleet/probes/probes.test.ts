@@ -3,7 +3,7 @@ import { goodSnapshot } from '#test/kit/snapshot.ts'
 import { notProbed } from './probed.ts'
 import { parseNetwork } from './networks.ts'
 import type { Exec } from './probe.ts'
-import { probe } from './probe.ts'
+import { probe } from './index.ts'
 
 const { signal } = new AbortController()
 const unprobed = { ...goodSnapshot, probed: notProbed }
