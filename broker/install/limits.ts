@@ -33,7 +33,10 @@ export const flowControl = () => [
     spec: {
       type: 'Limited',
       limited: {
-        nominalConcurrencyShares: 20,
+        // About 20 requests at once where the apiserver takes 600, and never more: what runs side by side shares the processors, and is not
+        // queued fairly any more.
+        nominalConcurrencyShares: 10,
+        borrowingLimitPercent: 0,
         // A flow is dealt 4 of 128 queues: that two flows share all of theirs has a chance of one in ten millions.
         limitResponse: { type: 'Queue', queuing: { queues: 128, handSize: 4, queueLengthLimit: 50 } },
       },

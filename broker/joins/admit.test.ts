@@ -3,6 +3,8 @@ import fc from 'fast-check'
 import { publicIdentity } from '#lib/identity/identity.ts'
 import type { CIDR } from '#lib/net/cidr.ts'
 import { overlaps } from '#lib/net/cidr.ts'
+import { formatIP } from '#lib/net/ip.ts'
+import { reservedIn } from '#lib/net/reserved.ts'
 import type { Spec } from '#test/kit/joining.ts'
 import { askedOf, joiner } from '#test/kit/joining.ts'
 import type { Asked, Ground, Taken } from './admit.ts'
@@ -118,6 +120,53 @@ suite('admission of a cluster', () => {
         ['west', 'Admitted'],
         ['north', 'Refused'],
       ],
+    )
+  })
+
+  test('T3: of any lattice of prefixes, IPv4 and IPv6, whoever is let in has only its own: nothing of another’s, wider or narrower, and nothing reserved', () => {
+    const cut = (bits: bigint, width: 32 | 128, prefix: number) => {
+      const size = 1n << BigInt(width - prefix)
+      return `${formatIP({ family: width === 32 ? 'IPv4' : 'IPv6', bits: bits - (bits % size) })}/${prefix}` as CIDR
+    }
+    // Few high bits, so that they meet; any length, so that they lie in one another. 0, 10, 100, 127, 169.254 and 224 are among them.
+    const [first, second] = [fc.constantFrom(0n, 10n, 100n, 127n, 169n, 192n, 224n), fc.constantFrom(0n, 1n, 64n, 128n, 254n)]
+    const v4 = fc
+      .tuple(first, second, fc.nat(255), fc.integer({ min: 0, max: 32 }))
+      .map(([a, b, c, prefix]) => cut((a << 24n) | (b << 16n) | BigInt(c << 8), 32, prefix))
+    const v6 = fc
+      .tuple(
+        fc.constantFrom(0n, 0x64ff9bn, 0xfd000001n, 0xfd000002n, 0xfd746f6dn, 0xfe800000n, 0xff020000n),
+        fc.nat(3),
+        fc.integer({ min: 0, max: 128 }),
+      )
+      .map(([high, low, prefix]) => cut((high << 96n) | (BigInt(low) << 94n), 128, prefix))
+    const block = fc.oneof(v4, v6)
+    const asking = fc.array(fc.record({ pods: fc.uniqueArray(block, { minLength: 1, maxLength: 3 }), services: block }), {
+      maxLength: 8,
+    })
+    fc.assert(
+      fc.property(asking, (all) => {
+        const specs = all.map(({ pods, services }, i) => ({ spec: asked(`c${i}`, { uid: `u${i}`, pods, services: [services] }) }))
+        const judged = admitAll(specs, nothing)
+        const blocks = judged.flatMap(({ decision }) =>
+          decision.state === 'Admitted' ? [[...decision.spec.podCIDRs, ...decision.spec.serviceCIDRs]] : [],
+        )
+        const flat = blocks.flat()
+        for (const [i, x] of flat.entries()) {
+          assert.equal(reservedIn(x), undefined, x)
+          for (const y of flat.slice(i + 1)) assert.ok(!overlaps(x, y), `${x} ${y}`)
+        }
+        for (const { request, decision } of judged) {
+          if (decision.state === 'Admitted') continue
+          const own = [...request.spec.podCIDRs, ...request.spec.serviceCIDRs]
+          const meets = (x: CIDR, i: number) => [...flat, ...own.slice(i + 1)].some((y) => overlaps(x, y))
+          assert.ok(
+            own.some((x, i) => reservedIn(x) !== undefined || meets(x, i)),
+            `refused for nothing: ${own.join(' ')}`,
+          )
+        }
+      }),
+      { numRuns: 500 },
     )
   })
 

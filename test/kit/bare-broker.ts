@@ -22,6 +22,10 @@ import { eventually } from './eventually.ts'
 
 export interface BareBroker extends AsyncDisposable {
   readonly admin: Kube
+  /** For who speaks to it in another way. */
+  readonly server: string
+  readonly ca: string
+  headersOf(user: string): Readonly<Record<string, string>>
   /** A client of somebody else: by impersonation, as the apiserver then sees exactly that user. */
   as(user: string): Kube
   /** A client with a token. */
@@ -73,6 +77,8 @@ export async function bareBroker(parts: Parts, signal: AbortSignal): Promise<Bar
     await eventually(async () => {
       await admin.request({ method: 'GET', path: '/readyz', answer: 'text' }, signal)
     }, 60_000)
+    await install(admin, signal)
+    // After our kinds: what it does not know at its start it learns half a minute later.
     if (parts === 'apiserver and controllers') {
       write('kubeconfig', kubeconfigOf(server, join(dir, 'cert', 'apiserver.crt'), token))
       run('kube-controller-manager', [
@@ -80,9 +86,11 @@ export async function bareBroker(parts: Parts, signal: AbortSignal): Promise<Bar
         ...['--service-account-private-key-file', join(dir, 'sa.key'), '--use-service-account-credentials'],
       ])
     }
-    await install(admin, signal)
     return {
       admin,
+      server,
+      ca,
+      headersOf: (user) => ({ authorization: `Bearer ${token}`, ...impersonating(user) }),
       as: (user) => client({ server, ca, token: () => Promise.resolve(token), headers: impersonating(user) }),
       with: with_,
       [Symbol.asyncDispose]: async () => {

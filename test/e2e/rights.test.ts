@@ -1,0 +1,304 @@
+// Every verb on every kind that a real apiserver serves, for every account that a cluster has on the broker: the answer is a table, and a
+// kind that the table does not know fails it.
+import assert from 'node:assert/strict'
+import { joiningObjects } from '#broker/grants/objects.ts'
+import { memberObjects } from '#broker/members/objects.ts'
+import { allocation } from '#crds/allocation.ts'
+import { brokerKinds } from '#crds/index.ts'
+import { heartbeatName } from '#crds/places.ts'
+import { userOf } from '#crds/rules/account.ts'
+import type { Kube } from '#lib/kube/client.ts'
+import { StatusError } from '#lib/kube/errors.ts'
+import {
+  clusterRoleBindings,
+  leases,
+  namespaces,
+  roleBindings,
+  secrets,
+  serviceAccounts,
+  validatingAdmissionPolicies,
+  validatingAdmissionPolicyBindings,
+} from '#lib/kube/kinds.ts'
+import type { Kind, KubeObject } from '#lib/kube/object.ts'
+import { pathOf } from '#lib/kube/object.ts'
+import type { BareBroker } from '#test/kit/bare-broker.ts'
+import { bareBroker } from '#test/kit/bare-broker.ts'
+import { joiner, memberOf } from '#test/kit/joining.ts'
+
+const verbs = ['get', 'list', 'watch', 'create', 'update', 'patch', 'delete', 'deletecollection'] as const
+const read = 'get list watch'
+const write = `${read} create update patch delete`
+
+/** What a cluster may do with each kind of ours; a new kind is a line here. */
+const ours: Readonly<
+  Record<string, { readonly own?: string; readonly others?: string; readonly broker?: string; readonly asking?: string }>
+> = {
+  allocations: { own: read, others: read },
+  gatewayendpoints: { own: write, others: read },
+  'gatewayendpoints/status': { own: 'get update patch' },
+  exportedservices: { own: write, others: read },
+  'exportedservices/status': { own: 'get update patch' },
+  exportedendpoints: { own: write, others: read },
+  'exportedendpoints/status': { own: 'get update patch' },
+  gatewaycertificates: { own: write },
+  fleets: { broker: read },
+  trustbundles: { broker: read },
+  joinrequests: { asking: 'get create delete' },
+  joingrants: {},
+  members: {},
+}
+
+const identities = {
+  'member east': userOf('tombolo-m-east', 'member'),
+  'member west': userOf('tombolo-m-west', 'member'),
+  'joiner north': userOf('tombolo-j-north', 'joiner'),
+} as const
+type Identity = keyof typeof identities
+const places = ['tombolo-m-east', 'tombolo-m-west', 'tombolo-j-east', 'tombolo-j-north', 'tombolo-broker', 'default'] as const
+
+/** Kubernetes gives these to whoever has logged in. */
+const everybodys = {
+  'selfsubjectaccessreviews.authorization.k8s.io': 'create',
+  'selfsubjectrulesreviews.authorization.k8s.io': 'create',
+  'selfsubjectreviews.authentication.k8s.io': 'create',
+  'clustertrustbundles.certificates.k8s.io': read,
+} as const
+
+/** Lines such as `member east: gatewayendpoints.tombolo.dev in tombolo-m-west: get list watch`. */
+function expected(): readonly string[] {
+  const lines: string[] = []
+  const say = (who: Identity, what: string, where: string, may: string | undefined) => {
+    if (may !== undefined) lines.push(`${who}: ${what} in ${where}: ${may}`)
+  }
+  for (const [kind, { own, others, broker, asking }] of Object.entries(ours)) {
+    const what = `${kind}.tombolo.dev`
+    for (const [who, home] of [
+      ['member east', 'tombolo-m-east'],
+      ['member west', 'tombolo-m-west'],
+    ] as const) {
+      for (const place of places)
+        say(who, what, place, place === home ? own : place === 'tombolo-broker' ? (broker ?? others) : others)
+    }
+    say('joiner north', what, 'tombolo-j-north', asking)
+  }
+  for (const who of Object.keys(identities) as Identity[])
+    for (const [kind, may] of Object.entries(everybodys)) say(who, kind, 'the cluster', may)
+  return lines.toSorted()
+}
+
+suite('rights on the broker, on a real apiserver', function () {
+  this.timeout(180_000)
+  const stop = new AbortController()
+  let broker: BareBroker
+  suiteSetup(async () => {
+    broker = await bareBroker('apiserver', stop.signal)
+    await admit(broker.admin, stop.signal)
+  })
+  suiteTeardown(async () => {
+    await broker[Symbol.asyncDispose]()
+    stop.abort()
+  })
+  const as = (who: Identity) => broker.as(identities[who])
+
+  test('T2: of all that the apiserver serves, each account may do exactly what the table says, and read no Secret', async () => {
+    const served = await discover(broker.admin, stop.signal)
+    const tomboloServed = served.filter(({ group }) => group === 'tombolo.dev').map(({ resource }) => resource)
+    const unnamed = tomboloServed.filter((resource) => !(resource.replace(/\/status$/, '') in ours))
+    assert.deepEqual(unnamed, [], 'say in the table what a cluster may do with these')
+    assert.deepEqual(
+      brokerKinds.map(({ plural }) => plural).filter((plural) => !(plural in ours)),
+      [],
+    )
+
+    const questions = served.flatMap((kind) => (kind.namespaced ? places : [undefined]).map((place) => ({ kind, place })))
+    const found: string[] = []
+    const worker = async () => {
+      for (let next = questions.shift(); next !== undefined; next = questions.shift()) {
+        const { kind, place } = next
+        for (const [who, user] of Object.entries(identities)) {
+          const may: string[] = []
+          for (const verb of verbs) if (await allows(broker.admin, user, verb, kind, place, stop.signal)) may.push(verb)
+          const name = kind.group === '' ? kind.resource : `${kind.resource}.${kind.group}`
+          if (may.length > 0) found.push(`${who}: ${name} in ${place ?? 'the cluster'}: ${may.join(' ')}`)
+        }
+      }
+    }
+    await Promise.all(Array.from({ length: 12 }, worker))
+    assert.deepEqual(found.toSorted(), expected())
+  })
+
+  test('a member has one Lease, by its name, in its own namespace', async () => {
+    const lease = { group: 'coordination.k8s.io', resource: 'leases', namespaced: true, name: heartbeatName }
+    const may: string[] = []
+    for (const place of places)
+      for (const verb of verbs)
+        if (await allows(broker.admin, identities['member east'], verb, lease, place, stop.signal)) may.push(`${place} ${verb}`)
+    assert.deepEqual(
+      may,
+      ['get', 'create', 'update', 'patch'].map((verb) => `tombolo-m-east ${verb}`),
+    )
+  })
+
+  test('T1: one member’s writes to another’s objects are refused, whatever the kind and the verb', async () => {
+    const wrong: string[] = []
+    for (const [who, victim] of [
+      ['member east', 'tombolo-m-west'],
+      ['member west', 'tombolo-m-east'],
+      ['joiner north', 'tombolo-j-east'],
+      ['joiner north', 'tombolo-m-east'],
+    ] as const)
+      for (const kind of [...brokerKinds, leases, secrets, serviceAccounts, roleBindings] as readonly Kind[])
+        for (const [verb, attempt] of Object.entries(attempts(as(who), kind, victim, stop.signal))) {
+          const code = await codeOf(attempt)
+          if (code !== 403) wrong.push(`${who} ${verb} ${kind.plural} in ${victim}: ${code}`)
+        }
+    assert.deepEqual(wrong, [])
+  })
+
+  test('T1: nobody of a cluster touches policies, rights, namespaces or tokens', async () => {
+    const wrong: string[] = []
+    const global: readonly Kind[] = [
+      validatingAdmissionPolicies,
+      validatingAdmissionPolicyBindings,
+      clusterRoleBindings,
+      namespaces,
+    ]
+    for (const who of Object.keys(identities) as Identity[]) {
+      for (const kind of global)
+        for (const [verb, attempt] of Object.entries(attempts(as(who), kind, undefined, stop.signal))) {
+          const code = await codeOf(attempt)
+          if (code !== 403) wrong.push(`${who} ${verb} ${kind.plural}: ${code}`)
+        }
+      for (const [namespace, name] of [
+        ['tombolo-m-east', 'member'],
+        ['tombolo-m-west', 'member'],
+        ['tombolo-j-north', 'joiner'],
+      ] as const) {
+        const path = pathOf(serviceAccounts, { namespace, name }, 'token')
+        const body = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec: { expirationSeconds: 600 } }
+        const code = await codeOf(() => as(who).request({ method: 'POST', path, body }, stop.signal))
+        if (code !== 403) wrong.push(`${who} token of ${namespace}/${name}: ${code}`)
+      }
+    }
+    assert.deepEqual(wrong, [])
+  })
+
+  test('the broker controller makes the tokens that it hands out, and a member’s works', async () => {
+    const controller = broker.as(userOf('tombolo-broker', 'tombolo-broker-controller'))
+    const tokenOf = async (namespace: string, name: string, expirationSeconds: number) => {
+      const body = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec: { expirationSeconds } }
+      const path = pathOf(serviceAccounts, { namespace, name }, 'token')
+      return (
+        (await controller.request({ method: 'POST', path, body }, stop.signal)) as { readonly status: { readonly token: string } }
+      ).status.token
+    }
+    await tokenOf('tombolo-j-north', 'joiner', 14 * 24 * 3600)
+    const east = broker.with(await tokenOf('tombolo-m-east', 'member', 24 * 3600))
+    assert.equal((await east.list(allocation, {}, stop.signal)).items.length, 2)
+    const lease = {
+      apiVersion: leases.apiVersion,
+      kind: leases.kind,
+      metadata: { name: heartbeatName, namespace: 'tombolo-m-east' },
+    }
+    await east.apply(leases, lease, { fieldManager: 'tombolo-operator' }, stop.signal)
+  })
+})
+
+type Served = { readonly group: string; readonly resource: string; readonly namespaced: boolean; readonly name?: string }
+
+async function discover(admin: Kube, signal: AbortSignal): Promise<readonly Served[]> {
+  const get = (path: string) => admin.request({ method: 'GET', path }, signal)
+  const groups = (await get('/apis')) as {
+    readonly groups: readonly { readonly preferredVersion: { readonly groupVersion: string } }[]
+  }
+  const versions = ['api/v1', ...groups.groups.map((g) => `apis/${g.preferredVersion.groupVersion}`)]
+  const lists = await Promise.all(
+    versions.map(async (version) => {
+      const list = (await get(`/${version}`)) as {
+        readonly resources: readonly { readonly name: string; readonly namespaced: boolean }[]
+      }
+      const group = version === 'api/v1' ? '' : (version.split('/')[1] ?? '')
+      return list.resources.map(({ name, namespaced }) => ({ group, resource: name, namespaced }))
+    }),
+  )
+  return lists.flat()
+}
+
+async function allows(
+  admin: Kube,
+  user: string,
+  verb: string,
+  { group, resource: full, name = '' }: Served,
+  namespace: string | undefined,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const [resource = '', subresource = ''] = full.split('/')
+  const [, , home = ''] = user.split(':')
+  const review = {
+    apiVersion: 'authorization.k8s.io/v1',
+    kind: 'SubjectAccessReview',
+    spec: {
+      user,
+      groups: ['system:serviceaccounts', `system:serviceaccounts:${home}`, 'system:authenticated'],
+      resourceAttributes: { verb, group, resource, subresource, name, namespace: namespace ?? '' },
+    },
+  }
+  const path = '/apis/authorization.k8s.io/v1/subjectaccessreviews'
+  const answer = await admin.request({ method: 'POST', path, body: review }, signal)
+  return (answer as { readonly status: { readonly allowed: boolean } }).status.allowed
+}
+
+/** Each really tried, and refused before anything is looked at. */
+function attempts(
+  client: Kube,
+  kind: Kind,
+  namespace: string | undefined,
+  signal: AbortSignal,
+): Readonly<Record<string, () => Promise<unknown>>> {
+  const key = namespace === undefined ? { name: 'x' } : { name: 'x', namespace }
+  const object = { apiVersion: kind.apiVersion, kind: kind.kind, metadata: key } as KubeObject
+  const finalizers = { metadata: { finalizers: ['example.com/stay'] } }
+  return {
+    create: () => client.create(kind, object, {}, signal),
+    update: () => client.replace(kind, object, {}, signal),
+    apply: () => client.apply(kind, object, { fieldManager: 'x' }, signal),
+    'patch of finalizers': () => client.patch(kind, key, finalizers, {}, signal),
+    'update of status': () => client.replace(kind, object, { subresource: 'status' }, signal),
+    delete: () => client.delete(kind, key, {}, signal),
+    deletecollection: () =>
+      client.request({ method: 'DELETE', path: pathOf(kind, namespace === undefined ? {} : { namespace }) }, signal),
+  }
+}
+
+async function codeOf(attempt: () => Promise<unknown>): Promise<number> {
+  try {
+    await attempt()
+    return 200
+  } catch (error) {
+    if (error instanceof StatusError) return error.code
+    throw error
+  }
+}
+
+/** Two members and a cluster that asks, as the broker controller makes them. */
+async function admit(admin: Kube, signal: AbortSignal): Promise<void> {
+  const put = (kind: Kind, object: KubeObject) => admin.apply(kind, object, { fieldManager: 'test' }, signal)
+  for (const [id, pods, services] of [
+    ['east', '10.1.0.0/16', '10.101.0.0/16'],
+    ['west', '10.2.0.0/16', '10.102.0.0/16'],
+  ] as const) {
+    const objects = memberObjects(memberOf(joiner(id), { pods: [pods], services: [services] }))
+    await put(namespaces, objects.namespace)
+    await put(allocation, objects.allocation)
+    await put(serviceAccounts, objects.account)
+    await put(roleBindings, objects.writes)
+    await put(clusterRoleBindings, objects.reads)
+    await put(roleBindings, objects.readsFleet)
+  }
+  for (const id of ['east', 'north']) {
+    const objects = joiningObjects(id)
+    await put(namespaces, objects.namespace)
+    await put(serviceAccounts, objects.account)
+    await put(roleBindings, objects.asks)
+  }
+}
