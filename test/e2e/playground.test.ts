@@ -1,9 +1,12 @@
 // The playground as a newcomer uses it: every sub-command, from `up` to `down`.
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import { eventually } from '#test/kit/eventually.ts'
 import { liveRigs } from '#test/rig/find.ts'
+import { tracesOf } from '#test/rig/traces.ts'
 
 const root = join(import.meta.dirname, '../..')
 const playground = (...args: readonly string[]) =>
@@ -53,6 +56,27 @@ suite('playground', function () {
       assert.equal(status, 2, stderr)
       assert.match(stderr, /a number from/)
     }
+  })
+
+  test('Ctrl-C in the middle of --once leaves nothing', async () => {
+    const child = spawn(process.execPath, ['hack/setup/bootstrap.mjs', 'hack/playground.ts', '--once', '--nodes', '1'], {
+      cwd: root,
+      stdio: ['ignore', 'ignore', 'pipe'],
+      // A group of its own, as of a command in a terminal, which sends Ctrl-C to all of it.
+      detached: true,
+    })
+    let said = ''
+    child.stderr.setEncoding('utf8').on('data', (text: string) => (said += text))
+    const exit = once(child, 'exit')
+    await eventually(() => assert.match(said, /broker in east/), 120_000)
+    const [record] = mine()
+    assert.ok(record !== undefined && child.pid !== undefined)
+    const traces = tracesOf(record.run)
+    for (const what of ['process', 'cgroup', 'link']) assert.ok(traces().some((trace) => trace.startsWith(what)))
+    process.kill(-child.pid, 'SIGINT')
+    assert.deepEqual(await exit, [130, null], said)
+    assert.match(said, /^interrupted; nothing of it is left$/m)
+    assert.deepEqual(traces(), [])
   })
 
   test('it comes up with the proof on the screen, says what to try next, and stays', () => {

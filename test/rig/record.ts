@@ -48,6 +48,10 @@ export const ownedByUs = (): Identity | null => identify(process.pid) ?? null
 /** Whether somebody still wants it: its owner lives, or it was kept. */
 export const isWanted = (record: Record): boolean => record.owner === null || isAlive(record.owner)
 
+/** Whether another rig than `run` says that it has the slot, or is about to ask for it: who died asking may have none. */
+export const isAnothersSlot = (slot: number, run: string): boolean =>
+  allRuns().some((other) => other !== run && readRecord(other)?.slot === slot)
+
 export const recordOf = (layout: Layout, spec: RigSpec, owner: Identity | null): Record => ({
   run: layout.run,
   slot: layout.slot,

@@ -6,7 +6,7 @@ import { basename, join } from 'node:path'
 import { run as exec } from '#hack/setup/run.ts'
 import { pause } from '#lib/std/pause.ts'
 import { hostLinkName } from './layout.ts'
-import { runDirOf } from './record.ts'
+import { isAnothersSlot, runDirOf } from './record.ts'
 
 export type Remains = { readonly run: string; readonly dataDir: string; readonly slot: number | undefined }
 
@@ -14,8 +14,8 @@ export async function takeDown({ run, dataDir, slot }: Remains, signal: AbortSig
   const netns = (existsSync('/run/netns') ? readdirSync('/run/netns') : []).filter((name) => name.startsWith(`tmb-${run}-`))
   const containers = containersOf(run)
   await killAll(run, dataDir, netns, signal)
-  // The link goes with the router's namespace, unless it was never moved there.
-  if (slot !== undefined && netns.length === 0)
+  // It would go with the router's namespace, if it was moved there, and some time after it.
+  if (slot !== undefined && !isAnothersSlot(slot, run))
     await exec('ip', ['link', 'del', hostLinkName(slot)], {}, signal).catch(() => undefined)
   if (netns.length > 0) await exec('ip', ['-batch', '-'], { stdin: netns.map((name) => `netns del ${name}\n`).join('') }, signal)
   removeCgroups(containers)
@@ -79,18 +79,24 @@ function kill(pid: number): void {
 }
 
 /** The ids of all containers that have a task, from containerd's own state directories. */
-const containersOf = (run: string): readonly string[] =>
+export const containersOf = (run: string): readonly string[] =>
   folders(runDirOf(run))
     .flatMap((node) => folders(join(node, 'containerd/io.containerd.runtime.v2.task/k8s.io')))
     .map((task) => basename(task))
 
-/** In every hierarchy of cgroup v1, and in v2. The directory of a cgroup goes when it is empty, the innermost first. */
+/** Of all containers of all rigs, in every hierarchy of cgroup v1, and in v2. */
+const cgroupRoots = (): readonly string[] =>
+  ['/sys/fs/cgroup', ...folders('/sys/fs/cgroup')].map((root) => join(root, 'k8s.io')).filter(existsSync)
+
+/** The cgroups there are of these containers. */
+export const cgroupsOf = (containers: readonly string[]): readonly string[] =>
+  cgroupRoots().flatMap((root) => containers.map((id) => join(root, id)).filter(existsSync))
+
+/** The directory of a cgroup goes when it is empty, the innermost first. */
 function removeCgroups(containers: readonly string[]): void {
-  for (const root of ['/sys/fs/cgroup', ...folders('/sys/fs/cgroup')]) {
-    for (const id of containers) removeTree(join(root, 'k8s.io', id))
-    // Of no use to anybody when it was the last one's; another rig's containers keep it.
-    if (existsSync(join(root, 'k8s.io')) && folders(join(root, 'k8s.io')).length === 0) removeTree(join(root, 'k8s.io'))
-  }
+  for (const cgroup of cgroupsOf(containers)) removeTree(cgroup)
+  // Of no use to anybody when it was the last one's; another rig's containers keep it.
+  for (const root of cgroupRoots()) if (folders(root).length === 0) removeTree(root)
 }
 
 function removeTree(path: string): void {
