@@ -3,6 +3,7 @@
 import { Argument, Command, CommanderError } from 'commander'
 import { renderTable, table } from '#cli/output/table.ts'
 import { beds } from './bench/bed.ts'
+import { admission } from './bench/admission.ts'
 import type { Bench } from './bench/bench.ts'
 import type { Figure } from './bench/figure.ts'
 import { jsonLine, tableRow } from './bench/figure.ts'
@@ -16,7 +17,7 @@ import { sayOnStderr } from './setup/progress.ts'
 import { Refusal } from './setup/refusal.ts'
 
 /** In the order in which they disturb each other least. A new one is a file in bench/ and a word here. */
-const benches: readonly Bench[] = [start, idle, cli, throughput, propagation, membership]
+const benches: readonly Bench[] = [admission, start, idle, cli, throughput, propagation, membership]
 
 const stop = new AbortController()
 for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => stop.abort())

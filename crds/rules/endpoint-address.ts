@@ -15,7 +15,11 @@ const named = (bad: string) => `object.spec.endpoints.filter(e, ${bad}).map(e, e
 /** Parsed once a write, and only if somebody asks. */
 export const endpointVariables: readonly Variable[] = [
   { name: 'admitted', expression: 'params.spec.podCIDRs.map(c, cidr(c))' },
-  { name: 'reserved', expression: `${celList(reservedAddresses.map(({ cidr }) => cidr))}.map(c, cidr(c))` },
+  // Of an Allocation as it should be nothing is left of these, so that no endpoint is compared with them.
+  {
+    name: 'reserved',
+    expression: `${celList(reservedAddresses.map(({ cidr }) => cidr))}.map(c, cidr(c)).filter(r, variables.admitted.exists(c, c.containsCIDR(r) || r.containsCIDR(c)))`,
+  },
   { name: 'family', expression: "object.spec.addressType == 'IPv6' ? 6 : 4" },
 ]
 
@@ -34,16 +38,6 @@ export const endpointFamily: Rule = {
     object?.spec.endpoints.every(({ address }) => isOfFamily(address, object.spec.addressType)) ?? false,
 }
 
-const isReservedCEL = 'isIP(e.address) && variables.reserved.exists(c, c.containsIP(e.address))'
-
-export const endpointReserved: Rule = {
-  name: 'endpoint-reserved',
-  says: 'no endpoint may have an address that means something else on every machine',
-  cel: `!object.spec.endpoints.exists(e, ${isReservedCEL})`,
-  about: named(isReservedCEL),
-  holds: ({ object }: Review<Endpoints>) => object?.spec.endpoints.every(({ address }) => isUsable(address)) ?? false,
-}
-
 const isAdmittedCEL = 'isIP(e.address) && variables.admitted.exists(c, c.containsIP(e.address))'
 
 export const endpointAdmitted: Rule = {
@@ -53,6 +47,17 @@ export const endpointAdmitted: Rule = {
   about: named(`!(${isAdmittedCEL})`),
   holds: ({ object, params }: Review<Endpoints>) =>
     object?.spec.endpoints.every(({ address }) => admits(params?.spec.podCIDRs ?? [], address)) ?? false,
+}
+
+const isReservedCEL = 'isIP(e.address) && variables.reserved.exists(c, c.containsIP(e.address))'
+
+/** To be asked after `endpointAdmitted`: it is about ranges that should never have been admitted. */
+export const endpointReserved: Rule = {
+  name: 'endpoint-reserved',
+  says: 'no endpoint may have an address that means something else on every machine',
+  cel: `!object.spec.endpoints.exists(e, ${isReservedCEL})`,
+  about: named(isReservedCEL),
+  holds: ({ object }: Review<Endpoints>) => object?.spec.endpoints.every(({ address }) => isUsable(address)) ?? false,
 }
 
 /** All three at once for one address, for an importer that leaves out single endpoints. */

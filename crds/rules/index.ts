@@ -72,8 +72,8 @@ export const policies: readonly Policy[] = [
       fixedIdentity('clusterID', 'namespace', 'name', 'addressType'),
       ...metadataRules,
       endpointFamily,
-      endpointReserved,
       endpointAdmitted,
+      endpointReserved,
     ],
   },
   {

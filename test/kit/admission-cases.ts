@@ -257,8 +257,7 @@ function candidate(address: string, rule: string | undefined): readonly Case[] {
 const addresses: readonly Case[] = [
   ...ownPods.flatMap((address) => endpoint(address, undefined)),
   ...malformed.flatMap((address) => endpoint(address, 'endpoint-family')),
-  ...reserved.flatMap((address) => endpoint(address, 'endpoint-reserved')),
-  ...[...ownServices, ...foreign].flatMap((address) => endpoint(address, 'endpoint-admitted')),
+  ...[...reserved, ...ownServices, ...foreign].flatMap((address) => endpoint(address, 'endpoint-admitted')),
   write('no endpoint', exportedEndpoints, undefined, { spec: { endpoints: [] } }),
   write('IPv4 in a list of IPv6', exportedEndpoints, 'endpoint-family', { spec: { addressType: 'IPv6' } }),
   write('IPv6 in a list of IPv4', exportedEndpoints, 'endpoint-family', {
@@ -270,7 +269,7 @@ const addresses: readonly Case[] = [
   ...reserved.flatMap((address) => candidate(address, 'candidate-reserved')),
   ...[...ownPods, ...ownServices].flatMap((address) => candidate(address, 'candidate-outside')),
   // An Allocation of everything opens nothing that is reserved.
-  ...['127.0.0.1', '169.254.169.254', '0.0.0.0', '::1', 'fe80::1', '::127.0.0.1', '100.100.100.200'].map((address) =>
+  ...reserved.map((address) =>
     write(`${address} of a member with all addresses`, exportedEndpoints, 'endpoint-reserved', {
       user: member('wide'),
       namespace: memberNamespace('wide'),
