@@ -34,11 +34,13 @@ export function overlaps(a: CIDR, b: CIDR): boolean {
 
 /** Whether every address of `inner`, a block or one address, lies in `outer`. Text that is neither lies nowhere. */
 export function contains(outer: CIDR, inner: string): boolean {
+  const { family, first, last } = rangeOf(outer)
   const ip = parseIP(inner)
-  const block = ip.ok ? ok(`${formatIP(ip.value)}/${widthOf(ip.value.family)}` as CIDR) : parseCIDR(inner)
+  if (ip.ok) return family === ip.value.family && first <= ip.value.bits && ip.value.bits <= last
+  const block = parseCIDR(inner)
   if (!block.ok) return false
-  const [x, y] = [rangeOf(outer), rangeOf(block.value)]
-  return x.family === y.family && x.first <= y.first && y.last <= x.last
+  const range = rangeOf(block.value)
+  return family === range.family && first <= range.first && range.last <= last
 }
 
 /** The `index`-th address of the block; undefined past its end. */
