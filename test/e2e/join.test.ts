@@ -98,7 +98,7 @@ suite('joining', function () {
     })
 
     test('a gateway node without /dev/net/tun: it says so, and which node', async () => {
-      const { code, err } = await join('bare', 'bare', '--gateway-node', 'bare-1', '--timeout', '30')
+      const { code, err } = await join('bare', 'bare', '--gateway-node', 'bare-1', '--timeout', '20')
       assert.equal(code, 1, err)
       assert.match(err, /bare-1/)
       assert.match(err, /\/dev\/net\/tun/)
