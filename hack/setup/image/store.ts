@@ -24,13 +24,16 @@ export async function importInto(root: string, archive: string, signal: AbortSig
   mkdirSync(root, { recursive: true })
   writeFileSync(join(work, 'config.toml'), importConfig(root, work))
   const containerd = spawn(programPath('containerd'), ['--config', join(work, 'config.toml'), '--log-level', 'error'], {
-    stdio: ['ignore', 'ignore', 'inherit'],
+    stdio: ['ignore', 'ignore', 'pipe'],
   })
+  // It warns of its configuration's version at every start, which says nothing to a person: shown only where it fails.
+  let said = ''
+  containerd.stderr.setEncoding('utf8').on('data', (text: string) => (said += text))
   const ended = once(containerd, 'exit')
   try {
     for (let tries = 0; !existsSync(socket); tries++) {
       signal.throwIfAborted()
-      if (tries > 400 || containerd.exitCode !== null) throw new Error('containerd did not come up to import the images')
+      if (tries > 400 || containerd.exitCode !== null) throw new Error(`containerd did not come up to import the images: ${said}`)
       await pause(25, signal)
     }
     const into = ['-a', socket, '-n', 'k8s.io', 'images', 'import', '--all-platforms', '--snapshotter', 'overlayfs', archive]
