@@ -61,6 +61,17 @@ suite('answers to join requests', () => {
     assert.deepEqual(said({ requests: [asks], members: [member] }), ['+Member west', 'issue west'])
   })
 
+  test('what is malformed, of a member or of whoever asks, is refused or passed over, and holds nobody up', () => {
+    const west = { clusterID: 'west', node: 'x', candidates: {} }
+    const gateway = { apiVersion: 'v', kind: 'k', metadata: { name: 'g', namespace: 'tombolo-m-west' }, spec: west } as never
+    for (const spec of [undefined, {}, { clusterID: 'north' }, { ...asks.spec, identity: undefined }]) {
+      const broken = { ...requestBy(north), spec } as never
+      const grants = [grantFor(joiner('west')), grantFor(north)]
+      assert.deepEqual(said({ requests: [broken], gateways: [gateway], grants }), ['north: Refused'])
+    }
+    assert.deepEqual(said({ requests: [asks], gateways: [gateway] }), ['+Member west', 'west: Pending'])
+  })
+
   test('one that has its credentials is left alone', () => {
     const done = answered('Admitted', { credentials: { ephemeralKey: 'k', ciphertext: 'c' } })
     assert.deepEqual(said({ requests: [done], members: [member] }), [])

@@ -7,6 +7,7 @@
 import type { Fleet } from '#crds/fleet.ts'
 import { fleet as fleetKind } from '#crds/fleet.ts'
 import type { GatewayEndpoint } from '#crds/gateway-endpoint.ts'
+import { gatewayEndpoint } from '#crds/gateway-endpoint.ts'
 import type { JoinGrant } from '#crds/join-grant.ts'
 import { joinGrant } from '#crds/join-grant.ts'
 import type { JoinRequest } from '#crds/join-request.ts'
@@ -92,6 +93,9 @@ type Outcome = { readonly steps: readonly Step[]; readonly issue?: JoinRequest }
 const isFinal = ({ status }: JoinRequest): boolean =>
   status?.state === 'Refused' || status?.state === 'Left' || (status?.state === 'Admitted' && status.credentials !== undefined)
 
+/** Whoever asks wrote it; only of what is nothing else is read. */
+const isWellFormed = (request: JoinRequest): boolean => joinRequest.parse(request).ok
+
 function judgeOne(request: JoinRequest, { fleet, grants, members, placed }: JoinsSeen): Verdict {
   const id = request.metadata.name
   const grant = grants.find((g) => g.metadata.name === id)
@@ -139,7 +143,9 @@ function groundOf({ fleet, members, gateways, now }: JoinsSeen): Ground {
     }))
   return {
     taken: [...members.flatMap(({ spec }) => takenBy(spec)), ...draining, ...released],
+    // Members wrote them: one that is not what its kind says must not stand in anybody's way.
     gateways: gateways
+      .filter((gateway) => gatewayEndpoint.parse(gateway).ok)
       .filter(({ metadata, spec }) => metadata.namespace === memberNamespace(spec.clusterID))
       .flatMap(({ spec }) => spec.candidates.map(({ address }) => ({ clusterID: spec.clusterID, address }))),
     pools: fleet.spec.join.addresses,
@@ -179,7 +185,7 @@ function grantSteps(
 
 /** The identity that a grant let in: it is a member now, and its request proves the grant's code. A run that was cut off is made good by this. */
 function joinedWith(grant: JoinGrant, requests: readonly JoinRequest[], members: readonly Member[]): string | undefined {
-  const request = requests.find((r) => r.metadata.name === grant.metadata.name)
+  const request = requests.find((r) => r.metadata.name === grant.metadata.name && isWellFormed(r))
   const member = request === undefined ? undefined : memberOf(request, members)
   if (request === undefined || member === undefined || !sameIdentity(member.spec.identity, request.spec.identity))
     return undefined
@@ -214,7 +220,8 @@ const pending = (request: JoinRequest, message: string, now: Date): Step => answ
 /** The answer as a status; `credentials` when it is Admitted. */
 export function answer(request: JoinRequest, { state, message, credentials }: Answer, now: Date): Step {
   const observedGeneration = request.metadata.generation ?? 0
-  const skew = skewOf(request)
+  const readable = isWellFormed(request)
+  const skew = readable ? skewOf(request) : undefined
   const said = { reason: state, message, observedGeneration }
   const conditions = setConditions(
     request.status?.conditions,
@@ -231,7 +238,7 @@ export function answer(request: JoinRequest, { state, message, credentials }: An
     observedGeneration,
     state,
     message,
-    fingerprint: fingerprint(request.spec.identity),
+    ...(readable ? { fingerprint: fingerprint(request.spec.identity) } : {}),
     ...(credentials === undefined ? {} : { credentials }),
     conditions,
   }

@@ -23,6 +23,8 @@ export type Question = {
   readonly identity: Identity
   /** Undefined for a member, which needs none. */
   readonly code: GrantCode | undefined
+  /** The token to be renewed: an answer that holds it is the one from before. */
+  readonly held?: string
 }
 
 export type Turn =
@@ -43,7 +45,7 @@ export async function ask(broker: Asker, question: Question, fieldManager: strin
   const have = await broker.get(joinRequest, { namespace: joinNamespace(clusterID), name: clusterID }, signal)
   if (have === undefined) return create(broker, question, fieldManager, signal)
   if (have.metadata.deletionTimestamp !== undefined) return { kind: 'waiting', because: 'an earlier request is being removed' }
-  const turn = isSame(question, have) ? read(have, question.identity, new Date()) : 'replace'
+  const turn = isSame(question, have) ? read(have, question, new Date()) : 'replace'
   if (turn === 'replace' || turn.kind === 'refused') await takeBack(broker, have, signal)
   return turn === 'replace' ? { kind: 'waiting', because: 'an earlier request is being replaced' } : turn
 }
@@ -57,7 +59,7 @@ export const requestOf = ({ asked, identity, code }: Question, now: Date): JoinR
 })
 
 /** What the answer means. `replace`: it is from an earlier time, or not for us. */
-function read(have: JoinRequest, identity: Identity, now: Date): Turn | 'replace' {
+function read(have: JoinRequest, { identity, held }: Question, now: Date): Turn | 'replace' {
   const answered = have.status?.observedGeneration === have.metadata.generation ? have.status : undefined
   if (answered?.state === undefined) return { kind: 'waiting', because: unanswered }
   const { state, message } = answered
@@ -74,6 +76,7 @@ function read(have: JoinRequest, identity: Identity, now: Date): Turn | 'replace
       const box = open(identity.agreement, credentialsContext(have), answered.credentials)
       if (!box.ok) return 'replace'
       const credentials = JSON.parse(box.value) as SealedCredentials
+      if (credentials.token === held) return 'replace'
       const life = lifeOf(credentials.token)
       if (life !== undefined && life.expiresAt.getTime() - now.getTime() < freshMs) return 'replace'
       const warning = answered.conditions?.find((c) => c.type === 'ClockSkewed' && c.status === 'True')?.message

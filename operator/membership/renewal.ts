@@ -114,9 +114,9 @@ async function renew(
     version: announced.version,
     capabilities: [...capabilities],
   }
-  const { server, ca, renewalToken } = held
+  const { server, ca, token: old, renewalToken } = held
   await using broker = connect({ server, ca, token: () => Promise.resolve(renewalToken) }, log.child({ of: 'joining' }))
-  const question = { asked, identity: identity.value, code: undefined }
+  const question = { asked, identity: identity.value, code: undefined, held: old }
   try {
     const turn = await within(times.limitMs, signal, (limit) =>
       untilAnswered(() => ask(broker, question, fieldManager, limit), limit),
