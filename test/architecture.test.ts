@@ -28,6 +28,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'lib/host/ip.ts',
     'operator/mcs/merge.ts',
     'operator/joining/credentials.ts',
+    'operator/install/corefile.ts',
     'broker/install/policy.ts',
     'gateway/data-plane.ts',
   ],

@@ -131,7 +131,7 @@ suite('tombolo uninstall', () => {
       apiVersion: 'v1',
       kind: 'ConfigMap',
       metadata: { ...coreDNS },
-      data: { Corefile: wire(corefile, 'clusterset.local', '10.101.0.9') },
+      data: { Corefile: wire(corefile, 'clusterset.local', '10.101.0.9') ?? '' },
     })
     const [ran] = await Promise.all([run('--yes', '--timeout', '2'), nodesGetClean(east)])
     assert.equal(ran.code, 0, ran.err)

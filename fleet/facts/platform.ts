@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { clustersetZone, gatewayNodeLabel } from '#crds/places.ts'
 import { configMaps, daemonSets, deployments, nodes, services } from '#lib/kube/kinds.ts'
 import type { KubeObject } from '#lib/kube/object.ts'
-import { forwardersOf } from './corefile.ts'
+import { forwardersOf } from '#operator/install/corefile.ts'
 import type { Door } from './door.ts'
 
 export type NodeFact = {

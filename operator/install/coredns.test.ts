@@ -24,36 +24,48 @@ function after(before: Seen, patches: { configMap?: object; deployment?: object 
   return seen(data?.data.Corefile ?? before.configMap?.data?.['Corefile'] ?? '', mark ?? undefined)
 }
 
+const wiring = (at: Seen) => wirePatches(at, 'clusterset.local', '10.91.0.7')
+const wire = (at: Seen) => wiring(at).patches
+
 suite('wiring the cluster DNS', () => {
   test('patches the Corefile and rolls the pods, then has nothing left to do', () => {
-    const first = wirePatches(seen(corefile), 'clusterset.local', '10.91.0.7')
-    assert.ok(first?.configMap !== undefined && first.deployment !== undefined)
-    assert.deepEqual(wirePatches(after(seen(corefile), first), 'clusterset.local', '10.91.0.7'), {})
+    const first = wire(seen(corefile))
+    assert.ok(first.configMap !== undefined && first.deployment !== undefined)
+    assert.deepEqual(wire(after(seen(corefile), first)), {})
   })
 
   test('a roll that was interrupted after the Corefile was written is made up for', () => {
-    const first = wirePatches(seen(corefile), 'clusterset.local', '10.91.0.7')
-    assert.ok(first !== undefined)
+    const first = wire(seen(corefile))
     const half = after(seen(corefile), { ...(first.configMap === undefined ? {} : { configMap: first.configMap }) })
-    assert.deepEqual(wirePatches(half, 'clusterset.local', '10.91.0.7'), { deployment: first.deployment })
+    assert.deepEqual(wire(half), { deployment: first.deployment })
   })
 
   test('undoing it restores the Corefile byte for byte and takes the mark away', () => {
-    const wired = after(seen(corefile), wirePatches(seen(corefile), 'clusterset.local', '10.91.0.7') ?? {})
+    const wired = after(seen(corefile), wire(seen(corefile)))
     const undone = after(wired, unwirePatches(wired))
     assert.deepEqual(undone, seen(corefile))
     assert.deepEqual(unwirePatches(undone), {})
   })
 
   test('the file is written over the version that was read, so that what others write meanwhile is not lost', () => {
-    const wired = wirePatches(seen(corefile), 'clusterset.local', '10.91.0.7')
-    const unwired = unwirePatches(after(seen(corefile), wired ?? {}))
+    const wired = wire(seen(corefile))
+    const unwired = unwirePatches(after(seen(corefile), wired))
     for (const patches of [wired, unwired])
-      assert.deepEqual((patches?.configMap as ConfigMap | undefined)?.metadata, { resourceVersion: '7' })
+      assert.deepEqual((patches.configMap as ConfigMap | undefined)?.metadata, { resourceVersion: '7' })
+  })
+
+  test('where another block has the zone ours is not put in, and taken out where it was', () => {
+    const theirs = `${corefile}clusterset.local:53 {\n    forward . 10.96.0.9\n}\n`
+    assert.deepEqual(wiring(seen(theirs)), { state: 'foreignZone', patches: {} })
+    const ours = after(seen(corefile), wire(seen(corefile)))
+    const both = seen(`${ours.configMap?.data?.['Corefile'] ?? ''}clusterset.local:53 {\n    forward . 10.96.0.9\n}\n`, 'x')
+    const { state, patches } = wiring(both)
+    assert.equal(state, 'foreignZone')
+    assert.deepEqual(after(both, patches), seen(theirs))
   })
 
   test('without a Corefile there is nothing to wire', () => {
-    assert.equal(wirePatches({ configMap: undefined, deployment: undefined }, 'clusterset.local', '10.91.0.7'), undefined)
+    assert.deepEqual(wiring({ configMap: undefined, deployment: undefined }), { state: 'noCoreDNS', patches: {} })
     assert.deepEqual(unwirePatches({ configMap: undefined, deployment: undefined }), {})
   })
 })

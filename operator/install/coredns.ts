@@ -11,12 +11,16 @@ export type Seen = { readonly configMap: ConfigMap | undefined; readonly deploym
 /** Merge patches for the two objects; absent where nothing is to be changed. */
 export type Patches = { readonly configMap?: object; readonly deployment?: object }
 
-/** Undefined: this cluster has no CoreDNS where kubeadm puts it, so a person must forward the zone. */
-export function wirePatches(seen: Seen, zone: string, server: string): Patches | undefined {
+/** `noCoreDNS`: there is none where kubeadm puts it. `foreignZone`: another block has the zone, so ours must not be there. Either is a person's to mend. */
+export type Wiring = { readonly state: 'wired' | 'noCoreDNS' | 'foreignZone'; readonly patches: Patches }
+
+export function wirePatches(seen: Seen, zone: string, server: string): Wiring {
   const corefile = seen.configMap?.data?.['Corefile']
-  if (corefile === undefined || seen.deployment === undefined) return undefined
+  if (corefile === undefined || seen.deployment === undefined) return { state: 'noCoreDNS', patches: {} }
   const wired = wire(corefile, zone, server)
-  return patches(seen, corefile, wired, createHash('sha256').update(wired).digest('hex').slice(0, 16))
+  if (wired === undefined) return { state: 'foreignZone', patches: unwirePatches(seen) }
+  const mark = createHash('sha256').update(wired).digest('hex').slice(0, 16)
+  return { state: 'wired', patches: patches(seen, corefile, wired, mark) }
 }
 
 export function unwirePatches(seen: Seen): Patches {

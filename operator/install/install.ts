@@ -122,9 +122,9 @@ async function wireNames(kube: Kube, installed: Installed, dns: Cell<DnsState>, 
     dns.set('pending')
     return again(1000, 'the DNS Service has no address yet')
   }
-  const patches = wirePatches(seenIn(installed), clustersetZone, server)
-  if (patches !== undefined) await patchCoreDNS(kube, patches, signal)
-  dns.set(patches === undefined ? 'noCoreDNS' : 'wired')
+  const { state, patches } = wirePatches(seenIn(installed), clustersetZone, server)
+  await patchCoreDNS(kube, patches, signal)
+  dns.set(state)
   return settled
 }
 

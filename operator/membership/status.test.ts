@@ -80,6 +80,7 @@ suite('the conditions of a Membership', () => {
       /on n2 cannot work: .*\/dev\/net\/tun/,
       'unready',
     ],
+    ['another product has the zone', { dns: 'foreignZone' }, 'NamesWired', 'ForeignZone', /edit configmap coredns/, 'unready'],
     ['the cluster has another DNS', { dns: 'noCoreDNS' }, 'NamesWired', 'ForwardByHand', /forward clusterset\.local/, 'ready'],
     [
       'a peer publishes nonsense',

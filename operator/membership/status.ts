@@ -24,7 +24,7 @@ export type RenewalState =
 
 export type Workload = { readonly name: string; readonly wanted: number; readonly ready: number }
 
-export type DnsState = 'wired' | 'noCoreDNS' | 'pending'
+export type DnsState = 'wired' | 'noCoreDNS' | 'foreignZone' | 'pending'
 
 export type Situation = {
   readonly broker: BrokerState
@@ -179,6 +179,14 @@ function namesWired({ dns }: Situation): Verdict {
       return { type, status: 'True', reason: 'Wired', message: 'the cluster DNS forwards clusterset.local' }
     case 'pending':
       return { type, status: 'False', reason: 'Pending', message: 'the address of the DNS Service is not known yet' }
+    case 'foreignZone':
+      return {
+        type,
+        status: 'False',
+        reason: 'ForeignZone',
+        message:
+          'another block of the Corefile has clusterset.local, as Submariner writes one: take it out (kubectl -n kube-system edit configmap coredns), and the operator puts its own in',
+      }
     case 'noCoreDNS':
       // A cluster with another DNS is not broken: its pods reach each other, and a person forwards one zone.
       return {
