@@ -2,7 +2,7 @@
 import type { SealedCredentials } from '#crds/join-proof.ts'
 import type { Kube } from '#lib/kube/client.ts'
 import { kube as connect } from '#lib/kube/client.ts'
-import { isUnauthorized, isUnreachable } from '#lib/kube/errors.ts'
+import { isForbidden, isUnauthorized, isUnreachable } from '#lib/kube/errors.ts'
 import { logger } from '#lib/std/log.ts'
 import type { Question, Turn } from '#operator/joining/ask.ts'
 import { ask } from '#operator/joining/ask.ts'
@@ -53,7 +53,8 @@ function probeOf(turn: Turn): { readonly done: Answer } | { readonly waiting: st
 }
 
 function explained(error: unknown, server: string): unknown {
-  if (isUnauthorized(error))
+  // Where one may no longer ask, the account and its right go together, and an apiserver takes a token that it knows some seconds more.
+  if (isUnauthorized(error) || isForbidden(error))
     return failed(
       'The broker does not take the grant’s token: it expired, or the grant was removed.',
       'Make another on the broker: tombolo grant create CLUSTER_ID.',
