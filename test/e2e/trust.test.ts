@@ -5,14 +5,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { joinRequest } from '#crds/join-request.ts'
 import { member } from '#crds/member.ts'
-import { brokerNamespace, brokerSecretName, pairKeysSecretName, systemNamespace } from '#crds/places.ts'
+import { brokerNamespace, brokerSecretName, heartbeatName, pairKeysSecretName, systemNamespace } from '#crds/places.ts'
 import type { HeldPairKey } from '#lib/identity/pair-key.ts'
 import { kube } from '#lib/kube/client.ts'
 import { StatusError } from '#lib/kube/errors.ts'
 import type { Secret } from '#lib/kube/kinds.ts'
 import { leases } from '#lib/kube/kinds.ts'
 import { fromKubeconfig } from '#lib/kube/kubeconfig.ts'
-import type { Kind } from '#lib/kube/object.ts'
+import type { Key, Kind } from '#lib/kube/object.ts'
 import { reflect } from '#lib/kube/reflector.ts'
 import { logger } from '#lib/std/log.ts'
 import { pause } from '#lib/std/pause.ts'
@@ -137,32 +137,53 @@ suite('trust between clusters', function () {
     })
   })
 
-  test('each gateway holds a certificate of the fleet’s CA on its node, which OpenSSL verifies, and the key is nobody else’s to read', async () => {
+  suite('the certificates of gateways', () => {
     const dir = '/var/lib/tombolo/ike'
-    for (const side of ['east', 'west'] as const) {
-      const on = async (...command: readonly string[]) => (await cluster(side).node(1).exec(command)).stdout.trim()
+    const [roots, certificate] = [`${dir}/roots.pem`, `${dir}/certificate.pem`]
+    const on = async (side: Side, ...command: readonly string[]) => (await cluster(side).node(1).exec(command)).stdout.trim()
+    const x509 = (side: Side, ...what: readonly string[]) => on(side, 'openssl', 'x509', '-in', certificate, '-noout', ...what)
+    const verifies = async (side: Side) =>
+      assert.match(await on(side, 'openssl', 'verify', '-x509_strict', '-CAfile', roots, certificate), /: OK$/)
+    const onHub = (...args: readonly string[]) => at.rig.cluster('hub').kubectl(args, '', at.signal)
+
+    test('lie on their nodes and verify by OpenSSL, each for its own name, and the key is nobody else’s to read', async () => {
+      for (const side of ['east', 'west'] as const) {
+        await eventually(() => verifies(side))
+        const name = await x509(side, '-ext', 'subjectAltName')
+        assert.match(name, new RegExp(`DNS:[0-9a-f]{16}\\.${side}\\.gateway\\.tombolo\\.dev`))
+        assert.equal(await on(side, 'stat', '-c', '%a', `${dir}/key.pem`), '600')
+        const serial = (await x509(side, '-serial')).toLowerCase().replace('serial=', '')
+        await eventually(async () => {
+          const asked = await onHub(
+            '-n',
+            `tombolo-m-${side}`,
+            'get',
+            'gatewaycertificates',
+            '-o',
+            'jsonpath={.items[0].spec.inUse}',
+          )
+          assert.equal(asked, serial)
+        })
+      }
+    })
+
+    test('follow a rotation of the CA to its end: another root alone is believed, and theirs are from it', async () => {
+      const before = { east: await x509('east', '-serial'), west: await x509('west', '-serial') }
+      const [old, began] = [await on('east', 'cat', roots), Date.now()]
+      await onHub('-n', brokerNamespace, 'patch', 'fleet', 'fleet', '--type=merge', '-p', '{"spec":{"ca":{"root":2}}}')
       await eventually(async () => {
-        const verified = await on('openssl', 'verify', '-x509_strict', '-CAfile', `${dir}/roots.pem`, `${dir}/certificate.pem`)
-        assert.match(verified, /: OK$/)
-      })
-      const name = await on(
-        'openssl',
-        'x509',
-        '-in',
-        `${dir}/certificate.pem`,
-        '-noout',
-        '-ext',
-        'subjectAltName,extendedKeyUsage',
-      )
-      assert.match(name, new RegExp(`DNS:[0-9a-f]{16}\\.${side}\\.gateway\\.tombolo\\.dev`))
-      assert.equal(await on('stat', '-c', '%a', `${dir}/key.pem`), '600')
-      const serial = (await on('openssl', 'x509', '-in', `${dir}/certificate.pem`, '-noout', '-serial')).toLowerCase()
-      const [, told] =
-        /"inUse": "([0-9a-f]+)"/.exec(
-          await at.rig.cluster('hub').kubectl(['-n', `tombolo-m-${side}`, 'get', 'gatewaycertificates', '-o', 'json']),
-        ) ?? []
-      assert.equal(serial, `serial=${told}`)
-    }
+        const stage = await onHub('-n', brokerNamespace, 'get', 'trustbundle', 'fleet', '-o', 'jsonpath={.status.stage}')
+        assert.equal(stage, 'Stable')
+        for (const side of ['east', 'west'] as const) {
+          const now = await on(side, 'cat', roots)
+          assert.equal(now.match(/BEGIN CERTIFICATE/g)?.length, 1)
+          assert.notEqual(now, old)
+          assert.notEqual(await x509(side, '-serial'), before[side])
+          await verifies(side)
+        }
+      }, 60_000)
+      process.stdout.write(`      rotation of the CA, ms: ${Date.now() - began}\n`)
+    })
   })
 
   suite('a member that is cut off', () => {
@@ -255,10 +276,10 @@ suite('trust between clusters', function () {
       const read = readCredentials(await secretOf('west', brokerSecretName))
       assert.ok(read.ok)
       const { server, ca, token, renewalToken } = read.value
-      const answerTo = async (credential: string, kind: Kind, namespace: string): Promise<number> => {
+      const answerTo = async (credential: string, kind: Kind, key: Key): Promise<number> => {
         await using broker = kube({ server, ca, token: () => Promise.resolve(credential) }, logger('test', 'silent'))
         try {
-          await broker.get(kind, { namespace, name: 'west' }, at.signal)
+          await broker.get(kind, key, at.signal)
           return 200
         } catch (error) {
           if (error instanceof StatusError) return error.code
@@ -267,8 +288,8 @@ suite('trust between clusters', function () {
       }
       // An apiserver may take a token for 10 s more that it has just taken: rights go at once.
       const isRefused = (code: number) => code === 401 || code === 403
-      const asMember = () => answerTo(token, leases, 'tombolo-m-west')
-      const asJoiner = () => answerTo(renewalToken, joinRequest, 'tombolo-j-west')
+      const asMember = () => answerTo(token, leases, { namespace: 'tombolo-m-west', name: heartbeatName })
+      const asJoiner = () => answerTo(renewalToken, joinRequest, { namespace: 'tombolo-j-west', name: 'west' })
       await cutOff(['revoke', 'west', '--yes'], {
         ...goneInEast,
         route: routeGone,
