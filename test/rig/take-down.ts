@@ -17,9 +17,18 @@ export async function takeDown({ run, dataDir, slot }: Remains, signal: AbortSig
   // It would go with the router's namespace, if it was moved there, and some time after it.
   if (slot !== undefined && !isAnothersSlot(slot, run))
     await exec('ip', ['link', 'del', hostLinkName(slot)], {}, signal).catch(() => undefined)
-  if (netns.length > 0) await exec('ip', ['-batch', '-'], { stdin: netns.map((name) => `netns del ${name}\n`).join('') }, signal)
+  await removeSpaces(netns, signal)
   removeCgroups(containers)
   for (const folder of [dataDir, runDirOf(run)]) rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 })
+}
+
+/** Somebody else may be at it: what counts is that they are gone. */
+async function removeSpaces(names: readonly string[], signal: AbortSignal): Promise<void> {
+  if (names.length === 0) return
+  const stdin = names.map((name) => `netns del ${name}\n`).join('')
+  await exec('ip', ['-force', '-batch', '-'], { stdin }, signal).catch((error: unknown) => {
+    if (names.some((name) => existsSync(`/run/netns/${name}`))) throw error
+  })
 }
 
 async function killAll(run: string, dataDir: string, netns: readonly string[], signal: AbortSignal): Promise<void> {
