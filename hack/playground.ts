@@ -1,7 +1,7 @@
 // `npm run playground`: clusters that are joined, a service exported from the first, and the proof that a pod of another reaches it.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { Command, CommanderError, InvalidArgumentError } from 'commander'
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { liveRigs, sweepDead } from '#test/rig/find.ts'
 import type { Rig } from '#test/rig/rig.ts'
 import { attachTo, startRig } from '#test/rig/rig.ts'
@@ -26,7 +26,7 @@ Examples:
   npm run playground
   npm run playground -- --clusters 3 --nodes 1
   npm run playground -- kubectl west get serviceimports -A
-  npm run playground -- exec east east-1 -- wg show
+  npm run playground -- exec east east-1 -- ip route show table 7300
   npm run playground -- down`,
     )
     .configureHelp({ showGlobalOptions: true })
@@ -70,16 +70,21 @@ Examples:
   program
     .command('info')
     .description('what it is made of, as JSON')
-    .option('-o, --output <format>', 'json', 'json')
+    .addOption(new Option('-o, --output <format>', 'how to print').choices(['json']).default('json'))
     .action(() => print([JSON.stringify(infoOf(running()), null, 2)]))
   program.command('down').description('take it off the machine, with whatever dead runs left').action(down)
   try {
+    const [named] = args
+    // Its default command would take another word for an argument too many.
+    if (named !== undefined && !named.startsWith('-') && !program.commands.some((c) => c.name() === named) && named !== 'help')
+      program.error(`error: there is no ${named}: there are ${program.commands.map((c) => c.name()).join(', ')}`)
     await program.parseAsync(args, { from: 'user' })
     return code
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
     if (stop.signal.aborted) {
-      sayOnStderr('interrupted; nothing of it is left')
+      const starts = !program.commands.some((c) => c.name() === args[0]) || args[0] === 'up'
+      sayOnStderr(starts ? 'interrupted; nothing of it is left' : 'interrupted')
       return 130
     }
     if (error instanceof Refusal) {

@@ -45,7 +45,10 @@ export async function operate(kube: Kube, identity: string, log: Logger, signal:
       wait.reset()
     } catch (error) {
       if (!phase.signal.aborted) log.error({ err: error }, 'the phase failed; starting it again')
-      await pause(wait.next(), phase.signal)
+      // Its other parts end now: they know nothing of the one that failed.
+      phase[Symbol.dispose]()
+      using changed = whileSame(memberships, brokerSecrets, signal)
+      await pause(wait.next(), changed.signal)
     }
   }
 }

@@ -1,4 +1,5 @@
 // `tombolo deploy-broker`: makes a cluster the meeting place of a fleet.
+import { InvalidArgumentError } from 'commander'
 import { brokerCRDs, brokerManifests } from '#broker/install/manifests.ts'
 import { controllerName } from '#broker/install/rbac.ts'
 import type { Fleet } from '#crds/fleet.ts'
@@ -23,7 +24,7 @@ export const addDeployBroker: AddCommand = (program, session) => {
     .description(
       'Installs the broker in a cluster: CRDs, namespaces, rights, admission policies and the broker controller.\nThe broker carries no traffic; it may be one of the members. Running it again brings everything up to date.',
     )
-    .option('--clusterset <name>', `id of the clusterset (default: what it has, or "${defaultClusterset}")`)
+    .option('--clusterset <name>', `id of the clusterset (default: what it has, or "${defaultClusterset}")`, clustersetID)
     .option('--image <image>', `image of the controller (default: ${session.image})`)
     .addOption(timeoutOption(120))
     .addHelpText(
@@ -31,7 +32,7 @@ export const addDeployBroker: AddCommand = (program, session) => {
       `
 Examples:
   tombolo deploy-broker --context hub
-  tombolo deploy-broker --context hub --clusterset prod --dry-run`,
+  tombolo deploy-broker --clusterset prod --dry-run             # asks no cluster: say which clusterset it is`,
     )
     .action((options: Options) => run(options, session))
   commonOptions(dryRunOption(command), 'the broker cluster')
@@ -63,6 +64,12 @@ async function run(options: Options, session: Session): Promise<void> {
   output.note(
     `Next, for each cluster: tombolo grant create CLUSTER_ID --context ${cluster.context} | tombolo join --grant - --context CLUSTER`,
   )
+}
+
+/** As the Fleet's schema has it. */
+function clustersetID(text: string): string {
+  if (text.length >= 1 && text.length <= 128) return text
+  throw new InvalidArgumentError('It must have 1 to 128 characters.')
 }
 
 /** The id is in every member's ClusterProperty: changing it under members would take their identity away. */

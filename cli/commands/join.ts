@@ -46,7 +46,10 @@ export const addJoin: AddCommand = (program, session) => {
     .description(
       'Asks the broker to admit the cluster, by a grant of its administrator, then installs Tombolo in it. Pod and service\naddresses must not overlap those of any member. Running it again goes on where it stopped, or changes what was said.',
     )
-    .option('--grant <grant>', 'what "tombolo grant create" printed; -: read it from standard input')
+    .option(
+      '--grant <grant>',
+      'what "tombolo grant create" printed; -: read it from standard input, where no other user of this machine sees it',
+    )
     .option('--grant-file <file>', 'a file with it')
     .option('--pod-cidr <cidrs>', 'addresses of pods, e.g. 10.1.0.0/16,fd00:1::/48 (default: as found in the cluster)', cidrList)
     .option('--service-cidr <cidrs>', 'addresses of Services (default: as found in the cluster)', cidrList)

@@ -43,7 +43,7 @@ async function operator(server: ApiServer, signal: AbortSignal): Promise<void> {
         const observedGeneration = server.read(daemonSets, system(set.metadata.name))?.metadata.generation ?? 1
         server.put(daemonSets, { ...set, status: { ...done, observedGeneration } })
       }
-      const dns = dnsDeployment({ image, clusterID: 'east' })
+      const dns = dnsDeployment({ image })
       server.put(deployments, dns)
       const { generation: observedGeneration = 1 } = server.read(deployments, system('tombolo-dns'))?.metadata ?? {}
       const replicas = dns.spec?.replicas ?? 1

@@ -71,6 +71,9 @@ async function makeTomboloStore(base: string, bundles: string, store: string, si
 
 function dropOldStores(): void {
   const folder = cachePath('images')
+  // Under the lock of the set-up nobody else has any: those of a run that was killed.
+  const bundles = readdirSync(folder).filter((name) => name.startsWith('bundles-') && name !== `bundles-${process.pid}`)
+  for (const name of bundles) rmSync(join(folder, name), { recursive: true, force: true })
   const stores = readdirSync(folder)
     .filter((name) => name.startsWith('tombolo-') && !name.endsWith('.partial'))
     .map((name) => ({ path: join(folder, name), used: statSync(join(folder, name)).mtimeMs }))

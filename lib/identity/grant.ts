@@ -64,7 +64,7 @@ export function parseGrant(text: string): Result<Grant> {
   const line = text.trim()
   const refusal = (want: string) => invalid('grant', '[secret]', want)
   if (!line.startsWith(prefix) || line.length > maxLength)
-    return refusal(`the whole line that "tombolo grant create" printed: it begins with ${prefix}`)
+    return refusal(`the whole line that "tombolo grant create" printed: it begins with "${prefix.slice(0, -1)}"`)
   const fields = unpack(line.slice(prefix.length))
   if (fields === undefined) return refusal('the whole line that "tombolo grant create" printed: this one is damaged or cut short')
   const [id, server, ca, token, codeText] = fields

@@ -69,7 +69,7 @@ export function kube(connection: Connection, log: Logger, userAgent = 'tombolo')
       try {
         return await wire.answer(ask, signal)
       } catch (error) {
-        if (!(error instanceof StatusError) || !isOverload(error) || tries === TRIES) throw error
+        if (!(error instanceof StatusError) || !isOverload(error, ask) || tries === TRIES) throw error
         log.debug({ err: error, tries }, 'request put off by the apiserver')
         await pause(error.retryAfterMs ?? wait.next(), signal)
         signal.throwIfAborted()
@@ -166,8 +166,12 @@ interface ListOf<T> {
   readonly metadata: { readonly continue?: string; readonly resourceVersion?: string }
 }
 
-/** 429, or a 5xx with Retry-After: the request was turned away before it did anything. */
-const isOverload = (error: StatusError): boolean => error.code === 429 || (error.code >= 500 && error.retryAfterMs !== undefined)
+/**
+ * 429: turned away before it did anything. A 5xx with Retry-After may have been carried out, as when the storage was too slow to answer:
+ * what does the same when done twice is asked again, and a create is not, as it would then find its own object in the way.
+ */
+const isOverload = ({ code, retryAfterMs }: StatusError, { method }: Ask): boolean =>
+  code === 429 || (code >= 500 && retryAfterMs !== undefined && method !== 'POST')
 
 const inNamespace = ({ namespace }: Where | Key): { namespace?: string } => (namespace === undefined ? {} : { namespace })
 

@@ -102,8 +102,11 @@ function upgrade(
       },
     })
     request.on('upgrade', (response, socket, head) => {
-      if (response.headers['sec-websocket-accept'] !== acceptOf(key))
+      if (response.headers['sec-websocket-accept'] !== acceptOf(key)) {
+        socket.destroy()
         reject(new Error('the answer to the upgrade is of another request'))
+        return
+      }
       if (head.length > 0) socket.unshift(head)
       resolve({ socket })
     })

@@ -27,7 +27,8 @@ export async function fromKubeconfig(choice: { readonly path?: string; readonly 
   // Where it finds no file client-node makes up a cluster at http://localhost:8080, which nobody means.
   if (choice.path === undefined && config.getCurrentCluster()?.server === 'http://localhost:8080')
     return invalid('kubeconfig', defaultPlaces, 'a kubeconfig file: there is none')
-  const context = choice.context ?? config.getCurrentContext()
+  // The current one may be absent, whatever its type says.
+  const context = [choice.context, config.getCurrentContext()].find((name) => typeof name === 'string') ?? ''
   const found = config.getContextObject(context)
   const names = config.getContexts().map(({ name }) => name)
   if (found === null)

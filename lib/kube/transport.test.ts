@@ -54,8 +54,17 @@ suite('client', () => {
     server.fault(any, { do: 'status', code: 429, retryAfterSeconds: 1 })
     server.fault(any, { do: 'status', code: 503, retryAfterSeconds: 0 })
     const began = performance.now()
-    await client.create(configMaps, map, {}, never)
+    await client.apply(configMaps, map, { fieldManager: 'x' }, never)
     assert.ok(performance.now() - began > 950)
+    assert.equal(server.requests.length, 3)
+  })
+
+  test('a create is asked again only when it surely was not carried out', async () => {
+    server.fault(any, { do: 'status', code: 429, retryAfterSeconds: 0 })
+    await client.create(configMaps, map, {}, never)
+    assert.equal(server.requests.length, 2)
+    server.fault(any, { do: 'status', code: 504, retryAfterSeconds: 0 })
+    await assert.rejects(client.create(configMaps, map, {}, never), (error) => error instanceof StatusError && error.code === 504)
     assert.equal(server.requests.length, 3)
   })
 

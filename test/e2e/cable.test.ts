@@ -6,11 +6,11 @@ import { PresharedKey, tunnelAddress } from '#lib/net/keys.ts'
 import { logger } from '#lib/std/log.ts'
 import type { CableDriver } from '../../gateway/cable/driver.ts'
 import { wireguard } from '../../gateway/cable/wireguard/driver.ts'
-import { cableDriverContract } from '../../gateway/cable/contract.ts'
+import { cableDriverContract } from '#test/kit/cable-contract.ts'
 import { eventually } from '../kit/eventually.ts'
 import type { Machine, Machines } from '../kit/netns.ts'
 import { machines, noMachines, processesIn } from '../kit/netns.ts'
-import { wireguardBench } from '../kit/wireguard-bench.ts'
+import { wireguardMachine } from '#test/kit/wireguard-machines.ts'
 
 suite('cables over WireGuard, with a real wireguard-go', function () {
   this.timeout(60_000)
@@ -33,7 +33,7 @@ suite('cables over WireGuard, with a real wireguard-go', function () {
           await machine.sh('! test -e /sys/class/net/tmb-wg')
         })
       }
-      return wireguardBench({ host: machine.host, stateDir: machine.dir, kill }, () => Promise.resolve())
+      return wireguardMachine({ host: machine.host, stateDir: machine.dir, kill }, () => Promise.resolve())
     },
     5,
   )

@@ -79,6 +79,19 @@ suite('playground', function () {
     assert.deepEqual(traces(), [])
   })
 
+  test('--once gives the proof, ends well and leaves nothing', () => {
+    const { status, stdout, stderr } = playground('--once', '--nodes', '1')
+    assert.equal(status, 0, stderr)
+    assert.match(stdout, /A pod in west was answered by pod web-\S+ in east/)
+    assert.deepEqual(mine(), [])
+  })
+
+  test('a word that is no sub-command is answered with those there are', () => {
+    const { status, stderr } = playground('stauts')
+    assert.equal(status, 2)
+    assert.match(stderr, /there is no stauts: there are up, status, kubectl, exec, info, down/)
+  })
+
   test('it comes up with the proof on the screen, says what to try next, and stays', () => {
     const { status, stdout, stderr } = playground('--nodes', '1')
     assert.equal(status, 0, stderr)
@@ -92,6 +105,13 @@ suite('playground', function () {
     const { status, stdout, stderr } = playground()
     assert.equal(status, 0, stderr)
     assert.match(stderr, /is up already/)
+    assert.match(stdout, /answered by pod/)
+  })
+
+  test('status shows the fleet and proves again that it works', () => {
+    const { status, stdout, stderr } = playground('status')
+    assert.equal(status, 0, stderr)
+    assert.match(stdout, /\beast\b.*Ready/)
     assert.match(stdout, /answered by pod/)
   })
 

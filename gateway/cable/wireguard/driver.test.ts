@@ -4,8 +4,8 @@ import { fakeHost } from '#lib/host/fake.ts'
 import { tunnelAddress } from '#lib/net/keys.ts'
 import { logger } from '#lib/std/log.ts'
 import { cidrs, keyOf } from '#test/kit/gateway.ts'
-import { wireguardBench } from '#test/kit/wireguard-bench.ts'
-import { cableDriverContract } from '../contract.ts'
+import { wireguardMachine } from '#test/kit/wireguard-machines.ts'
+import { cableDriverContract } from '#test/kit/cable-contract.ts'
 import type { Cable } from '../driver.ts'
 import { wireguard } from './driver.ts'
 
@@ -17,7 +17,7 @@ suite('cables over WireGuard, on a machine made of text', function () {
 
   for (const kernelWireGuard of [true, false])
     suite(kernelWireGuard ? 'whose kernel has WireGuard' : 'whose kernel has none', () => {
-      const bench = () => {
+      const onMachine = () => {
         const host = fakeHost({ kernelWireGuard })
         const kill = kernelWireGuard
           ? undefined
@@ -25,9 +25,9 @@ suite('cables over WireGuard, on a machine made of text', function () {
               host.kill('tmb-wg')
               await Promise.resolve()
             }
-        return Promise.resolve(wireguardBench({ host, stateDir, kill }, () => Promise.resolve()))
+        return Promise.resolve(wireguardMachine({ host, stateDir, kill }, () => Promise.resolve()))
       }
-      cableDriverContract(wireguard, bench, 40)
+      cableDriverContract(wireguard, onMachine, 40)
     })
 
   const make = async (host: FakeHost, onLost = () => undefined) =>

@@ -1,7 +1,8 @@
 // The agent: one pod on every node, and its one-shot twin that takes everything of ours off the nodes when the cluster leaves.
+import type { AgentConfig } from '#gateway/agent/config.ts'
 import type { DaemonSet } from '#lib/kube/kinds.ts'
 import { containerOf, everywhere, labelsOf, metadataOf, nodeEnv, privileged, selectorOf } from './pod.ts'
-import type { Component, Env } from './pod.ts'
+import type { Component, EnvOf } from './pod.ts'
 
 export const agentMetricsPort = 9471
 export const cleanupMetricsPort = 9472
@@ -13,7 +14,7 @@ export const agentDaemonSet = (want: Want) => onEveryNode('agent', agentMetricsP
 /** Ready on a node when nothing of ours is left there. */
 export const cleanupDaemonSet = (want: Want) => onEveryNode('cleanup', cleanupMetricsPort, want, { CLEANUP: 'true' })
 
-function onEveryNode(component: Component, port: number, want: Want, env: Env): DaemonSet {
+function onEveryNode(component: Component, port: number, want: Want, env: EnvOf<AgentConfig>): DaemonSet {
   return {
     apiVersion: 'apps/v1',
     kind: 'DaemonSet',
@@ -38,7 +39,12 @@ function onEveryNode(component: Component, port: number, want: Want, env: Env): 
                 image: want.image,
                 program: 'agent',
                 port,
-                env: { ...nodeEnv, CLUSTER_ID: want.clusterID, STATE_DIR: '/var/lib/tombolo', ...env },
+                env: {
+                  ...nodeEnv,
+                  CLUSTER_ID: want.clusterID,
+                  STATE_DIR: '/var/lib/tombolo',
+                  ...env,
+                } satisfies EnvOf<AgentConfig>,
                 memory: { request: '48Mi', limit: '192Mi' },
               }),
               securityContext: privileged,

@@ -1,11 +1,13 @@
 // The DNS server for clusterset.local: a Deployment, and the Service whose address CoreDNS forwards to.
+import type { DnsConfig } from '#dns/config.ts'
 import type { Deployment, Service } from '#lib/kube/kinds.ts'
+import type { EnvOf } from './pod.ts'
 import { confined, containerOf, labelsOf, metadataOf, selectorOf } from './pod.ts'
 
 export const dnsPort = 5353
 export const dnsMetricsPort = 9473
 
-export const dnsDeployment = (want: { readonly image: string; readonly clusterID: string }): Deployment => ({
+export const dnsDeployment = (want: { readonly image: string }): Deployment => ({
   apiVersion: 'apps/v1',
   kind: 'Deployment',
   metadata: metadataOf('dns'),
@@ -36,7 +38,7 @@ export const dnsDeployment = (want: { readonly image: string; readonly clusterID
               image: want.image,
               program: 'dns',
               port: dnsMetricsPort,
-              env: { CLUSTER_ID: want.clusterID, DNS_PORT: String(dnsPort) },
+              env: { DNS_PORT: String(dnsPort) } satisfies EnvOf<DnsConfig>,
               memory: { request: '48Mi', limit: '512Mi' },
             }),
             // A pod that ends says so here and answers on. Nodes move their flows of UDP only when it is no longer ready, so it has to

@@ -1,6 +1,8 @@
 // The gateway: one pod on each node that carries the gateway label.
+import type { GatewayConfig } from '#gateway/config.ts'
 import { gatewayNodeLabel } from '#crds/places.ts'
 import type { DaemonSet } from '#lib/kube/kinds.ts'
+import type { EnvOf } from './pod.ts'
 import { containerOf, everywhere, labelsOf, metadataOf, nodeEnv, privileged, selectorOf } from './pod.ts'
 
 export const gatewayMetricsPort = 9470
@@ -33,7 +35,12 @@ export const gatewayDaemonSet = (want: {
               image: want.image,
               program: 'gateway',
               port: gatewayMetricsPort,
-              env: { ...nodeEnv, CLUSTER_ID: want.clusterID, WG_PORT: String(want.wireguardPort), STATE_DIR: '/var/lib/tombolo' },
+              env: {
+                ...nodeEnv,
+                CLUSTER_ID: want.clusterID,
+                WG_PORT: String(want.wireguardPort),
+                STATE_DIR: '/var/lib/tombolo',
+              } satisfies EnvOf<GatewayConfig>,
               memory: { request: '64Mi', limit: '512Mi' },
             }),
             securityContext: privileged,

@@ -3,7 +3,9 @@
 import { systemNamespace } from '#crds/places.ts'
 import type { Deployment, Namespace } from '#lib/kube/kinds.ts'
 import type { KubeObject } from '#lib/kube/object.ts'
+import type { OperatorConfig } from '#operator/config.ts'
 import { rolesOf } from './rbac.ts'
+import type { EnvOf } from './pod.ts'
 import { confined, containerOf, labelsOf, metadataOf, selectorOf } from './pod.ts'
 
 export const operatorMetricsPort = 9474
@@ -47,7 +49,7 @@ const operatorDeployment = ({ image }: OperatorOptions): Deployment => ({
               image,
               program: 'operator',
               port: operatorMetricsPort,
-              env: { POD_NAME: { fieldPath: 'metadata.name' } },
+              env: { POD_NAME: { fieldPath: 'metadata.name' } } satisfies EnvOf<OperatorConfig>,
               memory: { request: '64Mi', limit: '1Gi' },
             }),
             securityContext: confined,

@@ -27,8 +27,11 @@ export const envList = (env: Env) =>
       : { name, valueFrom: { fieldRef: { apiVersion: 'v1', fieldPath: value.fieldPath } } },
   )
 
+/** Only settings that the program knows: `Config` is what its own schema makes of the environment. */
+export type EnvOf<Config> = Readonly<Partial<Record<keyof Config & string, EnvValue>>>
+
 /** The node's name and address, for pods that act on their node. */
-export const nodeEnv: Env = { NODE_NAME: { fieldPath: 'spec.nodeName' }, NODE_IP: { fieldPath: 'status.hostIP' } }
+export const nodeEnv = { NODE_NAME: { fieldPath: 'spec.nodeName' }, NODE_IP: { fieldPath: 'status.hostIP' } } satisfies Env
 
 type Container = {
   readonly component: Component

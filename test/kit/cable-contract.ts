@@ -10,10 +10,10 @@ import { parseCIDR } from '#lib/net/cidr.ts'
 import type { PublicKey } from '#lib/net/keys.ts'
 import { PresharedKey, PrivateKey, tunnelAddress } from '#lib/net/keys.ts'
 import { logger } from '#lib/std/log.ts'
-import type { Cable, CableDriver, DriverOptions, MakeDriver } from './driver.ts'
+import type { Cable, CableDriver, DriverOptions, MakeDriver } from '#gateway/cable/driver.ts'
 
 /** A machine of its own for each test, and what the suite cannot know of the driver's kind. */
-export interface Bench extends AsyncDisposable {
+export interface TestMachine extends AsyncDisposable {
   readonly host: Host
   /** A directory that does not exist yet. */
   readonly stateDir: string
@@ -43,15 +43,15 @@ const cable = (peer: number, cidrs: readonly CIDR[] = [], change: Partial<Cable>
 const sharedKey = () => PresharedKey.of(randomBytes(32))
 
 /** `walks`: how many random walks; a real machine takes some 50 ms for a step. */
-export function cableDriverContract(make: MakeDriver, bench: () => Promise<Bench>, walks: number): void {
-  let machine: Bench
+export function cableDriverContract(make: MakeDriver, onMachine: () => Promise<TestMachine>, walks: number): void {
+  let machine: TestMachine
   let host: Watched
   let lost: number
   let drivers: CableDriver[]
   const { signal } = new AbortController()
 
   setup(async () => {
-    machine = await bench()
+    machine = await onMachine()
     host = watched(machine.host)
     lost = 0
     drivers = []

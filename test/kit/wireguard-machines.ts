@@ -1,5 +1,5 @@
 // A machine for the contract of cable drivers, as WireGuard has it: made of text or real, with the kernel's device or wireguard-go's.
-import type { Bench } from '../../gateway/cable/contract.ts'
+import type { TestMachine } from './cable-contract.ts'
 import { kernelDevice, uapiDevice } from '../../gateway/cable/wireguard/device.ts'
 import type { Host } from '#lib/host/host.ts'
 import { tunnelNetwork } from '#lib/net/keys.ts'
@@ -10,10 +10,10 @@ import { keyOf } from './gateway.ts'
 const device = 'tmb-wg'
 
 /** `kill` ends the process behind the device; undefined where the device is the kernel's own. */
-export function wireguardBench(
+export function wireguardMachine(
   machine: { readonly host: Host; readonly stateDir: string; readonly kill: (() => Promise<void>) | undefined },
   down: () => Promise<void>,
-): Bench {
+): TestMachine {
   const { host, kill } = machine
   const { signal } = new AbortController()
   const door = kill === undefined ? kernelDevice(host, device) : uapiDevice(host, device)
