@@ -1,6 +1,8 @@
 // The door at work: two controllers a kind, one for each direction, so that a broker that is away stops only what goes out to it.
 import type { Kind, KubeObject } from '#lib/kube/object.ts'
 import { keyOf } from '#lib/kube/object.ts'
+import type { Allocation } from '#crds/allocation.ts'
+import { systemNamespace } from '#crds/places.ts'
 import type { Kube } from '#lib/kube/client.ts'
 import type { Logger } from '#lib/std/log.ts'
 import type { Store } from '#lib/kube/store.ts'
@@ -20,6 +22,8 @@ type Sides<T extends Owned> = {
   readonly broker: Kube
   readonly here: Store<T>
   readonly atBroker: Store<T>
+  /** The copies here: what all clusters were admitted with. */
+  readonly allocations: Store<Allocation>
 }
 
 /** Runs until `signal` aborts. `refused` is told what was not believed, the whole list at each pass. */
@@ -33,11 +37,11 @@ export async function keepInSync<T extends Owned>(
 ): Promise<void> {
   const sources = [source(sides.here, () => [everything]), source(sides.atBroker, () => [everything])]
   const name = synced.kind.kind
-  const read = reader(synced)
+  const read = reader(synced, (clusterID) => sides.allocations.get({ namespace: systemNamespace, name: clusterID }))
   const inward = controller({
     name: `door-in-${name}`,
     log,
-    sources,
+    sources: [...sources, source(sides.allocations, () => [everything])],
     reconcile: (_, stop) => {
       const sync = bringIn(synced, self, sides.atBroker.list(), sides.here.list(), read)
       refused(sync.refused.map((r) => `${r.object}: ${r.why}`))

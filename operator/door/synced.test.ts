@@ -3,7 +3,9 @@ import type { Allocation } from '#crds/allocation.ts'
 import type { GatewayEndpoint } from '#crds/gateway-endpoint.ts'
 import { gatewayEndpointName } from '#crds/places.ts'
 import type { KubeObject } from '#lib/kube/object.ts'
-import { bringIn, publish, reader, syncedAllocation, syncedGatewayEndpoint } from './synced.ts'
+import type { Owned } from './judge.ts'
+import type { AllocationOf, Synced } from './synced.ts'
+import { bringIn as bringInAs, publish, reader, syncedAllocation, syncedGatewayEndpoint } from './synced.ts'
 
 const key = 'xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg='
 const nameOf = gatewayEndpointName
@@ -33,6 +35,16 @@ const allocation = (clusterID: string, namespace = `tombolo-m-${clusterID}`, nam
     metadata: { name, namespace },
     spec: { clusterID, podCIDRs: ['10.241.0.0/16'], serviceCIDRs: ['10.91.0.0/16'] },
   }) as unknown as Allocation
+
+/** Every cluster was admitted, if nothing else is said. */
+const admitted: AllocationOf = (clusterID) => allocation(clusterID)
+const bringIn = <T extends Owned>(
+  synced: Synced<T>,
+  self: string,
+  atBroker: readonly KubeObject[],
+  local: readonly T[],
+  read = reader(synced, admitted),
+) => bringInAs(synced, self, atBroker, local, read)
 
 suite('the door, outward', () => {
   test('publishes our own objects with their status, into our namespace, and nothing the apiserver added', () => {
@@ -64,6 +76,33 @@ suite('the door, outward', () => {
 })
 
 suite('the door, inward', () => {
+  const unreachable: readonly (readonly [string, RegExp])[] = [
+    ['127.0.0.1', /unicast address/],
+    ['169.254.169.254', /unicast address/],
+    ['010.1.1.1', /an IPv4 or IPv6 address/],
+    ['10.91.0.1', /no candidate may be an address of a pod or a Service/],
+  ]
+  for (const [address, why] of unreachable)
+    test(`a gateway that would have us send to ${address} is refused by the rules of the broker, and stays out`, () => {
+      const west = endpoint('west', 'n1', 'tombolo-m-west')
+      const spec = { ...west.spec, candidates: [{ type: 'NodeInternal', address, port: 1 }] }
+      const twisted = { ...west, spec } as GatewayEndpoint
+      const { put, refused } = bringIn(syncedGatewayEndpoint, 'east', [twisted], [])
+      assert.deepEqual(put, [])
+      assert.match(refused[0]?.why ?? '', why)
+    })
+
+  test('a gateway that comes before what its cluster was admitted with is judged when that is there', () => {
+    const west = endpoint('west', 'n1', 'tombolo-m-west')
+    const twisted = { ...west, spec: { ...west.spec, candidates: [{ type: 'NodeInternal', address: '10.91.0.1', port: 1 }] } }
+    const known = new Map<string, Allocation>()
+    const read = reader(syncedGatewayEndpoint, (clusterID) => known.get(clusterID))
+    const count = () => bringIn(syncedGatewayEndpoint, 'east', [twisted as GatewayEndpoint], [], read).put.length
+    assert.equal(count(), 1)
+    known.set('west', allocation('west'))
+    assert.equal(count(), 0)
+  })
+
   test('copies the others’ gateways and leaves our own where they are', () => {
     const own = endpoint('east', 'n1', 'tombolo-system')
     const { put, drop } = bringIn(
@@ -152,7 +191,7 @@ suite('the door, inward', () => {
     let reads = 0
     const kind = { ...syncedGatewayEndpoint.kind, parse: (o: unknown) => (reads++, syncedGatewayEndpoint.kind.parse(o)) }
     const counting = { ...syncedGatewayEndpoint, kind }
-    const read = reader(counting)
+    const read = reader(counting, admitted)
     const all = [endpoint('west', 'n1', 'tombolo-m-west'), endpoint('south', 'n1', 'tombolo-m-south')]
     bringIn(counting, 'east', all, [], read)
     bringIn(counting, 'east', all, [], read)

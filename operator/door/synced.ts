@@ -13,6 +13,7 @@ import {
   memberNamespace,
   systemNamespace,
 } from '#crds/places.ts'
+import { judgeImported } from '#crds/rules/imported.ts'
 import { remembered } from '#lib/std/remembered.ts'
 import type { Judgement, Owned, Refusal } from './judge.ts'
 import { judge, nameForPeople } from './judge.ts'
@@ -83,7 +84,7 @@ export function bringIn<T extends Owned>(
   self: string,
   atBroker: readonly KubeObject[],
   local: readonly T[],
-  read: (object: KubeObject) => Judgement<T> = reader(synced),
+  read: (object: KubeObject) => Judgement<T>,
 ): Sync<T> {
   // The broker may be a member itself: what lies elsewhere are its own copies, and nobody's word.
   const judged = cap(synced, atBroker.filter((o) => isMemberNamespace(o.metadata.namespace)).map(read))
@@ -100,10 +101,25 @@ export function bringIn<T extends Owned>(
   }
 }
 
+/** What a cluster was admitted with; undefined while that is not known. */
+export type AllocationOf = (clusterID: string) => Allocation | undefined
+
 /** Judges an object once: every pass looks at all of them, and hardly any has changed since the last. */
-export function reader<T extends Owned>(synced: Synced<T>): (object: KubeObject) => Judgement<T> {
+export function reader<T extends Owned>(synced: Synced<T>, allocationOf: AllocationOf): (object: KubeObject) => Judgement<T> {
   const read = remembered((object: KubeObject, _: undefined) => named(synced, judge(synced.kind, object)))
-  return (object) => read(object, undefined)
+  const ruled = remembered((object: KubeObject, allocated: Allocation) => byRules(synced, read(object, undefined), allocated))
+  return (object) => {
+    const judged = read(object, undefined)
+    const allocated = judged.verdict === 'admitted' && synced.published ? allocationOf(judged.object.spec.clusterID) : undefined
+    // Without its Allocation an object is brought in and nobody uses it (gateway/observe.ts): the two come in any order.
+    return allocated === undefined ? judged : ruled(object, allocated)
+  }
+}
+
+function byRules<T extends Owned>(synced: Synced<T>, judged: Judgement<T>, allocated: Allocation): Judgement<T> {
+  if (judged.verdict === 'refused') return judged
+  const verdict = judgeImported(synced.kind, judged.object, allocated)
+  return verdict.allowed ? judged : refusal(synced, judged.object, verdict.says)
 }
 
 function named<T extends Owned>(synced: Synced<T>, judged: Judgement<T>): Judgement<T> {

@@ -66,7 +66,7 @@ export async function beMember(
       keepInSync(
         syncedGatewayEndpoint,
         clusterID,
-        { local: kube, broker: remote, here: endpoints, atBroker: remoteEndpoints },
+        { local: kube, broker: remote, here: endpoints, atBroker: remoteEndpoints, allocations },
         refuse('endpoints'),
         log,
         signal,
@@ -74,7 +74,7 @@ export async function beMember(
       keepInSync(
         syncedAllocation,
         clusterID,
-        { local: kube, broker: remote, here: allocations, atBroker: remoteAllocations },
+        { local: kube, broker: remote, here: allocations, atBroker: remoteAllocations, allocations },
         refuse('allocations'),
         log,
         signal,
