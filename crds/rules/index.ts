@@ -24,7 +24,7 @@ const content = (whom: Whom) => ({ whom, allocation: whom === memberAtHome, vari
 export const policies: readonly Policy[] = [
   {
     name: 'tombolo-member-identity',
-    about: { groups: ['*'], resources: ['*/*'], operations: ['CREATE', 'UPDATE', 'DELETE'] },
+    about: { groups: ['*'], resources: ['*/*'], operations: ['CREATE', 'UPDATE', 'DELETE', 'CONNECT'] },
     // Asking what oneself may do changes nothing.
     except: {
       groups: ['authentication.k8s.io', 'authorization.k8s.io'],

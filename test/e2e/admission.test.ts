@@ -61,6 +61,8 @@ async function ask(client: Kube, admin: Kube, { kind, review }: Case, signal: Ab
       const path = pathOf(serviceAccounts, keyOf(object ?? { metadata: { name: '' } }), 'token')
       const body = { ...object, metadata: {} }
       await client.request({ method: 'POST', path, query: { dryRun: 'All' }, body }, signal)
+    } else if (request.operation === 'CONNECT') {
+      await client.request({ method: 'GET', path: pathOf(kind, { ...request, name: 'any' }, request.subresource) }, signal)
     } else if (request.operation === 'CREATE' && object !== undefined) {
       await client.create(kind, object, { dryRun: true }, signal)
     } else if (request.operation === 'DELETE' && oldObject !== undefined) {

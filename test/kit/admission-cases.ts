@@ -108,7 +108,10 @@ function write(name: string, kind: Kind, rule: string | undefined, how: Write = 
     metadata: { name: names[kind.kind] ?? 'x', ...(namespace === '' ? {} : { namespace }), ...metadata },
     spec: { ...good[kind.kind], ...spec },
   })
-  const before = operation === 'CREATE' ? undefined : object(old, { name: how.metadata?.name ?? names[kind.kind] ?? 'x' })
+  const before =
+    operation === 'CREATE' || operation === 'CONNECT'
+      ? undefined
+      : object(old, { name: how.metadata?.name ?? names[kind.kind] ?? 'x' })
   return {
     name: `${name}: ${operation.toLowerCase()} ${[kind.plural, subresource].filter((part) => part !== '').join('/')}`,
     kind,
@@ -409,6 +412,19 @@ const reach: readonly Case[] = [
   write('a Lease that the broker leads by', leases, 'own-namespace', { namespace: 'tombolo-broker' }),
 ]
 
+const inside = (kind: Kind, subresource: string): readonly Case[] =>
+  [
+    ['its own namespace', 'own-kinds', memberNamespace('east')],
+    ['the broker’s namespace', 'own-namespace', 'tombolo-broker'],
+  ].map(([where = '', rule = '', namespace = '']) =>
+    write(`in ${where}`, kind, rule, { operation: 'CONNECT', subresource, namespace, metadata: { name: 'any' } }),
+  )
+
+const connections: readonly Case[] = [
+  ...inside(builtin('v1', 'Service', 'services'), 'proxy'),
+  ...inside(builtin('v1', 'Pod', 'pods'), 'exec'),
+]
+
 const requests: readonly Case[] = [
   write('its own', joinRequest, undefined, {
     user: asking('north'),
@@ -474,4 +490,6 @@ const tokens: readonly Case[] = [
   token('of its own, by who may only ask', 'own-kinds', asking('east'), joinNamespace('east'), 600),
 ]
 
-export const cases: readonly Case[] = [...[addresses, identity, [family], status, metadata, reach, requests, tokens].flat()]
+export const cases: readonly Case[] = [
+  ...[addresses, identity, [family], status, metadata, reach, connections, requests, tokens].flat(),
+]
