@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdtemp, rm, readFile, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { stringify } from 'yaml'
@@ -56,6 +56,13 @@ suite('kubeconfig', () => {
     assert.equal(!lost.ok && lost.error.field, 'context')
     const missing = await fromKubeconfig({ path: join(folder, 'missing') })
     assert.equal(!missing.ok && missing.error.field, 'kubeconfig')
+  })
+
+  test('a file without a current context says so, and which there are', async () => {
+    const text = await readFile(path, 'utf8')
+    await writeFile(path, text.replace(/^current-context:.*$/m, ''))
+    const none = await fromKubeconfig({ path })
+    assert.deepEqual(!none.ok && none.error, { field: 'context', value: '', want: 'one of east, west, lost' })
   })
 
   test('a file that is no YAML is refused without its lines, as these may be secrets', async () => {
