@@ -1,5 +1,6 @@
 // No test of ours: a suite that fails, which rig.test.ts runs to see what is kept of it.
 import assert from 'node:assert/strict'
+import { eventually } from '#test/kit/eventually.ts'
 import { onRig } from '#test/kit/rig-suite.ts'
 
 suite('a suite that fails', function () {
@@ -13,6 +14,7 @@ suite('a suite that fails', function () {
       JSON.stringify({ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'say' }, spec: { containers: [container] } }),
     )
     await east.kubectl(['wait', '--for=condition=Ready', 'pod/say', '--timeout=60s'])
+    await eventually(async () => assert.match(await east.kubectl(['logs', 'say']), /last words/))
     process.stdout.write(`run ${at.rig.run}\n`)
     assert.fail('it fails')
   })
