@@ -1,7 +1,9 @@
-// `tombolo why` on two real clusters: one fault after the other is planted on the way from a pod in west to a service in east; each is
-// named rightly while it is there, and when it is gone the pod is said to reach the service again.
+// `tombolo why` and `tombolo diagnose` on two real clusters: both are content while all is well; then one fault after the other is planted
+// on the way from a pod in west to a service in east. Each is named rightly while it is there, by `why` and, where a check of the whole
+// cluster can see it, by that check; when it is gone the pod is said to reach the service again.
 import assert from 'node:assert/strict'
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Found } from '#fleet/checks/index.ts'
 import type { Verdict } from '#fleet/why/path.ts'
 import type { Cluster } from '#test/rig/cluster.ts'
 import { twoClusters } from '#test/rig/spec.ts'
@@ -10,8 +12,10 @@ import { onRig } from '#test/kit/rig-suite.ts'
 
 /** Takes the fault back. */
 type Heal = () => Promise<unknown>
+/** What `tombolo diagnose all` has to find in a cluster, as something that does not work. */
+type Symptom = { readonly in: 'east' | 'west'; readonly check: string; readonly says: RegExp; readonly remedy: RegExp }
 
-suite('tombolo why', function () {
+suite('tombolo why, tombolo diagnose', function () {
   this.timeout(120_000)
   const at = onRig(twoClusters(), async (rig, signal) => {
     const fleet = fleetOf(rig, signal)
@@ -51,6 +55,46 @@ suite('tombolo why', function () {
     }
   }
 
+  const diagnose = async (cluster: string) => {
+    const began = performance.now()
+    const { out, err, code } = await fleetOf(at.rig, at.signal).tombolo('diagnose', 'all', '--context', cluster, '-o', 'json')
+    assert.notEqual(out, '', err)
+    const { findings } = JSON.parse(out) as { readonly findings: readonly Found[] }
+    return { code, findings, troubles: findings.filter((f) => f.level !== 'pass'), ms: performance.now() - began }
+  }
+  /** Asks until the check finds it. */
+  async function diagnosed({ in: cluster, check, says, remedy }: Symptom, ms = 30_000): Promise<void> {
+    const until = performance.now() + ms
+    for (;;) {
+      const { code, troubles } = await diagnose(cluster)
+      const found = troubles.find((f) => f.check === check && f.level === 'fail' && says.test(f.says))
+      if (found !== undefined) {
+        assert.equal(code, 1)
+        assert.match('remedy' in found ? found.remedy : '', remedy)
+        return
+      }
+      if (performance.now() > until) assert.fail(`${check} does not find it: ${JSON.stringify(troubles, null, 1)}`)
+      await sleep(300)
+    }
+  }
+
+  for (const cluster of ['east', 'west'])
+    test(`diagnose all finds nothing wrong in ${cluster}, which is well`, async () => {
+      const until = performance.now() + 25_000
+      for (;;) {
+        const { code, findings, troubles, ms } = await diagnose(cluster)
+        if (troubles.length === 0) {
+          assert.equal(code, 0)
+          // Each of the subjects has been looked at, not passed over.
+          assert.ok(findings.length >= 25, `only ${findings.length} findings`)
+          process.stdout.write(`      ${findings.length} findings in ${(ms / 1000).toFixed(1)} s\n`)
+          return
+        }
+        if (performance.now() > until) assert.fail(JSON.stringify(troubles, null, 1))
+        await sleep(300)
+      }
+    })
+
   test('names every station, says that the pod is answered, and takes no more than 3 s', async () => {
     await ask('shop/asker', 'web.shop', 'yes', /./)
     const asks: { readonly took: number; readonly out: string; readonly code: number }[] = []
@@ -83,6 +127,7 @@ suite('tombolo why', function () {
     readonly to?: string
     readonly at: string
     readonly says: RegExp
+    readonly diagnosis?: Symptom
     /** Whether it takes the data plane a moment to mend: the next fault waits for that. */
     readonly thenAsk?: true
   }
@@ -137,6 +182,12 @@ suite('tombolo why', function () {
       to: 'outside.shop',
       at: 'export',
       says: /ExternalName/,
+      diagnosis: {
+        in: 'east',
+        check: 'exports-valid',
+        says: /shop\/outside: .*ExternalName/,
+        remedy: /tombolo unexport service outside -n shop/,
+      },
     },
     {
       name: 'no endpoint is ready',
@@ -148,6 +199,12 @@ suite('tombolo why', function () {
       to: 'empty.shop',
       at: 'endpoints',
       says: /no endpoint of shop\/empty is ready/,
+      diagnosis: {
+        in: 'west',
+        check: 'imports-answer',
+        says: /shop\/empty, exported by east, has no (ready )?endpoint/,
+        remedy: /where it is exported \(east\)/,
+      },
     },
     {
       name: 'the namespace is missing where it is imported',
@@ -185,6 +242,12 @@ suite('tombolo why', function () {
       },
       at: 'ingress policy',
       says: /NetworkPolicy keep-out lets shop\/web-.* take nothing from 10\.242\./,
+      diagnosis: {
+        in: 'east',
+        check: 'network-policies',
+        says: /NetworkPolicy keep-out keeps pods of west from shop\/web, 80\/TCP/,
+        remedy: /ipBlock: \{cidr: 10\.242\./,
+      },
     },
     {
       name: 'nobody listens on the port behind the service',
@@ -210,6 +273,12 @@ suite('tombolo why', function () {
       at: 'overlay',
       thenAsk: true,
       says: /nothing passes over the overlay/,
+      diagnosis: {
+        in: 'west',
+        check: 'overlay-port',
+        says: /nothing that west-1 sends over the overlay arrives at west-2/,
+        remedy: /Let UDP 4800 through/,
+      },
     },
     {
       name: 'the routes of the node are gone',
@@ -227,6 +296,12 @@ suite('tombolo why', function () {
       at: 'routes',
       thenAsk: true,
       says: /has no route to 10\.241\./,
+      diagnosis: {
+        in: 'west',
+        check: 'node-routes',
+        says: /west-2 has no way to 10\.241\..* of east/,
+        remedy: /The agent puts it back/,
+      },
     },
     {
       name: 'no node is a gateway',
@@ -238,6 +313,12 @@ suite('tombolo why', function () {
       at: 'gateway',
       thenAsk: true,
       says: /no node carries the label/,
+      diagnosis: {
+        in: 'west',
+        check: 'workloads-available',
+        says: /no node carries the label/,
+        remedy: /kubectl label node NODE tombolo\.dev\/gateway=true/,
+      },
     },
     {
       name: 'nothing passes between the gateways',
@@ -248,13 +329,20 @@ suite('tombolo why', function () {
       at: 'cable',
       thenAsk: true,
       says: /the cable between west-.* and east-.* is (Connecting|Error)/,
+      diagnosis: {
+        in: 'west',
+        check: 'cables-connected',
+        says: /west-1 to east\/east-1 is (broken|not connected yet)/,
+        remedy: /tombolo diagnose firewall/,
+      },
     },
   ]
-  for (const { name, plant, from = 'shop/asker', to = 'web.shop', at: wanted, says, thenAsk } of faults)
-    test(`${name}: it says so`, async () => {
+  for (const { name, plant, from = 'shop/asker', to = 'web.shop', at: wanted, says, diagnosis, thenAsk } of faults)
+    test(`${name}: it is named`, async () => {
       const heal = await plant()
       try {
         await ask(from, to, wanted, says)
+        if (diagnosis !== undefined) await diagnosed(diagnosis)
       } finally {
         await heal()
       }
@@ -279,11 +367,25 @@ suite('tombolo why', function () {
     })
     suiteTeardown(() => operator(1))
 
+    test('diagnose says that it is away', () =>
+      diagnosed({
+        in: 'west',
+        check: 'workloads-available',
+        says: /operator was scaled to 0/,
+        remedy: /scale deployment\/tombolo-operator/,
+      }))
+
     test('the DNS servers are at 0', async () => {
       const scale = (n: number) =>
         west().kubectl(['-n', 'tombolo-system', 'scale', 'deployment', 'tombolo-dns', `--replicas=${n}`])
       await scale(0)
       await ask('shop/asker', 'web.shop', 'DNS', /no DNS server for clusterset\.local runs/)
+      await diagnosed({
+        in: 'west',
+        check: 'dns-servers',
+        says: /no server for clusterset\.local is ready/,
+        remedy: /scale deployment\/tombolo-dns --replicas=2/,
+      })
       await scale(2)
       await west().kubectl(['-n', 'tombolo-system', 'rollout', 'status', 'deployment/tombolo-dns', '--timeout=40s'])
     })
@@ -304,6 +406,12 @@ suite('tombolo why', function () {
         ])
       await write(before.replaceAll('clusterset.local', 'elsewhere.local'))
       await ask('shop/asker', 'web.shop', 'DNS', /its stub zone is missing/)
+      await diagnosed({
+        in: 'west',
+        check: 'stub-zone',
+        says: /the Corefile has no block for clusterset\.local/,
+        remedy: /deployment\/tombolo-operator/,
+      })
       await write(before)
     })
 
