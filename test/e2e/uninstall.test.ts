@@ -8,6 +8,10 @@ import { fleetOf } from '#test/kit/fleet.ts'
 import { onRig } from '#test/kit/rig-suite.ts'
 
 const inSystem = ['-n', 'tombolo-system'] as const
+const clusterWide = [
+  ...['crd', 'clusterrole', 'clusterrolebinding', 'namespace', 'validatingadmissionpolicy', 'validatingadmissionpolicybinding'],
+  ...['flowschema', 'prioritylevelconfiguration'],
+]
 const operatorPods = 'app.kubernetes.io/component=operator'
 
 suite('leaving with something broken', function () {
@@ -32,8 +36,7 @@ suite('leaving with something broken', function () {
     const { out } = await fleet().must('show', what, '-o', 'json', ...args)
     return (JSON.parse(out) as Record<string, readonly Row[]>)[what] ?? []
   }
-  const ours = (cluster: Cluster) =>
-    cluster.kubectl(['get', 'crd,clusterrole,clusterrolebinding,namespace,validatingadmissionpolicy', '-o', 'name'])
+  const ours = (cluster: Cluster) => cluster.kubectl(['get', clusterWide.join(), '-o', 'name'])
   const nodeIsClean = async (node: Cluster['nodes'][number]) => {
     const look = async (...command: readonly string[]) => (await node.exec(command)).stdout
     assert.doesNotMatch(await look('ip', '-o', 'link'), /tmb-wg|vx-tombolo/, node.name)
