@@ -46,8 +46,8 @@ export const watchOption = (command: Command): Command =>
 export const dryRunOption = (command: Command): Command =>
   command.option('--dry-run', 'print every manifest as YAML and change nothing')
 
-export const timeoutOption = (seconds: number): Option =>
-  new Option('--timeout <seconds>', 'how long to wait for the cluster').argParser(positive).default(seconds)
+export const timeoutOption = (byDefault: number): Option =>
+  new Option('--timeout <seconds>', 'how long to wait for the cluster').argParser(seconds).default(byDefault)
 
 /** For options that hold several CIDRs: `--pod-cidr 10.1.0.0/16,fd00:1::/48`, or the option given again. */
 export const cidrList = (text: string, before: readonly CIDR[] | undefined): readonly CIDR[] => [
@@ -67,8 +67,9 @@ export function checked<T>(result: Result<T>): T {
   throw new InvalidArgumentError(explain(result.error))
 }
 
-function positive(text: string): number {
-  const seconds = Number(text)
-  if (!(seconds > 0)) throw new InvalidArgumentError('It must be a number of seconds greater than 0.')
-  return seconds
+/** A time span that an option takes. */
+export function seconds(text: string): number {
+  const n = Number(text)
+  if (!(n > 0)) throw new InvalidArgumentError('It must be a number of seconds greater than 0.')
+  return n
 }

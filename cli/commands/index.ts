@@ -13,6 +13,7 @@ export const commands: Readonly<Record<string, () => Promise<AddCommand>>> = {
   show: async () => (await import('./show.ts')).addShow,
   diagnose: async () => (await import('./diagnose.ts')).addDiagnose,
   why: async () => (await import('./why.ts')).addWhy,
+  verify: async () => (await import('./verify.ts')).addVerify,
   export: async () => (await import('./export.ts')).addExport,
   unexport: async () => (await import('./unexport.ts')).addUnexport,
   upgrade: async () => (await import('./upgrade.ts')).addUpgrade,

@@ -1,0 +1,109 @@
+import assert from 'node:assert/strict'
+import { spotsOf } from './objects.ts'
+import type { Case, Side, Want } from './plan.ts'
+import { connectivityCases, discoveryCases, goneCases, wrongIn } from './plan.ts'
+import type { Said } from './programs.ts'
+import { parseSaid } from './programs.ts'
+import { linesOf } from './render.ts'
+
+const side = (cluster: string, service: string, probes: Side['probes']): Side => ({ context: cluster, cluster, service, probes })
+const west = side('west', 'near', [
+  { place: 'gateway', addresses: ['10.2.0.5', 'fd00:2::5'] },
+  { place: 'worker', addresses: ['10.2.1.5', 'fd00:2:1::5'] },
+])
+const east = side('east', 'far', [
+  { place: 'gateway', addresses: ['10.1.0.5', 'fd00:1::5'] },
+  { place: 'worker', addresses: ['10.1.1.5', 'fd00:1:1::5'] },
+])
+/** Of a single node, and of one family. */
+const small = side('small', 'far', [{ place: 'gateway', addresses: ['10.3.0.5'] }])
+
+const lineOf = (c: Case): string =>
+  'skipped' in c ? `${c.name}: skipped, ${c.skipped}` : `${c.name}: ${c.from.context}/${c.place} asks ${c.to.host}:${c.to.port}`
+
+suite('what verify asks', () => {
+  test('pods of both clusters, of both kinds of node, over both families', () => {
+    const cases = connectivityCases(west, east)
+    assert.equal(cases.length, 12)
+    assert.deepEqual(cases.slice(0, 3).map(lineOf), [
+      'pod to pod, west → east, IPv4, from the node of a gateway: west/gateway asks 10.1.1.5:8080',
+      'pod to pod, west → east, IPv4, from another node than a gateway: west/worker asks 10.1.1.5:8080',
+      'source address kept, west → east, IPv4: west/worker asks 10.1.1.5:8080',
+    ])
+    assert.ok(cases.map(lineOf).includes('source address kept, east → west, IPv6: east/worker asks fd00:2:1::5:8080'))
+  })
+
+  test('what a cluster has not is skipped, and said', () => {
+    assert.deepEqual(
+      connectivityCases(small, west).flatMap((c) => ('skipped' in c ? [lineOf(c)] : [])),
+      [
+        'pod to pod, small → west, IPv4, from another node than a gateway: skipped, small has no ready node of this kind',
+        'small → west, IPv6: skipped, pods of small have no IPv6 address',
+        'west → small, IPv6: skipped, pods of small have no IPv6 address',
+      ],
+    )
+  })
+
+  test('the service of the other cluster by its name, and its name again when it is gone', () => {
+    assert.deepEqual([...discoveryCases(west, east, 'ns'), ...goneCases(west, east, 'ns')].map(lineOf), [
+      'service by name, west → east: west/worker asks far.ns.svc.clusterset.local.:80',
+      'service by name, east → west: east/worker asks near.ns.svc.clusterset.local.:80',
+      'name gone after unexport, west → east: west/worker asks far.ns.svc.clusterset.local.:80',
+      'name gone after unexport, east → west: east/worker asks near.ns.svc.clusterset.local.:80',
+    ])
+  })
+
+  test('pods go to the first ready node of each kind', () => {
+    const nodes = [
+      { name: 'a', ready: false, gateway: true },
+      { name: 'b', ready: true, gateway: false },
+      { name: 'c', ready: true, gateway: true },
+      { name: 'd', ready: true, gateway: true },
+    ]
+    assert.deepEqual(spotsOf(nodes), [
+      { place: 'gateway', node: 'c' },
+      { place: 'worker', node: 'b' },
+    ])
+  })
+})
+
+suite('when an answer is the right one', () => {
+  const worker: Said = { kind: 'answer', pod: 'worker', from: '10.2.1.5' }
+  const unknown: Said = { kind: 'unknown name' }
+  const cases: readonly (readonly [said: Said, want: Want, wrong: RegExp | undefined])[] = [
+    [worker, { kind: 'pod', pod: 'worker' }, undefined],
+    [worker, { kind: 'pod', pod: 'gateway' }, /pod worker answered, not gateway/],
+    [worker, { kind: 'source', addresses: ['10.2.1.5', 'fd00::5'] }, undefined],
+    [worker, { kind: 'source', addresses: ['10.2.9.9'] }, /the far pod sees 10\.2\.1\.5/],
+    [worker, { kind: 'any' }, undefined],
+    [worker, { kind: 'unknown name' }, /still has an answer/],
+    [unknown, { kind: 'any' }, /the name is unknown/],
+    [unknown, { kind: 'unknown name' }, undefined],
+    // That nothing answered does not show that the name is gone.
+    [{ kind: 'none', why: 'EAI_AGAIN' }, { kind: 'unknown name' }, /still/],
+    [{ kind: 'none', why: 'no answer within 3000 ms' }, { kind: 'any' }, /no answer/],
+  ]
+  for (const [said, want, wrong] of cases)
+    test(`${JSON.stringify(said)} for ${JSON.stringify(want)}: ${wrong === undefined ? 'right' : 'wrong'}`, () => {
+      const found = wrongIn(said, want)
+      if (wrong === undefined) assert.equal(found, undefined)
+      else assert.match(found ?? '', wrong)
+    })
+
+  test('what is not one of our answers is none', () => {
+    assert.deepEqual(parseSaid('{"kind":"answer","pod":"worker","from":"10.2.1.5"}\n'), worker)
+    for (const text of ['', '<html>', '{"kind":"answer"}']) assert.equal(parseSaid(text).kind, 'none', text)
+  })
+})
+
+test('verify prints a heading a subject and a line a test, with the reason of what did not pass', () => {
+  const lines = linesOf([
+    { subject: 'connectivity', name: 'a', result: 'passed', seconds: 0.34 },
+    { subject: 'connectivity', name: 'b', result: 'skipped', seconds: 0, why: 'no node' },
+    { subject: 'service-discovery', name: 'c', result: 'failed', seconds: 20, why: 'the name is unknown' },
+  ])
+  assert.deepEqual(
+    lines.map(({ text }) => text),
+    ['CONNECTIVITY', '✓ a (0.3 s)', '- b: no node', '', 'SERVICE-DISCOVERY', '✗ c (20.0 s): the name is unknown'],
+  )
+})
