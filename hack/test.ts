@@ -1,59 +1,80 @@
 // `npm test`: everything that must hold before a change lands. Ends with one line, `N passed, N failed`, and `, N skipped` if any were.
 import { spawn } from 'node:child_process'
+import { readdirSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
 import { Refusal } from './setup/refusal.ts'
 import { setUp } from './setup/set-up.ts'
 
-type Step = { readonly name: string; readonly run: readonly string[]; readonly counts: 'tests' | 'itself' }
+type Step = {
+  readonly name: string
+  readonly run: readonly string[]
+  readonly counts: 'tests' | 'itself'
+  /** Prints while it runs; the others when they have ended. */
+  readonly live?: boolean
+}
 type Count = { readonly passed: number; readonly failed: number; readonly skipped: number }
 
-const steps: readonly Step[] = [
+/** Looks at the sources and starts nothing. */
+const sources: readonly Step[] = [
   { name: 'types', run: ['tsc'], counts: 'itself' },
   { name: 'lint', run: ['eslint', '.'], counts: 'itself' },
   { name: 'unused code', run: ['knip'], counts: 'itself' },
   { name: 'generated files', run: ['node', 'hack/codegen.ts', '--check'], counts: 'itself' },
   { name: 'format', run: ['prettier', '--check', '--log-level', 'warn', '.'], counts: 'itself' },
-  {
-    name: 'unit',
-    run: [
-      'mocha',
-      '--parallel',
-      '--jobs',
-      String(availableParallelism()),
-      '--reporter',
-      'dot',
-      '{lib,crds,broker,operator,gateway,dns,fleet,cli,hack}/**/*.test.ts',
-      'test/{,rig/}*.test.ts',
-    ],
-    counts: 'tests',
-  },
-  { name: 'end to end', run: ['mocha', '--reporter', 'spec', 'test/e2e/*.test.ts'], counts: 'tests' },
 ]
 
-/** What `npm run verify` runs: the steps that look at the sources and start nothing. */
-const chosen = process.argv.includes('--verify') ? steps.filter((s) => s.counts === 'itself') : steps
+const unit: Step = {
+  name: 'unit',
+  run: [
+    ...['mocha', '--parallel', '--jobs', String(availableParallelism()), '--reporter', 'dot'],
+    ...['{lib,crds,broker,operator,gateway,dns,fleet,cli,hack}/**/*.test.ts', 'test/{,rig/}*.test.ts'],
+  ],
+  counts: 'tests',
+}
+
+/** Clusters wait more than they work, so two lanes of them share the machine. In the order given: what the first lane does takes as long as the rest. */
+const firstLane = ['two-clusters', 'uninstall', 'faults', 'noisy-member']
+/** First, since it kills rigs and looks at what is left: a rig that starts would sweep that away, and meanwhile the first lane starts none. */
+const headOfSecond = 'rig'
+const secondLane = () => {
+  const all = readdirSync(join(import.meta.dirname, '../test/e2e')).flatMap((file) => /^(.*)\.test\.ts$/.exec(file)?.[1] ?? [])
+  return [headOfSecond, ...all.filter((name) => name !== headOfSecond && !firstLane.includes(name))]
+}
+const endToEnd = (lane: readonly string[]): Pick<Step, 'run' | 'counts'> => ({
+  run: ['mocha', '--reporter', 'spec', ...lane.map((name) => `test/e2e/${name}.test.ts`)],
+  counts: 'tests',
+})
+
+/** One phase after the other; the steps of one run side by side. */
+const phases: readonly (readonly Step[])[] = process.argv.includes('--verify')
+  ? [sources]
+  : [
+      sources,
+      [{ ...unit, live: true }],
+      [
+        { name: 'end to end, first lane', live: true, ...endToEnd(firstLane) },
+        { name: 'end to end, second lane', ...endToEnd(secondLane()) },
+      ],
+    ]
 
 // First, so that a machine on which it cannot be proved says so before anything is tried.
-if (chosen === steps) await prepare()
+if (phases.length > 1) await prepare()
 
-// Those that look at the sources share the machine; a test has it for itself.
-const counts = await Promise.all(chosen.filter((s) => s.counts === 'itself').map((step) => take(step, 'quiet')))
-for (const step of chosen.filter((s) => s.counts === 'tests')) counts.push(await take(step, 'shown'))
+const counts: Count[] = []
+for (const phase of phases) counts.push(...(await Promise.all(phase.map(take))))
 const sum = (of: keyof Count) => counts.reduce((all, count) => all + count[of], 0)
 const total: Count = { passed: sum('passed'), failed: sum('failed'), skipped: sum('skipped') }
 process.stdout.write(`${total.passed} passed, ${total.failed} failed${total.skipped === 0 ? '' : `, ${total.skipped} skipped`}\n`)
 process.exitCode = total.failed === 0 ? 0 : 1
 
-/** `quiet` shows what a step printed when it has ended. */
-async function take(step: Step, how: 'quiet' | 'shown'): Promise<Count> {
+async function take({ name, run: command, counts, live = false }: Step): Promise<Count> {
   const from = Date.now()
-  if (how === 'shown') process.stdout.write(`── ${step.name}\n`)
-  const { code, output } = await run(step.run, how)
-  const count = step.counts === 'tests' ? mochaCount(output, code) : { passed: +(code === 0), failed: +(code !== 0), skipped: 0 }
-  if (how === 'quiet') process.stdout.write(output)
-  process.stdout.write(
-    `── ${step.name}: ${count.failed === 0 ? 'ok' : 'FAILED'} in ${((Date.now() - from) / 1000).toFixed(1)} s\n`,
-  )
+  if (live) process.stdout.write(`── ${name}\n`)
+  const { code, output } = await run(command, live)
+  const count = counts === 'tests' ? mochaCount(output, code) : { passed: +(code === 0), failed: +(code !== 0), skipped: 0 }
+  if (!live) process.stdout.write(output)
+  process.stdout.write(`── ${name}: ${count.failed === 0 ? 'ok' : 'FAILED'} in ${((Date.now() - from) / 1000).toFixed(1)} s\n`)
   return count
 }
 
@@ -79,13 +100,13 @@ function mochaCount(output: string, code: number): Count {
   }
 }
 
-function run([command = '', ...args]: readonly string[], how: 'quiet' | 'shown'): Promise<{ code: number; output: string }> {
+function run([command = '', ...args]: readonly string[], live: boolean): Promise<{ code: number; output: string }> {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] })
     let output = ''
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
       output += text
-      if (how === 'shown') process.stdout.write(text)
+      if (live) process.stdout.write(text)
     })
     child.on('error', reject).on('close', (code) => {
       resolve({ code: code ?? 1, output })
