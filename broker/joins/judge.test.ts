@@ -65,6 +65,13 @@ suite('who may join', () => {
       /expired at 2026-01-01T00:15:00Z/,
     ],
     [
+      'also when both fall into the same second, whose parts the apiserver does not tell',
+      requestBy(east, {}, { creationTimestamp: '2026-01-01T00:14:59Z' }),
+      known({ grant: granted({ expiresAt: '2026-01-01T00:14:59.500Z' }) }),
+      'refused',
+      /expired at 2026-01-01T00:14:59.500Z/,
+    ],
+    [
       'an expiry that is no time has passed',
       requestBy(east),
       known({ grant: granted({ expiresAt: 'soon' }) }),

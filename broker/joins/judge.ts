@@ -60,7 +60,8 @@ function byGrant(
   const id = spec.clusterID
   const another = `on the broker: tombolo grant create ${id}`
   if (grant === undefined) return refused(`There is no grant for "${id}". Make one ${another}.`)
-  const asked = new Date(metadata.creationTimestamp ?? '')
+  // The apiserver cuts off what is less than a second: it may have come as late as at its end.
+  const asked = new Date(new Date(metadata.creationTimestamp ?? '').getTime() + 999)
   switch (stateOf(grant.facts, asked)) {
     case 'Used':
       return refused(`The grant for "${id}" was used already, by ${grant.facts.usedBy ?? ''}. Make another ${another}.`)
