@@ -28,7 +28,11 @@ export const fleet = define({
           .enum(['Automatic', 'Manual'])
           .default('Automatic')
           .describe('Automatic: who proves a grant is let in if its addresses are free. Manual: `tombolo approve` as well.'),
-        addresses: cidrsField.optional().describe('If given, pods and Services of every member must lie in these.'),
+        addresses: cidrsField
+          .optional()
+          .describe(
+            'If given, pods and Services of every member must lie in these, and a member may move within them by itself. Otherwise other addresses than it has need a grant, like joining.',
+          ),
         drainSeconds: z
           .int()
           .min(0)

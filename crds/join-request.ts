@@ -37,8 +37,13 @@ export const joinRequest = define({
         .string()
         .min(1)
         .max(64)
+        .regex(/^[0-9A-Za-z-]+$/, 'a UID')
         .describe('UID of the namespace kube-system: tells a cluster that joins again from another one with the same id.'),
-      version: z.string().max(64).describe('Tombolo’s version in the joining cluster.'),
+      version: z
+        .string()
+        .max(64)
+        .regex(/^[0-9A-Za-z.+-]*$/, 'a version')
+        .describe('Tombolo’s version in the joining cluster.'),
       capabilities: z
         .array(qualifiedNameField)
         .max(32)
@@ -48,6 +53,7 @@ export const joinRequest = define({
       requestedAt: z
         .string()
         .max(40)
+        .refine((text) => !Number.isNaN(Date.parse(text)), 'a time')
         .meta({ format: 'date-time' })
         .describe('The joining cluster’s clock: more than 5 minutes off is named.'),
       proofs: z

@@ -32,6 +32,12 @@ export const member = define({
     podCIDRs: cidrsField.min(1),
     serviceCIDRs: cidrsField.min(1),
     identity: identityField,
+    requestedAt: z
+      .string()
+      .max(40)
+      .optional()
+      .meta({ format: 'date-time' })
+      .describe('Of the request that it was last admitted by: an older one is a copy that somebody kept.'),
     state: z
       .enum(memberStates)
       .default('Admitted')

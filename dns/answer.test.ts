@@ -192,7 +192,7 @@ suite('answers', () => {
     })
 
   for (const name of ['web.shop.svc.cluster.local.', '7.0.42.10.in-addr.arpa.', 'local.', 'xclusterset.local.', '.'])
-    test(`${name} is somebody else's: refused, never denied`, () => {
+    test(`T7: ${name} is somebody else's: refused, never denied`, () => {
       assert.equal(ask(zone, `${name} A`), 'REFUSED')
     })
 

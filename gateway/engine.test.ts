@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import type { CIDR } from '#lib/net/cidr.ts'
 import { cidrs, gatewayFacts, gatewayOf, keyOf, west } from '#test/kit/gateway.ts'
 import { PresharedKey } from '#lib/net/keys.ts'
 import { planGateway } from './engine.ts'
@@ -42,6 +43,15 @@ suite('the plan of a gateway', () => {
     const overlapping = { clusterID: 'west', podCIDRs: cidrs('10.241.0.0/16') }
     const plan = planGateway(gatewayFacts({ announced: [overlapping] }))
     assert.deepEqual([plan.cables[0]?.cidrs, plan.network.routes, plan.refused.map((r) => r.about)], [[], [], ['west']])
+  })
+
+  test('a cluster whose addresses cover any of our nodes is refused, not only one that covers this node', () => {
+    for (const cidr of ['172.29.1.1/32', '172.29.1.2/32', '172.29.0.0/16']) {
+      const { network, refused } = planGateway(
+        gatewayFacts({ announced: [{ clusterID: 'west', podCIDRs: [cidr as CIDR] }], gateways: [gatewayOf('west', 'n1')] }),
+      )
+      assert.deepEqual([network.routes, refused.map((r) => r.about)], [[], ['west']], cidr)
+    }
   })
 
   const [key, id] = [PresharedKey.of(Buffer.alloc(32, 7)), '7'.repeat(32)]

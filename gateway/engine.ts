@@ -41,7 +41,8 @@ export type GatewayFacts = {
   readonly role: Role
   readonly publicKey: PublicKey
   readonly own: { readonly podCIDRs: readonly CIDR[]; readonly serviceCIDRs: readonly CIDR[] }
-  readonly nodeAddress: string
+  /** Of all nodes of this cluster, as the agents take them: none may be routed away, whatever another cluster was admitted with. */
+  readonly nodeAddresses: readonly string[]
   readonly announced: readonly Announced[]
   readonly gateways: readonly RemoteGateway[]
   /** What peers said of themselves in the pulse; a claim is newer than that of their GatewayEndpoint if its term is higher. */
@@ -62,9 +63,9 @@ export type GatewayPlan = {
 }
 
 export function planGateway(facts: GatewayFacts): GatewayPlan {
-  const { own, nodeAddress } = facts
-  const nodeBlock = `${nodeAddress}/${nodeAddress.includes(':') ? 128 : 32}` as CIDR
-  const { remotes, refused } = admit([...own.podCIDRs, ...own.serviceCIDRs, nodeBlock], facts.announced)
+  const { own, nodeAddresses } = facts
+  const nodeBlocks = nodeAddresses.map((address) => `${address}/${address.includes(':') ? 128 : 32}` as CIDR)
+  const { remotes, refused } = admit([...own.podCIDRs, ...own.serviceCIDRs, ...nodeBlocks], facts.announced)
   const blocks = new Map(remotes.map((r) => [r.clusterID, r.podCIDRs]))
   const remote = remotes.flatMap((r) => r.podCIDRs)
 

@@ -10,7 +10,7 @@ import { printPairKey } from '#lib/identity/pair-key.ts'
 import type { Kube } from '#lib/kube/client.ts'
 import { kube } from '#lib/kube/client.ts'
 import type { Secret } from '#lib/kube/kinds.ts'
-import { secrets } from '#lib/kube/kinds.ts'
+import { nodes, secrets } from '#lib/kube/kinds.ts'
 import type { Kind, KubeObject } from '#lib/kube/object.ts'
 import { reflect } from '#lib/kube/reflector.ts'
 import type { Store } from '#lib/kube/store.ts'
@@ -82,7 +82,8 @@ suite('a gateway at work', function () {
     const allocations = reflect(api, allocation, { namespace }, stop.signal).store
     endpoints = reflect(api, gatewayEndpoint, { namespace }, stop.signal).store
     pairKeys = reflect(api, secrets, { namespace }, stop.signal).store
-    await Promise.all([allocations, endpoints, pairKeys].map((store) => store.whenSynced(stop.signal)))
+    const machines = reflect(api, nodes, {}, stop.signal).store
+    await Promise.all([allocations, endpoints, pairKeys, machines].map((store) => store.whenSynced(stop.signal)))
     return new Gateway({
       self: { clusterID: 'east', node: 'n1', nodeAddress: '172.29.1.1', namespace, publicKey: cables.publicKey, port: 51820 },
       kube: api,
@@ -90,6 +91,7 @@ suite('a gateway at work', function () {
       driver: cables,
       allocations,
       endpoints,
+      nodes: machines,
       secrets: pairKeys,
       startPulse: () => Promise.resolve(pulse),
       log: quiet,

@@ -9,7 +9,7 @@ import type { Kube } from '#lib/kube/client.ts'
 import type { Next } from '#lib/kube/controller.ts'
 import { blocked, settled } from '#lib/kube/controller.ts'
 import type { Leadership } from '#lib/kube/lease.ts'
-import type { Secret } from '#lib/kube/kinds.ts'
+import type { Node, Secret } from '#lib/kube/kinds.ts'
 import { keyOf } from '#lib/kube/object.ts'
 import type { Step } from '#lib/kube/plan.ts'
 import { applyPlan } from '#lib/kube/plan.ts'
@@ -17,6 +17,7 @@ import type { Store } from '#lib/kube/store.ts'
 import { cell } from '#lib/std/cell.ts'
 import type { Logger } from '#lib/std/log.ts'
 import type { CableDriver, CableState } from './cable/driver.ts'
+import { nodesOf } from './agent/observe.ts'
 import { claimAfter } from './election/role.ts'
 import type { Claim, GatewayFacts, GatewayPlan } from './engine.ts'
 import { planGateway } from './engine.ts'
@@ -41,6 +42,7 @@ export type GatewayParts = {
   readonly driver: CableDriver
   readonly allocations: Store
   readonly endpoints: Store
+  readonly nodes: Store<Node>
   /** Where the operator puts the keys of pairs: one Secret, or none. */
   readonly secrets: Store<Secret>
   /** Starts the pulse; called once the device with the tunnel address is there. */
@@ -80,7 +82,7 @@ export class Gateway implements AsyncDisposable {
   }
 
   async reconcile(signal: AbortSignal): Promise<Next> {
-    const { self, allocations, endpoints, driver } = this.#parts
+    const { self, allocations, endpoints, nodes, driver } = this.#parts
     const fleet = fleetOf(self.clusterID, allocations.list(), endpoints.list())
     if (fleet.own === undefined)
       return blocked('NoAllocation', `the operator has not brought the Allocation of ${self.clusterID} from the broker yet`)
@@ -91,7 +93,7 @@ export class Gateway implements AsyncDisposable {
       role: claim.role,
       publicKey: self.publicKey,
       own: fleet.own,
-      nodeAddress: self.nodeAddress,
+      nodeAddresses: [...new Set([self.nodeAddress, ...nodesOf(nodes.list(), self.nodeAddress).map((n) => n.address)])],
       announced: fleet.announced,
       gateways: fleet.remoteGateways,
       heard: this.#heard(),

@@ -7,7 +7,7 @@ import { linuxHost } from '#lib/host/linux.ts'
 import { kube } from '#lib/kube/client.ts'
 import { controller, source } from '#lib/kube/controller.ts'
 import { inCluster } from '#lib/kube/in-cluster.ts'
-import { secrets } from '#lib/kube/kinds.ts'
+import { nodes, secrets } from '#lib/kube/kinds.ts'
 import { reflect } from '#lib/kube/reflector.ts'
 import { tunnelAddress } from '#lib/net/keys.ts'
 import { daemon } from '#lib/serve/daemon.ts'
@@ -15,6 +15,7 @@ import { serve } from '#lib/serve/server.ts'
 import { within } from '#lib/std/deadline.ts'
 import type { Logger } from '#lib/std/log.ts'
 import { every } from '#lib/std/pause.ts'
+import { nodesOf } from './agent/observe.ts'
 import { drivers } from './cable/drivers.ts'
 import type { GatewayConfig } from './config.ts'
 import { gatewayConfig } from './config.ts'
@@ -46,6 +47,7 @@ async function run(config: GatewayConfig, log: Logger, signal: AbortSignal): Pro
   await using api = kube(await inCluster(process.env), log, 'tombolo-gateway')
   const allocations = reflect(api, allocation, { namespace }, signal)
   const endpoints = reflect(api, gatewayEndpoint, { namespace }, signal)
+  const machines = reflect(api, nodes, {}, signal)
   const pairKeys = reflect(api, secrets, { namespace, fields: `metadata.name=${pairKeysSecretName}` }, signal)
 
   await using driver = await drivers.wireguard(
@@ -68,6 +70,7 @@ async function run(config: GatewayConfig, log: Logger, signal: AbortSignal): Pro
     driver,
     allocations: allocations.store,
     endpoints: endpoints.store,
+    nodes: machines.store,
     secrets: pairKeys.store,
     startPulse: () =>
       startPulse(
@@ -78,7 +81,16 @@ async function run(config: GatewayConfig, log: Logger, signal: AbortSignal): Pro
   })
   const work = controller({
     name: 'gateway',
-    sources: [source(allocations.store, () => [everything]), source(endpoints.store, () => [everything], decisiveOf)],
+    sources: [
+      source(allocations.store, () => [everything]),
+      source(endpoints.store, () => [everything], decisiveOf),
+      // A kubelet writes its Node often, and hardly ever another address.
+      source(
+        machines.store,
+        () => [everything],
+        (one) => nodesOf([one], config.NODE_IP),
+      ),
+    ],
     reconcile: (_, during) => gateway.reconcile(during),
     log,
   })
@@ -118,6 +130,7 @@ async function run(config: GatewayConfig, log: Logger, signal: AbortSignal): Pro
     every(fullPassMs, () => work.add(everything), signal),
     allocations.done,
     endpoints.done,
+    machines.done,
     pairKeys.done,
     keepCertificate(api, { clusterID, node, namespace, host, dir: `${config.STATE_DIR}/ike`, log }, endpoints.store, signal),
   ])

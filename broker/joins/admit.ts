@@ -11,7 +11,7 @@ export type Decision =
 
 export type Asked = Pick<JoinRequest['spec'], 'clusterID' | 'clusterUID' | 'podCIDRs' | 'serviceCIDRs' | 'identity'>
 /** What the controller says of a member; the rest of its spec is the administrator's. */
-export type Granted = Omit<Member['spec'], 'state'>
+export type Granted = Omit<Member['spec'], 'state' | 'requestedAt'>
 
 /** Addresses that somebody has, or had lately, and what to call them. */
 export type Taken = {
@@ -33,7 +33,7 @@ export type Ground = {
 
 /** One request against what there is. What the asking cluster has or had itself is no obstacle: `join` may be repeated, and changed. */
 export function admit(asked: Asked, { taken, gateways, pools }: Ground): Decision {
-  const { clusterID, clusterUID, podCIDRs, serviceCIDRs, identity } = asked
+  const { clusterID } = asked
   const message =
     unusable(asked) ??
     overlapsItself(asked) ??
@@ -46,10 +46,16 @@ export function admit(asked: Asked, { taken, gateways, pools }: Ground): Decisio
       asked,
       gateways.filter((g) => g.clusterID !== clusterID),
     )
-  return message === undefined
-    ? { state: 'Admitted', spec: { clusterID, clusterUID, podCIDRs, serviceCIDRs, identity } }
-    : { state: 'Refused', message }
+  return message === undefined ? { state: 'Admitted', spec: grantedBy(asked) } : { state: 'Refused', message }
 }
+
+export const grantedBy = ({ clusterID, clusterUID, podCIDRs, serviceCIDRs, identity }: Asked): Granted => ({
+  clusterID,
+  clusterUID,
+  podCIDRs,
+  serviceCIDRs,
+  identity,
+})
 
 /**
  * All requests of one moment, in the order in which they are to be judged: each against what there is and against those admitted

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { fingerprint, publicIdentity } from '#lib/identity/identity.ts'
+import type { Member } from '#crds/member.ts'
+import type { CIDR } from '#lib/net/cidr.ts'
 import { factsOf } from '#broker/grants/state.ts'
 import { grantFor, joiner, memberOf, requestBy } from '#test/kit/joining.ts'
 import type { Known } from './judge.ts'
@@ -15,6 +17,7 @@ const known = (more: Partial<Known> = {}): Known => ({
   member: undefined,
   grant: granted(),
   approval: 'Automatic',
+  pools: [],
   ...more,
 })
 const granted = (
@@ -22,6 +25,11 @@ const granted = (
 ): NonNullable<Known['grant']> => {
   const grant = grantFor(east, ...args)
   return { spec: grant.spec, facts: factsOf(grant, true) }
+}
+
+function askedLast(requestedAt: string): Member {
+  const member = memberOf(east)
+  return { ...member, spec: { ...member.spec, requestedAt } }
 }
 
 suite('who may join', () => {
@@ -103,6 +111,66 @@ suite('who may join', () => {
       new RegExp(`is taken.*${print}.*tombolo revoke east`),
     ],
     ['a member needs no grant', requestBy(east, {}, {}, false), known({ member: memberOf(east), grant: undefined }), 'mayJoin'],
+    [
+      'its identity alone gets it no other addresses',
+      requestBy(east, { pods: ['10.9.0.0/16'] }, {}, false),
+      known({ member: memberOf(east), grant: undefined }),
+      'refused',
+      /asks for 10\.9\.0\.0\/16, which it was not admitted with.*grant create east/,
+    ],
+    [
+      'fewer of its own it may ask for',
+      requestBy(east, { pods: ['10.1.0.0/17'] }, {}, false),
+      known({ member: memberOf(east), grant: undefined }),
+      'mayJoin',
+    ],
+    [
+      'within the addresses of the fleet it may move',
+      requestBy(east, { pods: ['10.9.0.0/16'] }, {}, false),
+      known({ member: memberOf(east), grant: undefined, pools: ['10.0.0.0/12' as CIDR] }),
+      'mayJoin',
+    ],
+    ['and anywhere by another grant', requestBy(east, { pods: ['10.9.0.0/16'] }), known({ member: memberOf(east) }), 'mayJoin'],
+    [
+      'which is approved like the first',
+      requestBy(east, { pods: ['10.9.0.0/16'] }),
+      known({ member: memberOf(east), approval: 'Manual' }),
+      'awaitsApproval',
+    ],
+    [
+      'in quarantine it changes nothing, grant or not',
+      requestBy(east, { pods: ['10.1.0.0/17'] }),
+      known({ member: memberOf(east, { state: 'Quarantined' }) }),
+      'refused',
+      /in quarantine and cannot change its addresses/,
+    ],
+    [
+      'in quarantine it keeps its credentials',
+      requestBy(east, {}, {}, false),
+      known({ member: memberOf(east, { state: 'Quarantined' }), grant: undefined }),
+      'mayJoin',
+    ],
+    [
+      'an earlier request of its own is a copy that somebody kept',
+      requestBy(east, { requestedAt: '2026-01-01T00:00:00Z' }, {}, false),
+      known({ member: askedLast('2026-01-01T00:00:01Z') }),
+      'refused',
+      /a copy that somebody kept/,
+    ],
+    [
+      'so is an earlier wish to leave',
+      requestBy(east, { intent: 'Leave', requestedAt: '2026-01-01T00:00:00Z' }, {}, false),
+      known({ member: askedLast('2026-01-01T00:00:01Z') }),
+      'refused',
+      /a copy that somebody kept/,
+    ],
+    [
+      'a time that is none is malformed',
+      requestBy(east, { requestedAt: 'now' }, {}, false),
+      known({ member: memberOf(east) }),
+      'refused',
+      /requestedAt/,
+    ],
     [
       'a copy of a member’s whole cluster is none',
       requestBy(east, { uid: 'copy' }, {}, false),

@@ -3,13 +3,17 @@
 import type { JoinGrant } from '#crds/join-grant.ts'
 import type { JoinRequest } from '#crds/join-request.ts'
 import { joinRequest } from '#crds/join-request.ts'
+import type { Proof } from '#crds/join-proof.ts'
 import { proofsOf } from '#crds/join-proof.ts'
 import type { Member } from '#crds/member.ts'
 import { joinNamespace } from '#crds/places.ts'
 import { fingerprint, sameIdentity } from '#lib/identity/identity.ts'
+import type { CIDR } from '#lib/net/cidr.ts'
+import { contains } from '#lib/net/cidr.ts'
 import { explain } from '#lib/std/result.ts'
 import type { GrantFacts } from '#broker/grants/state.ts'
 import { mostAttempts, stateOf } from '#broker/grants/state.ts'
+import { blocksOf } from '#broker/members/addresses.ts'
 
 export type Known = {
   /** Of the same id, and alive. */
@@ -17,18 +21,21 @@ export type Known = {
   readonly grant: { readonly spec: JoinGrant['spec']; readonly facts: GrantFacts } | undefined
   /** What the Fleet says where the grant says nothing. */
   readonly approval: 'Automatic' | 'Manual'
+  /** Addresses in which a member may move without anybody's leave. */
+  readonly pools: readonly CIDR[]
 }
 
 export type Verdict =
-  /** Proven; `grant`: by one that is used up with it. */
-  | { readonly kind: 'mayJoin'; readonly by: 'identity' | 'grant' }
+  /** Proven; `grant`: by one that is used up with it. `asItIs`: a member that asks for what it has, which needs no other's consent. */
+  | { readonly kind: 'mayJoin'; readonly by: 'identity' | 'grant'; readonly asItIs?: true }
   | { readonly kind: 'mayLeave' }
   | { readonly kind: 'awaitsApproval'; readonly message: string }
   | { readonly kind: 'refused'; readonly message: string }
   /** Refused, and counted: it came with a grant and could not prove its code. */
   | { readonly kind: 'failedAttempt'; readonly message: string }
 
-export function judge(request: JoinRequest, { member, grant, approval }: Known): Verdict {
+export function judge(request: JoinRequest, seen: Known): Verdict {
+  const { member, grant } = seen
   const parsed = joinRequest.parse(request)
   // The apiserver checked the schema; what a schema cannot say, such as host bits in a CIDR, is checked here.
   if (!parsed.ok) return refused(`The request is malformed: ${explain(parsed.error)}. Correct it and join again.`)
@@ -41,22 +48,42 @@ export function judge(request: JoinRequest, { member, grant, approval }: Known):
   if (proofs.identity !== 'Holds')
     return refused('The request is not signed by the identity it names: it was changed on the way. Join again.')
   const known = member !== undefined && sameIdentity(member.spec.identity, spec.identity)
+  if (known && new Date(spec.requestedAt) < new Date(member.spec.requestedAt ?? 0))
+    return refused(`"${id}" has asked again since this request was made: it is a copy that somebody kept.`)
   if (spec.intent === 'Leave')
     return known ? { kind: 'mayLeave' } : refused(`"${id}" is no member under this identity: there is nothing to leave.`)
-  if (known)
-    return member.spec.clusterUID === spec.clusterUID
-      ? { kind: 'mayJoin', by: 'identity' }
-      : refused(
-          `The identity of "${id}" comes from another cluster (its kube-system has uid ${spec.clusterUID}, the member's ${member.spec.clusterUID}): a copy of the cluster must join under an id and keys of its own.`,
-        )
-  return byGrant(request, proofs.grant, { member, grant, approval })
+  return known ? byIdentity(request, member, proofs.grant, seen) : byGrant(request, proofs.grant, seen)
 }
 
-function byGrant(
-  { spec, metadata }: JoinRequest,
-  proof: 'Holds' | 'Missing' | 'Wrong',
-  { member, grant, approval }: Known,
-): Verdict {
+/** A member asks again. Its identity stands for what it was admitted with, and not for whatever else it may come to want. */
+function byIdentity(request: JoinRequest, member: Member, proof: Proof, seen: Known): Verdict {
+  const { spec } = request
+  const id = spec.clusterID
+  if (member.spec.clusterUID !== spec.clusterUID)
+    return refused(
+      `The identity of "${id}" comes from another cluster (its kube-system has uid ${spec.clusterUID}, the member's ${member.spec.clusterUID}): a copy of the cluster must join under an id and keys of its own.`,
+    )
+  if (sameAddresses(spec, member.spec)) return { kind: 'mayJoin', by: 'identity', asItIs: true }
+  if (member.spec.state === 'Quarantined')
+    return refused(`"${id}" is in quarantine and cannot change its addresses: tombolo quarantine ${id} --lift.`)
+  const held = blocksOf(member)
+  const wider = [...spec.podCIDRs, ...spec.serviceCIDRs].filter(
+    (cidr) => ![...held, ...seen.pools].some((block) => contains(block, cidr)),
+  )
+  if (wider.length === 0) return { kind: 'mayJoin', by: 'identity' }
+  return proof === 'Missing'
+    ? refused(
+        `"${id}" asks for ${wider.join(', ')}, which it was not admitted with: that needs a grant, like joining. On the broker: tombolo grant create ${id}, and join with it; or let members move within the Fleet's spec.join.addresses.`,
+      )
+    : byGrant(request, proof, { ...seen, member: undefined })
+}
+
+export const sameAddresses = (a: Addresses, b: Addresses): boolean =>
+  JSON.stringify([a.podCIDRs, a.serviceCIDRs]) === JSON.stringify([b.podCIDRs, b.serviceCIDRs])
+
+type Addresses = Pick<Member['spec'], 'podCIDRs' | 'serviceCIDRs'>
+
+function byGrant({ spec, metadata }: JoinRequest, proof: Proof, { member, grant, approval }: Known): Verdict {
   const id = spec.clusterID
   const another = `on the broker: tombolo grant create ${id}`
   if (grant === undefined) return refused(`There is no grant for "${id}". Make one ${another}.`)

@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
+import type { GatewayEndpoint } from '#crds/gateway-endpoint.ts'
+import { gatewayEndpoint } from '#crds/gateway-endpoint.ts'
 import type { JoinGrant } from '#crds/join-grant.ts'
 import type { JoinRequest } from '#crds/join-request.ts'
 import type { Member } from '#crds/member.ts'
+import type { CIDR } from '#lib/net/cidr.ts'
 import { overlaps } from '#lib/net/cidr.ts'
 import { blocksOf } from '#broker/members/addresses.ts'
 import { fleetWith, grantFor, joiner, memberOf, requestBy } from '#test/kit/joining.ts'
@@ -46,6 +49,19 @@ const statusOf = (kind: string, name: string, more: Partial<JoinsSeen>) => {
 }
 const grantStatus = (more: Partial<JoinsSeen>) => statusOf('JoinGrant', 'west', more) as NonNullable<JoinGrant['status']>
 
+const gatewayAt = (id: string, address: string): GatewayEndpoint =>
+  ({
+    apiVersion: gatewayEndpoint.apiVersion,
+    kind: gatewayEndpoint.kind,
+    metadata: { name: `${id}-00000000`, namespace: `tombolo-m-${id}` },
+    spec: {
+      clusterID: id,
+      node: 'n1',
+      candidates: [{ type: 'NodeInternal', address, port: 51820 }],
+      wireguard: { publicKey: 'xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=' },
+    },
+  }) as unknown as GatewayEndpoint
+
 suite('answers to join requests', () => {
   const asks = requestBy(west, { pods: ['10.2.0.0/16'], services: ['10.102.0.0/16'] })
   const member = memberOf(west, { pods: ['10.2.0.0/16'], services: ['10.102.0.0/16'] })
@@ -59,6 +75,37 @@ suite('answers to join requests', () => {
     assert.deepEqual(said({ requests: [asks] }), ['+Member west', 'west: Pending'])
     assert.deepEqual(said({ requests: [asks], members: [unready] }), ['+Member west', 'west: Pending'])
     assert.deepEqual(said({ requests: [asks], members: [member] }), ['+Member west', 'issue west'])
+  })
+
+  test('no words of another member hold up the credentials of one that asks for what it has', () => {
+    const again = requestBy(west, { pods: ['10.2.0.0/16'], services: ['10.102.0.0/16'] }, {}, false)
+    const members = [member, memberOf(north, { pods: ['10.9.0.0/16'], services: ['10.109.0.0/16'] })]
+    const inside = gatewayAt('north', '10.2.0.5')
+    assert.deepEqual(said({ requests: [again], members, gateways: [inside] }), ['+Member west', 'issue west'])
+    // Nor is it held up when the administrator has drawn the fleet's addresses narrower since.
+    const fleet = fleetWith({ addresses: ['192.168.0.0/16' as CIDR] })
+    assert.deepEqual(said({ requests: [again], members, fleet }), ['+Member west', 'issue west'])
+  })
+
+  test('where a gateway is reached is kept free; not so what a member says of another’s addresses, or says in quarantine', () => {
+    const members = (state: 'Admitted' | 'Quarantined') => [
+      memberOf(north, { pods: ['10.9.0.0/16'], services: ['10.109.0.0/16'], state }),
+    ]
+    const at = (address: string, state: 'Admitted' | 'Quarantined' = 'Admitted') =>
+      said({ requests: [asks], members: members(state), gateways: [gatewayAt('north', address)] })
+    assert.deepEqual(at('10.2.0.5'), ['west: Refused'])
+    assert.deepEqual(at('10.2.0.5', 'Quarantined'), ['+Member west', 'west: Pending'])
+    assert.deepEqual(at('10.9.0.5'), ['+Member west', 'west: Pending'])
+  })
+
+  test('the time of the request stays with the Member, though not a time that has not come', () => {
+    const spec = (requestedAt: string) => {
+      const request = requestBy(west, { pods: ['10.2.0.0/16'], services: ['10.102.0.0/16'], requestedAt })
+      const step = planJoins(seen({ requests: [request] })).steps.find((s) => s.do === 'apply')
+      return step?.do === 'apply' ? (step.object.spec as Member['spec']).requestedAt : undefined
+    }
+    assert.equal(spec('2026-01-01T00:00:30Z'), '2026-01-01T00:00:30Z')
+    assert.equal(spec('2027-01-01T00:00:00Z'), '2026-01-01T00:06:00Z')
   })
 
   test('what is malformed, of a member or of whoever asks, is refused or passed over, and holds nobody up', () => {
@@ -78,8 +125,12 @@ suite('answers to join requests', () => {
   })
 
   test('a member that asks for other addresses waits until they are its own', () => {
-    const other = requestBy(west, { pods: ['10.3.0.0/16'], services: ['10.102.0.0/16'] }, {}, false)
+    const other = requestBy(west, { pods: ['10.3.0.0/16'], services: ['10.102.0.0/16'] })
     assert.deepEqual(said({ requests: [other], members: [member] }), ['+Member west', 'west: Pending'])
+    assert.equal(grantStatus({ requests: [other], members: [member] }).state, 'Open')
+    const moved = memberOf(west, { pods: ['10.3.0.0/16'], services: ['10.102.0.0/16'] })
+    assert.equal(grantStatus({ requests: [other], members: [moved] }).state, 'Used')
+    assert.deepEqual(said({ requests: [other], members: [moved] }), ['+Member west', 'issue west'])
   })
 
   test('two requests that overlap make one Member, that of the older', () => {

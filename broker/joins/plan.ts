@@ -16,20 +16,22 @@ import { proofsOf } from '#crds/join-proof.ts'
 import type { Member } from '#crds/member.ts'
 import { member as memberKind } from '#crds/member.ts'
 import { brokerNamespace, clusterIDLabel, managedBy, memberNamespace } from '#crds/places.ts'
+import { contains } from '#lib/net/cidr.ts'
 import { fingerprint, sameIdentity } from '#lib/identity/identity.ts'
 import { isTrue, setConditions } from '#lib/kube/conditions.ts'
 import type { Next } from '#lib/kube/controller.ts'
 import { again, settled } from '#lib/kube/controller.ts'
 import { keyOf } from '#lib/kube/object.ts'
+import { time } from '#lib/kube/time.ts'
 import type { Plan, Step } from '#lib/kube/plan.ts'
 import { deleteStep } from '#lib/kube/plan.ts'
 import { factsOf, messageOf, stateOf } from '#broker/grants/state.ts'
 import { releasedOf, soonest } from '#broker/members/addresses.ts'
 import { provisioned } from '#broker/members/plan.ts'
 import type { Ground, Taken } from './admit.ts'
-import { admitAll, byAge, takenBy } from './admit.ts'
+import { admitAll, byAge, grantedBy, takenBy } from './admit.ts'
 import type { Verdict } from './judge.ts'
-import { judge } from './judge.ts'
+import { judge, sameAddresses } from './judge.ts'
 
 /** All read from the apiserver in this run, not from a store that may lag behind our own writes. */
 export type JoinsSeen = {
@@ -61,11 +63,16 @@ export function planJoins(seen: JoinsSeen): JoinsPlan {
   const { fleet, requests, members, now } = seen
   const open = requests.filter((r) => r.metadata.deletionTimestamp === undefined && !isFinal(r)).toSorted(byAge)
   const judged = open.map((request) => ({ request, verdict: judgeOne(request, seen) }))
-  const proven = judged.filter(({ verdict }) => verdict.kind === 'mayJoin')
-  const decisions = admitAll(
-    proven.map(({ request }) => request),
-    groundOf(seen),
+  // A member that asks for what it has keeps it: nobody else's words can hold up its credentials.
+  const [renewals, others] = [true, false].map((asItIs) =>
+    judged.flatMap(({ request, verdict }) =>
+      verdict.kind === 'mayJoin' && (verdict.asItIs === true) === asItIs ? [request] : [],
+    ),
   )
+  const decisions = [
+    ...(renewals ?? []).map((request) => ({ request, decision: { state: 'Admitted', spec: grantedBy(request.spec) } as const })),
+    ...admitAll(others ?? [], groundOf(seen)),
+  ]
   const outcomes = [
     ...judged.flatMap(({ request, verdict }) => unproven(request, verdict, members, now)),
     ...decisions.map(({ request, decision }): Outcome => {
@@ -73,7 +80,8 @@ export function planJoins(seen: JoinsSeen): JoinsPlan {
       const member = memberOf(request, members)
       if (member?.metadata.deletionTimestamp !== undefined)
         return { steps: [pending(request, 'The earlier membership under this id is being removed.', now)] }
-      const put: Step = { do: 'apply', kind: memberKind, object: memberObject(decision.spec), have: member }
+      const spec = { ...decision.spec, requestedAt: askedAt(request, now) }
+      const put: Step = { do: 'apply', kind: memberKind, object: memberObject(spec), have: member }
       return member !== undefined && isProvisioned(member, decision.spec)
         ? { steps: [put], issue: request }
         : { steps: [put, pending(request, 'Admitted; its namespace and account are being made.', now)] }
@@ -103,6 +111,7 @@ function judgeOne(request: JoinRequest, { fleet, grants, members, placed }: Join
     member: members.find((m) => m.metadata.name === id && m.metadata.deletionTimestamp === undefined),
     grant: grant === undefined ? undefined : { spec: grant.spec, facts: factsOf(grant, placed.has(id)) },
     approval: fleet.spec.join.approval,
+    pools: fleet.spec.join.addresses ?? [],
   })
 }
 
@@ -141,13 +150,18 @@ function groundOf({ fleet, members, gateways, now }: JoinsSeen): Ground {
       since: 'released',
       as: `${cidr} of "${clusterID}", which left and whose addresses are kept until ${until}`,
     }))
+  const taken = [...members.flatMap(({ spec }) => takenBy(spec)), ...draining, ...released]
+  const admitted = new Set<string>(members.filter(isAdmitted).map(({ spec }) => spec.clusterID))
   return {
-    taken: [...members.flatMap(({ spec }) => takenBy(spec)), ...draining, ...released],
+    taken,
     // Members wrote them: one that is not what its kind says must not stand in anybody's way.
     gateways: gateways
       .filter((gateway) => gatewayEndpoint.parse(gateway).ok)
       .filter(({ metadata, spec }) => metadata.namespace === memberNamespace(spec.clusterID))
-      .flatMap(({ spec }) => spec.candidates.map(({ address }) => ({ clusterID: spec.clusterID, address }))),
+      .filter(({ spec }) => admitted.has(spec.clusterID))
+      .flatMap(({ spec }) => spec.candidates.map(({ address }) => ({ clusterID: spec.clusterID, address })))
+      // No gateway is reached at an address of a member: whoever names one only wants it refused to its owner.
+      .filter(({ address }) => !taken.some(({ cidr }) => contains(cidr, address))),
     pools: fleet.spec.join.addresses,
   }
 }
@@ -189,6 +203,7 @@ function joinedWith(grant: JoinGrant, requests: readonly JoinRequest[], members:
   const member = request === undefined ? undefined : memberOf(request, members)
   if (request === undefined || member === undefined || !sameIdentity(member.spec.identity, request.spec.identity))
     return undefined
+  if (!sameAddresses(request.spec, member.spec)) return undefined
   return proofsOf(request.spec, grant.spec.verifier).grant === 'Holds' ? fingerprint(member.spec.identity) : undefined
 }
 
@@ -197,6 +212,13 @@ function fleetStep(fleet: Fleet, released: ReturnType<typeof releasedOf>): Step 
   const status = released.length === 0 ? rest : { ...rest, released }
   return { do: 'status', kind: fleetKind, key: keyOf(fleet), status, have: fleet }
 }
+
+const isAdmitted = ({ spec, metadata }: Member): boolean =>
+  metadata.deletionTimestamp === undefined && spec.state !== 'Quarantined'
+
+/** Not later than our own clock allows: a clock that was far ahead once must not lock its cluster out for as long. */
+const askedAt = ({ spec }: JoinRequest, now: Date): string =>
+  time(new Date(Math.min(new Date(spec.requestedAt).getTime(), now.getTime() + skewMs)))
 
 const memberOf = (request: JoinRequest, members: readonly Member[]): Member | undefined =>
   members.find((m) => m.metadata.name === request.metadata.name)
@@ -213,7 +235,7 @@ const isProvisioned = ({ metadata, spec, status }: Member, decided: Omit<Member[
   isTrue(status?.conditions, provisioned) &&
   status?.observedGeneration === metadata.generation &&
   sameIdentity(spec.identity, decided.identity) &&
-  JSON.stringify([spec.podCIDRs, spec.serviceCIDRs]) === JSON.stringify([decided.podCIDRs, decided.serviceCIDRs])
+  sameAddresses(spec, decided)
 
 const pending = (request: JoinRequest, message: string, now: Date): Step => answer(request, { state: 'Pending', message }, now)
 

@@ -25,6 +25,24 @@ suite('addresses that a member gives up', () => {
     assert.deepEqual([spec.podCIDRs, spec.draining], [['10.2.0.0/16', '10.1.0.0/16'], ['10.1.0.0/16']])
   })
 
+  test('of a range that is narrowed the rest drains, its time running on while the Allocation still has all of it', () => {
+    const wide = memberOf(east, { pods: ['10.0.0.0/14'], services: ['10.101.0.0/16'] })
+    const narrow = memberOf(east, { pods: ['10.1.0.0/16'], services: ['10.101.0.0/16'] })
+    const first = drainingOf(narrow, allocationOf(wide), 300, now)
+    assert.deepEqual(
+      first.map(({ cidr, until }) => [cidr, until]),
+      [
+        ['10.0.0.0/16', '2026-01-01T00:05:00Z'],
+        ['10.2.0.0/15', '2026-01-01T00:05:00Z'],
+      ],
+    )
+    const next = { ...narrow, status: { ...narrow.status, draining: [...first] } }
+    const minute = new Date('2026-01-01T00:01:00Z')
+    assert.deepEqual(drainingOf(next, allocationOf(wide), 300, minute), first)
+    assert.deepEqual(drainingOf(next, allocationOf(narrow, first), 300, minute), first)
+    assert.deepEqual(drainingOf(next, allocationOf(narrow, first), 300, later), [])
+  })
+
   test('their time runs on, whatever is reconciled meanwhile, and then they are gone', () => {
     const member = { ...after, status: { ...after.status, draining: [...draining] } }
     const allocation = allocationOf(member, draining)

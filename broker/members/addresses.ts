@@ -10,7 +10,7 @@ import type { Member } from '#crds/member.ts'
 import { maxDraining } from '#crds/member.ts'
 import type { Allocation } from '#crds/allocation.ts'
 import type { CIDR } from '#lib/net/cidr.ts'
-import { overlaps } from '#lib/net/cidr.ts'
+import { without } from '#lib/net/cidr.ts'
 import { time } from '#lib/kube/time.ts'
 
 export type Draining = NonNullable<NonNullable<Member['status']>['draining']>[number]
@@ -19,18 +19,20 @@ export type Released = NonNullable<NonNullable<Fleet['status']>['released']>[num
 /** What drains: what did before and has not yet gone, and what the member had until now (as the Allocation says) and no longer names. */
 export function drainingOf(member: Member, had: Allocation | undefined, drainSeconds: number, now: Date): readonly Draining[] {
   const { podCIDRs, serviceCIDRs } = member.spec
-  const wanted = new Set<CIDR>([...podCIDRs, ...serviceCIDRs])
+  const wanted: readonly CIDR[] = [...podCIDRs, ...serviceCIDRs]
   const before = member.status?.draining ?? []
   const known = new Set(before.map(({ cidr }) => cidr))
   const until = time(new Date(now.getTime() + drainSeconds * 1000))
   const lost = (cidrs: readonly CIDR[], use: Draining['use']) =>
-    cidrs.filter((cidr) => !wanted.has(cidr) && !known.has(cidr)).map((cidr): Draining => ({ cidr, use, until }))
-  return (
-    [...before, ...lost(had?.spec.podCIDRs ?? [], 'Pods'), ...lost(had?.spec.serviceCIDRs ?? [], 'Services')]
-      // What is inside what it has now needs no draining.
-      .filter((d) => new Date(d.until) > now && ![...wanted].some((block) => overlaps(block, d.cidr)))
-      .slice(-maxDraining)
-  )
+    cidrs.filter((cidr) => !known.has(cidr)).map((cidr): Draining => ({ cidr, use, until }))
+  const all = [...before, ...lost(had?.spec.podCIDRs ?? [], 'Pods'), ...lost(had?.spec.serviceCIDRs ?? [], 'Services')]
+  // What it has now needs no draining; of a block that it kept a part of, the rest does. What was said of it first stands.
+  const rest = all.flatMap((d) => without(d.cidr, wanted).map((cidr) => [cidr, { ...d, cidr }] as const))
+  const first = new Map(rest.toReversed())
+  return [...new Set(rest.map(([cidr]) => cidr))]
+    .flatMap((cidr) => first.get(cidr) ?? [])
+    .filter((d) => new Date(d.until) > now)
+    .slice(-maxDraining)
 }
 
 /** What is released: what was and has not yet been reused, and the addresses of members that are going, those of re-joined clusters left out. */

@@ -8,6 +8,7 @@ import { parseClusterID } from '#lib/net/cluster-id.ts'
 import { fieldManager, openCluster } from '../cluster/cluster.ts'
 import { readFleet } from '../cluster/fleet.ts'
 import { until } from '../cluster/until.ts'
+import { printable } from '../output/table.ts'
 import { refused } from '../problem.ts'
 import type { AddCommand, CommonOptions, Session } from './command.ts'
 import { checked, commonOptions, timeoutOption } from './command.ts'
@@ -52,7 +53,7 @@ async function run(id: ClusterID, options: Options, { output, signal, confirm }:
     )
   const { podCIDRs, serviceCIDRs, clusterUID, version } = request.spec
   output.note(
-    `"${id}" asks to join: pods ${podCIDRs.join(', ')}, Services ${serviceCIDRs.join(', ')}, version ${version}, uid ${clusterUID}.`,
+    `"${id}" asks to join: pods ${podCIDRs.join(', ')}, Services ${serviceCIDRs.join(', ')}, version ${printable(version)}, uid ${printable(clusterUID)}.`,
   )
   output.note(`Its fingerprint, which tombolo join shows there too:\n  ${seen}`)
   if (options.fingerprint === undefined && options.yes !== true) {

@@ -287,10 +287,14 @@ suite('joining by grant', () => {
       await eventually(() => assert.equal(hub.read(namespaces, { name }), undefined))
   })
 
-  test('a member that changes its addresses keeps the old ones for a while', async () => {
+  test('a member changes its addresses by another grant, and keeps the old ones for a while', async () => {
     const { east, hub } = servers
     await withOperator(east, () => join('east', '10.1.0.0/16'))
-    const ran = await joinWith('', 'east', '10.3.0.0/16')
+    const alone = await joinWith('', 'east', '10.3.0.0/16')
+    assert.equal(alone.code, 2)
+    assert.match(alone.err, /10\.3\.0\.0\/16, which it was not admitted with.*tombolo grant create east/)
+    assert.deepEqual(hub.read(member, inBroker('east'))?.spec.podCIDRs, ['10.1.0.0/16'])
+    const ran = await join('east', '10.3.0.0/16')
     assert.equal(ran.code, 0, ran.err)
     const now = hub.read(member, inBroker('east'))
     assert.deepEqual(now?.spec.podCIDRs, ['10.3.0.0/16'])
@@ -383,5 +387,17 @@ suite('joining by grant', () => {
     await eventually(() => assert.equal(hub.read(member, inBroker('east')), undefined))
     assert.equal(east.read(secrets, inSystem('tombolo-identity')), undefined)
     assert.equal(east.read(secrets, inSystem('tombolo-broker')), undefined)
+    const again = await run(['leave', '--yes', '--context', 'east'])
+    assert.match(again.err, /There is no Tombolo in context "east"/)
+  })
+
+  test('leaving goes on where the Membership is gone and its keys are not', async () => {
+    const { east } = servers
+    await withOperator(east, () => join('east', '10.1.0.0/16'))
+    east.remove(membership, ownMembership)
+    const ran = await run(['leave', '--yes', '--context', 'east', '--timeout', '10'])
+    assert.equal(ran.code, 0, ran.err)
+    assert.match(ran.out, /What remains:\n {2}on the broker Member/)
+    for (const name of ['tombolo-identity', 'tombolo-broker']) assert.equal(east.read(secrets, inSystem(name)), undefined)
   })
 })

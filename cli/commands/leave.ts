@@ -1,9 +1,11 @@
 // `tombolo leave`: takes a cluster out of its fleet and everything that carries traffic off its nodes. The operator, its rights and the
 // CRDs stay, so that it can join another; uninstall takes these too.
-import { brokerSecretName, identitySecretName, pairKeysSecretName, systemNamespace } from '#crds/places.ts'
+import { membership } from '#crds/membership.ts'
+import { brokerSecretName, identitySecretName, membershipName, pairKeysSecretName, systemNamespace } from '#crds/places.ts'
 import { secrets } from '#lib/kube/kinds.ts'
+import type { Cluster } from '../cluster/cluster.ts'
 import { openCluster } from '../cluster/cluster.ts'
-import { readMembership } from '../cluster/membership.ts'
+import { notAMember } from '../cluster/membership.ts'
 import { refused } from '../problem.ts'
 import { leaveCluster } from '../uninstall/leave.ts'
 import { forgetExports } from '../uninstall/member.ts'
@@ -41,7 +43,7 @@ async function run(options: Options, { output, signal, confirm }: Session): Prom
   const { step } = output.progress
   await using cluster = await openCluster(options)
   const { kube, context } = cluster
-  const { clusterID } = (await readMembership(cluster, signal)).spec
+  const clusterID = await idOf(cluster, signal)
   if (options.yes !== true) {
     if (confirm === undefined) throw refused('Nobody can be asked whether to go on.', 'Say so beforehand: --yes.')
     if (!(await confirm(`Take "${clusterID}" (context ${context}) out of its fleet?`)))
@@ -53,8 +55,7 @@ async function run(options: Options, { output, signal, confirm }: Session): Prom
   const left = await step(`Its nodes are cleaned`, (say) => leaveCluster(cluster, how, say, signal))
   await step('What ServiceExports say of themselves', () => forgetExports(cluster, signal))
   await step('Its credentials and keys go', async () => {
-    for (const name of [brokerSecretName, identitySecretName, pairKeysSecretName])
-      await kube.delete(secrets, { namespace: systemNamespace, name }, {}, signal)
+    for (const name of secretsOfMember) await kube.delete(secrets, { namespace: systemNamespace, name }, {}, signal)
   })
   const remains = [
     ...(told ? [] : [`on the broker Member ${clusterID}, which could not be told: there tombolo revoke ${clusterID}`]),
@@ -66,4 +67,15 @@ async function run(options: Options, { output, signal, confirm }: Session): Prom
     { context, clusterID, left: true, remains },
     options.output,
   )
+}
+
+const secretsOfMember = [brokerSecretName, identitySecretName, pairKeysSecretName]
+
+/** An interrupted run may have taken the Membership away, or the operator after it, and left credentials and keys: that is gone on with. */
+async function idOf({ kube, context }: Cluster, signal: AbortSignal): Promise<string> {
+  const own = await kube.get(membership, { namespace: systemNamespace, name: membershipName }, signal)
+  if (own !== undefined) return own.spec.clusterID
+  const held = await Promise.all(secretsOfMember.map((name) => kube.get(secrets, { namespace: systemNamespace, name }, signal)))
+  if (held.every((secret) => secret === undefined)) throw notAMember(context)
+  return context
 }

@@ -43,6 +43,16 @@ export function contains(outer: CIDR, inner: string): boolean {
   return family === range.family && first <= range.first && range.last <= last
 }
 
+/** What of a block is left without the others, in as few blocks as there can be. */
+export function without(block: CIDR, others: readonly CIDR[]): readonly CIDR[] {
+  if (others.some((other) => contains(other, block))) return []
+  if (!others.some((other) => overlaps(other, block))) return [block]
+  const { family, first, last } = rangeOf(block)
+  const prefix = Number(block.split('/')[1]) + 1
+  const half = (last - first + 1n) / 2n
+  return [first, first + half].flatMap((bits) => without(`${formatIP({ family, bits })}/${prefix}` as CIDR, others))
+}
+
 /** The `index`-th address of the block; undefined past its end. */
 export function addressAt(cidr: CIDR, index: bigint): string | undefined {
   const { family, first, last } = rangeOf(cidr)

@@ -3,5 +3,5 @@ import packageJson from '../../package.json' with { type: 'json' }
 
 export const ownVersion: string = packageJson.version
 
-/** What it can do. The broker records it, and administrators' rules may ask for it. */
+/** What it can do. It stands in the request for people to read; no rule asks for it yet, and the broker admits any version. */
 export const capabilities = ['cable/wireguard', 'ip/v4', 'ip/v6'] as const

@@ -201,7 +201,7 @@ suite('the data plane between two clusters', function () {
       role: 'Active',
       publicKey: key(here),
       own: here,
-      nodeAddress: here.nodes[0].address,
+      nodeAddresses: here.nodes.map(({ address }) => address),
       announced: [{ clusterID: there.id, podCIDRs: there.podCIDRs }],
       gateways: [
         {

@@ -36,7 +36,7 @@ export const gatewayFacts = (change: Partial<GatewayFacts> = {}): GatewayFacts =
   role: 'Active',
   publicKey: keyOf('east/n1'),
   own: east,
-  nodeAddress: '172.29.1.1',
+  nodeAddresses: ['172.29.1.1', '172.29.1.2'],
   announced: [west],
   gateways: [gatewayOf('west', 'n1')],
   heard: new Map(),

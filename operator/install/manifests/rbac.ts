@@ -79,7 +79,8 @@ const accounts: readonly Account[] = [
   },
   {
     name: 'tombolo-gateway',
-    cluster: [],
+    // Their addresses: no other cluster may have routes to them.
+    cluster: [{ apiGroups: [''], resources: ['nodes'], verbs: read }],
     system: [
       { apiGroups: tombolo, resources: ['allocations', 'memberships'], verbs: read },
       { apiGroups: [''], resources: ['secrets'], resourceNames: [pairKeysSecretName], verbs: read },
