@@ -1,5 +1,6 @@
-// The floor of the data plane: wireguard-go started by hand between two new network namespaces, which hang on the same two bridges of the
-// rig as the nodes of its clusters, with a namespace behind each as a pod is behind its node. One route, no packet filter, nothing of ours.
+// The floor of the data plane: wireguard-go started by hand in the namespaces of two nodes of the rig, between the same two pods, which get
+// a second address each. One route and nothing of ours on the way; what the nodes have of their own, such as connection tracking and
+// kube-proxy's rules, is in both.
 //
 //   pod ─veth─ node ═ wireguard-go ═ node ─veth─ pod
 import { spawn } from 'node:child_process'
@@ -9,10 +10,8 @@ import { linuxHost } from '#lib/host/linux.ts'
 import type { Peer } from '#lib/host/wg.ts'
 import { parseUapi, uapiEnd, uapiSetDevice, uapiSetPeers } from '#lib/host/wg.ts'
 import { PrivateKey } from '#lib/net/keys.ts'
-import { layoutOf } from '#test/rig/layout.ts'
 import { inNetns } from '#test/rig/network.ts'
-import { readRecord, runDirOf } from '#test/rig/record.ts'
-import type { Rig } from '#test/rig/rig.ts'
+import type { Node } from '#test/rig/node.ts'
 import { programPath } from '../setup/programs.ts'
 import { run } from '../setup/run.ts'
 import { shareCpuWith } from './cpu-share.ts'
@@ -20,91 +19,76 @@ import { shareCpuWith } from './cpu-share.ts'
 export interface BareTunnel extends AsyncDisposable {
   readonly ends: readonly [TunnelEnd, TunnelEnd]
 }
-type Namespace = { readonly netns: string; readonly address: string }
-export type TunnelEnd = { readonly node: Namespace; readonly pod: Namespace }
+/** Addresses at which the node itself and the pod are reached through it. */
+export type TunnelEnd = { readonly node: string; readonly pod: string }
 
-/** No node has this number. */
-const host = 200
-const port = 51_820
+export type Between = {
+  readonly node: Node
+  /** Any process of a pod on that node. */
+  readonly pod: number
+  /** The process whose share of CPU this end gets, or the floor would be that of another machine. */
+  readonly like: number
+}
 
-/** `likes`: the processes whose share of CPU its two ends get, or the floor would be that of another machine. */
+/** Beside the port of the cables. */
+const port = 51_830
+
 export async function bareTunnel(
-  rig: Rig,
+  name: string,
   mtu: number,
-  likes: readonly [number, number],
+  between: readonly [Between, Between],
   signal: AbortSignal,
 ): Promise<BareTunnel> {
   await using stack = new AsyncDisposableStack()
-  const [near, far] = [endOf(rig, 0), endOf(rig, 1)]
-  for (const [end, like] of [
-    [near, likes[0]],
-    [far, likes[1]],
-  ] as const) {
-    await wire(end, mtu, signal)
+  const [near, far] = [endOf(name, between[0], 0), endOf(name, between[1], 1)]
+  for (const end of [near, far]) {
+    await wire(end, signal)
     stack.defer(() => unwire(end, new AbortController().signal))
-    stack.use(await startWireGuard(end, mtu, like, signal))
+    stack.use(await startWireGuard(end, mtu, end.like, signal))
   }
   await speak(near, far, signal)
   await speak(far, near, signal)
   const owned = stack.move()
-  return { ends: [shown(near), shown(far)], [Symbol.asyncDispose]: () => owned.disposeAsync() }
-}
-
-type End = ReturnType<typeof endOf>
-const shown = ({ netns, address, pod }: End): TunnelEnd => ({ node: { netns, address }, pod })
-
-/** Its namespace is named like the rig's own, so that whoever takes the rig down takes it along. */
-function endOf({ run: name }: Rig, index: 0 | 1) {
-  const record = readRecord(name)
-  if (record === undefined) throw new Error(`there is no rig ${name}`)
-  const { wan, clusters } = layoutOf(record.spec, { ...record, runDir: runDirOf(name) })
-  const cluster = clusters[index]
-  const underlay = cluster?.underlay[0]
-  if (cluster === undefined || underlay === undefined) throw new Error('the floor needs two clusters')
   return {
-    wan,
-    netns: `tmb-${name}-floor${index}`,
-    bridge: cluster.bridge,
-    portName: `floor${index}`,
-    router: underlay.router,
-    underlayAddress: underlay.router.replace(/\d+$/, String(host)),
-    prefix: underlay.prefix,
-    /** On this machine sockets of all wireguard-go lie in one folder, so the name has the rig in it. */
-    device: `tmb${index}-${name}`,
-    address: `192.168.73.${index + 1}`,
-    pod: { netns: `tmb-${name}-floor${index}pod`, address: `192.168.${74 + index}.2`, router: `192.168.${74 + index}.1` },
-    key: PrivateKey.generate(),
+    ends: [
+      { node: near.address, pod: near.podAddress },
+      { node: far.address, pod: far.podAddress },
+    ],
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
   }
 }
 
-async function wire(end: End, mtu: number, signal: AbortSignal): Promise<void> {
-  const { pod } = end
-  await ip([`netns add ${end.netns}`, `netns add ${pod.netns}`], signal)
-  await ip([`link add eth0 netns ${end.netns} type veth peer name ${end.portName} netns ${end.wan}`], signal)
-  await ip([`link set ${end.portName} master ${end.bridge} up`], signal, end.wan)
-  await ip(
-    [
-      'link set lo up',
-      `addr add ${end.underlayAddress}/${end.prefix} dev eth0`,
-      'link set eth0 up',
-      `route add default via ${end.router}`,
-      `link add pod mtu ${mtu} type veth peer name eth0 mtu ${mtu} netns ${pod.netns}`,
-      `addr add ${pod.router}/24 dev pod`,
-      'link set pod up',
-    ],
-    signal,
-    end.netns,
-  )
-  await ip([`addr add ${pod.address}/24 dev eth0`, 'link set eth0 up', `route add default via ${pod.router}`], signal, pod.netns)
-  const [enter = '', ...args] = inNetns(end.netns)
-  await run(enter, [...args, 'sh', '-ec', 'echo 1 >/proc/sys/net/ipv4/ip_forward'], {}, signal)
+type End = ReturnType<typeof endOf>
+
+const endOf = (name: string, { node, pod, like }: Between, index: 0 | 1) => ({
+  netns: node.netns,
+  underlayAddress: node.address,
+  /** On this machine sockets of all wireguard-go lie in one folder, so the name has the rig in it. */
+  device: `tmb${index}-${name}`,
+  address: `192.168.73.${index + 1}`,
+  pod,
+  podAddress: `192.168.${74 + index}.2`,
+  like,
+  key: PrivateKey.generate(),
+})
+
+/** The pod's second address, and the way to it: the device on which the node has the pod's own. */
+async function wire({ netns, pod, podAddress }: End, signal: AbortSignal): Promise<void> {
+  await inPod(pod, ['addr', 'add', `${podAddress}/32`, 'dev', 'eth0'], signal)
+  const own = /inet (10\.[0-9.]+)\//.exec(await inPod(pod, ['-4', '-o', 'addr', 'show', 'eth0'], signal))?.[1]
+  const [enter = '', ...args] = inNetns(netns)
+  const [, device] = / dev (\S+)/.exec(await run(enter, [...args, 'ip', 'route', 'get', own ?? ''], {}, signal)) ?? []
+  if (device === undefined) throw new Error(`the node has no way to its pod ${own ?? ''}`)
+  await ip([`route add ${podAddress} dev ${device}`], signal, netns)
 }
 
-/** The link first: by itself it would go some time after its namespace. */
-async function unwire(end: End, signal: AbortSignal): Promise<void> {
-  await ip([`link del ${end.portName}`], signal, end.wan)
-  await ip([`netns del ${end.pod.netns}`, `netns del ${end.netns}`], signal)
+async function unwire({ netns, pod, podAddress }: End, signal: AbortSignal): Promise<void> {
+  await ip([`route del ${podAddress}`], signal, netns)
+  await inPod(pod, ['addr', 'del', `${podAddress}/32`, 'dev', 'eth0'], signal)
 }
+
+const inPod = (pid: number, command: readonly string[], signal: AbortSignal): Promise<string> =>
+  run('nsenter', ['--target', String(pid), '--net', 'ip', ...command], {}, signal)
 
 async function startWireGuard(end: End, mtu: number, like: number, signal: AbortSignal): Promise<AsyncDisposable> {
   const [enter = '', ...args] = inNetns(end.netns)
@@ -154,11 +138,11 @@ async function speak(from: End, to: End, signal: AbortSignal): Promise<void> {
   const peer: Peer = {
     publicKey: to.key.publicKey,
     address: `${to.underlayAddress}:${port}`,
-    allowedIPs: [`${to.address}/32`, `${to.pod.address}/32`],
+    allowedIPs: [`${to.address}/32`, `${to.podAddress}/32`],
     keepaliveSeconds: 0,
   }
   await answers(from, uapiSetPeers([{ do: 'put', peer, replaceAllowed: true }]), signal)
-  await ip([`route add ${to.pod.address} dev ${from.device}`], signal, from.netns)
+  await ip([`route add ${to.podAddress} dev ${from.device}`], signal, from.netns)
 }
 
 /** Runs `ip` commands, in one process. */

@@ -9,7 +9,7 @@ import { run } from '../setup/run.ts'
 export interface Place {
   /** The command line that runs `command` there. */
   enter(command: readonly string[]): readonly string[]
-  /** How others reach it. */
+  /** How others reach it, and what it sends from. */
   readonly address: string
 }
 
@@ -33,7 +33,7 @@ export async function tcpThroughput(from: Place, to: Place, seconds: number, sig
   try {
     const listens = once(createInterface({ input: server.stdout }), 'line', { signal })
     await Promise.race([listens, ended.then(() => Promise.reject(new Error(`iperf3 cannot listen on ${to.address}`)))])
-    const client = ['iperf3', '--client', to.address, '--time', String(seconds), '--omit', '1', '--json']
+    const client = ['iperf3', '--client', to.address, '--bind', from.address, '--time', String(seconds), '--omit', '1', '--json']
     const { end } = JSON.parse(await answerOf(from, client, signal)) as Report
     return end.sum_received.bits_per_second / 1e6
   } finally {
@@ -46,7 +46,7 @@ type Report = { readonly end: { readonly sum_received: { readonly bits_per_secon
 
 /** Round-trip times in ms. Throws when an echo is lost. */
 export async function roundTrips(from: Place, to: Place, count: number, signal: AbortSignal): Promise<readonly number[]> {
-  const text = await answerOf(from, ['ping', '-n', '-c', String(count), '-i', '0.01', to.address], signal)
+  const text = await answerOf(from, ['ping', '-n', '-c', String(count), '-i', '0.01', '-I', from.address, to.address], signal)
   const times = [...text.matchAll(/time=([\d.]+) ms/g)].map(([, ms]) => Number(ms))
   if (times.length !== count) throw new Error(`${count - times.length} of ${count} echoes from ${to.address} were lost`)
   return times

@@ -1,8 +1,8 @@
 // What the way through the tunnel costs: TCP throughput and round-trip time from a pod to a pod of the other cluster.
 //
-//   bare       namespace ═ wireguard-go by hand ═ namespace             the same program, MTU and router between them
-//   floor      pod ─ namespace ═ wireguard-go by hand ═ namespace ─ pod   the same with a veth pair and a route on each side
-//   gateways   pod ─ node ═ tmb-wg ═ node ─ pod                         both pods on the gateways' nodes
+//   bare       node ═ wireguard-go by hand ═ node                         the same program, MTU and router between them
+//   floor      pod ─ node ═ wireguard-go by hand ═ node ─ pod             the same pods and nodes as the next, by second addresses
+//   gateways   pod ─ node ═ tmb-wg ═ node ─ pod                           both pods on the gateways' nodes
 //   workers    pod ─ node ─ vx-tombolo ─ node ═ tmb-wg ═ … ─ pod        both on other nodes: an overlay on each side
 //
 // All wireguard-go have a container's share of CPU, and all iperf3 that of a program started by hand. They take turns, so that a busy
@@ -26,14 +26,14 @@ export const throughput: Bench = {
     const rig = await bed.fleet()
     const [east, west] = [rig.cluster('east'), rig.cluster('west')]
     const [eastPods, westPods] = await Promise.all([openPods(east, signal), openPods(west, signal)])
-    const likes = [await cableOf(east, signal), await cableOf(west, signal)] as const
-    await using tunnel = await bareTunnel(rig, cableMtu, likes, signal)
+    const end = async (cluster: Cluster, pod: number) => ({ node: cluster.node(1), pod, like: await cableOf(cluster, signal) })
+    const [here, there] = [await end(west, westPods.gateway.pid), await end(east, eastPods.gateway.pid)]
+    await using tunnel = await bareTunnel(rig.run, cableMtu, [here, there], signal)
     const [near, far] = tunnel.ends
-    const files = westPods.gateway.pid
-    const by = (netns: string, address: string) => inNamespace(netns, files, address)
+    const onNode = ({ node, pod }: typeof here, address: string) => inNamespace(node.netns, pod, address)
     const ways: Readonly<Record<WayName, Way>> = {
-      bare: { from: by(near.node.netns, near.node.address), to: by(far.node.netns, far.node.address) },
-      floor: { from: by(near.pod.netns, near.pod.address), to: by(far.pod.netns, far.pod.address) },
+      bare: { from: onNode(here, near.node), to: onNode(there, far.node) },
+      floor: { from: inPod(here.pod, near.pod), to: inPod(there.pod, far.pod) },
       gateways: { from: westPods.gateway.place, to: eastPods.gateway.place },
       workers: { from: westPods.worker.place, to: eastPods.worker.place },
     }
