@@ -9,6 +9,7 @@ import type { Program } from './programs.ts'
 import { buildPrograms, programPath, programsDone } from './programs.ts'
 import type { Say } from './progress.ts'
 import { sayOnStderr } from './progress.ts'
+import { raiseWatches, watchesDone } from './watches.ts'
 
 /** What a rig is made from. */
 export interface Assets {
@@ -32,6 +33,7 @@ interface Step {
 
 /** In the order in which each needs those before it. */
 const steps: readonly Step[] = [
+  { name: 'watches', done: watchesDone, run: raiseWatches },
   { name: 'packages', done: () => missingPackages().length === 0, run: installPackages },
   { name: 'programs', done: programsDone, run: buildPrograms },
   { name: 'images', done: baseImagesDone, run: baseStore },
