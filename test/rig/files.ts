@@ -29,6 +29,8 @@ disabled_plugins = ["io.containerd.snapshotter.v1.btrfs", "io.containerd.snapsho
       runtime_type = "io.containerd.runc.v2"
       [plugins."io.containerd.cri.v1.runtime".containerd.runtimes.runc.options]
         BinaryName = "${runc}"
+[plugins."io.containerd.nri.v1.nri"]
+  disable = true
 `
 
 /** A veth pair per pod and a route to it; addresses from the node's own block. */
