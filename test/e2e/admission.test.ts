@@ -1,12 +1,9 @@
 // What the broker's apiserver lets the accounts of clusters do: its admission policies against the same rules in TypeScript, case by case.
 import assert from 'node:assert/strict'
-import { joiningObjects } from '#broker/grants/objects.ts'
 import { memberObjects } from '#broker/members/objects.ts'
-import { allocation } from '#crds/allocation.ts'
 import { evaluate, noAllocation } from '#crds/rules/index.ts'
 import { StatusError } from '#lib/kube/errors.ts'
 import { clusterRoleBindings, namespaces, serviceAccounts } from '#lib/kube/kinds.ts'
-import type { Kind, KubeObject } from '#lib/kube/object.ts'
 import { keyOf, pathOf } from '#lib/kube/object.ts'
 import type { Kube } from '#lib/kube/client.ts'
 import { clusterRoleBinding } from '#broker/install/rbac.ts'
@@ -15,6 +12,7 @@ import { allocations, cases, ghost, joining, others } from '#test/kit/admission-
 import type { BareBroker } from '#test/kit/bare-broker.ts'
 import { bareBroker } from '#test/kit/bare-broker.ts'
 import { joiner, memberOf } from '#test/kit/joining.ts'
+import { putJoining, putMember } from '#test/kit/on-broker.ts'
 
 suite('the admission policies on a real apiserver', function () {
   this.timeout(120_000)
@@ -88,19 +86,10 @@ async function ask(client: Kube, admin: Kube, { kind, review }: Case, signal: Ab
 
 /** Members and places to ask, as the broker controller makes them. */
 async function admit(admin: Kube, signal: AbortSignal): Promise<void> {
-  const put = (kind: Kind, object: KubeObject) => admin.apply(kind, object, { fieldManager: 'test' }, signal)
-  for (const { spec } of allocations) {
-    const objects = memberObjects(memberOf(joiner(spec.clusterID), { pods: spec.podCIDRs, services: spec.serviceCIDRs }))
-    await put(namespaces, objects.namespace)
-    await put(allocation, objects.allocation)
-    await put(serviceAccounts, objects.account)
-  }
-  await put(namespaces, memberObjects(memberOf(joiner(ghost))).namespace)
-  for (const id of joining) {
-    const objects = joiningObjects(id)
-    await put(namespaces, objects.namespace)
-    await put(serviceAccounts, objects.account)
-  }
+  for (const { spec } of allocations)
+    await putMember(admin, memberOf(joiner(spec.clusterID), { pods: spec.podCIDRs, services: spec.serviceCIDRs }), signal)
+  await admin.apply(namespaces, memberObjects(memberOf(joiner(ghost))).namespace, { fieldManager: 'test' }, signal)
+  for (const id of joining) await putJoining(admin, id, signal)
 }
 
 /** So that nothing but a policy refuses. */

@@ -4,12 +4,11 @@ import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import { memberQuota } from '#broker/install/limits.ts'
 import { memberObjects } from '#broker/members/objects.ts'
-import { allocation } from '#crds/allocation.ts'
 import { gatewayEndpoint } from '#crds/gateway-endpoint.ts'
 import { memberNamespace } from '#crds/places.ts'
 import { userOf } from '#crds/rules/account.ts'
-import { clusterRoleBindings, namespaces, resourceQuotas, roleBindings, serviceAccounts } from '#lib/kube/kinds.ts'
-import type { Kind, KubeObject } from '#lib/kube/object.ts'
+import { resourceQuotas } from '#lib/kube/kinds.ts'
+import type { KubeObject } from '#lib/kube/object.ts'
 import { pathOf } from '#lib/kube/object.ts'
 import { pause } from '#lib/std/pause.ts'
 import type { BareBroker } from '#test/kit/bare-broker.ts'
@@ -17,6 +16,7 @@ import { bareBroker } from '#test/kit/bare-broker.ts'
 import { eventually } from '#test/kit/eventually.ts'
 import type { Flood } from '#test/kit/flood-main.ts'
 import { joiner, memberOf } from '#test/kit/joining.ts'
+import { putMember } from '#test/kit/on-broker.ts'
 
 suite('a member that floods the broker', function () {
   this.timeout(180_000)
@@ -24,18 +24,13 @@ suite('a member that floods the broker', function () {
   let broker: BareBroker
   suiteSetup(async () => {
     broker = await bareBroker('apiserver and controllers', stop.signal)
-    const put = (kind: Kind, object: KubeObject) => broker.admin.apply(kind, object, { fieldManager: 'test' }, stop.signal)
     for (const [id, n] of [
       ['east', 1],
       ['west', 2],
     ] as const) {
-      const objects = memberObjects(memberOf(joiner(id), { pods: [`10.${n}.0.0/16`], services: [`10.10${n}.0.0/16`] }))
-      await put(namespaces, objects.namespace)
-      await put(allocation, objects.allocation)
-      await put(resourceQuotas, objects.quota)
-      await put(serviceAccounts, objects.account)
-      await put(roleBindings, objects.writes)
-      await put(clusterRoleBindings, objects.reads)
+      const member = memberOf(joiner(id), { pods: [`10.${n}.0.0/16`], services: [`10.10${n}.0.0/16`] })
+      await putMember(broker.admin, member, stop.signal)
+      await broker.admin.apply(resourceQuotas, memberObjects(member).quota, { fieldManager: 'test' }, stop.signal)
     }
   })
   suiteTeardown(async () => {

@@ -30,8 +30,7 @@ type Info = {
 suite('playground', function () {
   this.timeout(300_000)
   suiteSetup(function () {
-    // Somebody's own playground is not ours to take down.
-    if (mine().length > 0) this.skip()
+    if (mine().length > 0) this.skip() // Somebody's own playground is up, and not ours to take down.
   })
   suiteTeardown(() => {
     playground('down')

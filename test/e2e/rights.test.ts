@@ -1,8 +1,6 @@
 // Every verb on every kind that a real apiserver serves, for every account that a cluster has on the broker: the answer is a table, and a
 // kind that the table does not know fails it.
 import assert from 'node:assert/strict'
-import { joiningObjects } from '#broker/grants/objects.ts'
-import { memberObjects } from '#broker/members/objects.ts'
 import { allocation } from '#crds/allocation.ts'
 import { brokerKinds } from '#crds/index.ts'
 import { heartbeatName } from '#crds/places.ts'
@@ -24,6 +22,7 @@ import { pathOf } from '#lib/kube/object.ts'
 import type { BareBroker } from '#test/kit/bare-broker.ts'
 import { bareBroker } from '#test/kit/bare-broker.ts'
 import { joiner, memberOf } from '#test/kit/joining.ts'
+import { putJoining, putMember } from '#test/kit/on-broker.ts'
 
 const verbs = ['get', 'list', 'watch', 'create', 'update', 'patch', 'delete', 'deletecollection'] as const
 const read = 'get list watch'
@@ -282,23 +281,10 @@ async function codeOf(attempt: () => Promise<unknown>): Promise<number> {
 
 /** Two members and a cluster that asks, as the broker controller makes them. */
 async function admit(admin: Kube, signal: AbortSignal): Promise<void> {
-  const put = (kind: Kind, object: KubeObject) => admin.apply(kind, object, { fieldManager: 'test' }, signal)
   for (const [id, pods, services] of [
     ['east', '10.1.0.0/16', '10.101.0.0/16'],
     ['west', '10.2.0.0/16', '10.102.0.0/16'],
-  ] as const) {
-    const objects = memberObjects(memberOf(joiner(id), { pods: [pods], services: [services] }))
-    await put(namespaces, objects.namespace)
-    await put(allocation, objects.allocation)
-    await put(serviceAccounts, objects.account)
-    await put(roleBindings, objects.writes)
-    await put(clusterRoleBindings, objects.reads)
-    await put(roleBindings, objects.readsFleet)
-  }
-  for (const id of ['east', 'north']) {
-    const objects = joiningObjects(id)
-    await put(namespaces, objects.namespace)
-    await put(serviceAccounts, objects.account)
-    await put(roleBindings, objects.asks)
-  }
+  ] as const)
+    await putMember(admin, memberOf(joiner(id), { pods: [pods], services: [services] }), signal)
+  for (const id of ['east', 'north']) await putJoining(admin, id, signal)
 }

@@ -1,0 +1,32 @@
+// What the broker controller makes for a cluster, put onto an apiserver where no controller runs.
+import { joiningObjects } from '#broker/grants/objects.ts'
+import { memberObjects } from '#broker/members/objects.ts'
+import { allocation } from '#crds/allocation.ts'
+import type { Member } from '#crds/member.ts'
+import type { Kube } from '#lib/kube/client.ts'
+import { clusterRoleBindings, namespaces, roleBindings, serviceAccounts } from '#lib/kube/kinds.ts'
+import type { Kind, KubeObject } from '#lib/kube/object.ts'
+
+const putter = (admin: Kube, signal: AbortSignal) => (kind: Kind, object: KubeObject) =>
+  admin.apply(kind, object, { fieldManager: 'test' }, signal)
+
+/** All but the quota: without its controller an apiserver would refuse whatever it counts. */
+export async function putMember(admin: Kube, member: Member, signal: AbortSignal): Promise<void> {
+  const put = putter(admin, signal)
+  const objects = memberObjects(member)
+  await put(namespaces, objects.namespace)
+  await put(allocation, objects.allocation)
+  await put(serviceAccounts, objects.account)
+  await put(roleBindings, objects.writes)
+  await put(clusterRoleBindings, objects.reads)
+  await put(roleBindings, objects.readsFleet)
+}
+
+/** The place where a cluster asks. */
+export async function putJoining(admin: Kube, id: string, signal: AbortSignal): Promise<void> {
+  const put = putter(admin, signal)
+  const objects = joiningObjects(id)
+  await put(namespaces, objects.namespace)
+  await put(serviceAccounts, objects.account)
+  await put(roleBindings, objects.asks)
+}
