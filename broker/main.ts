@@ -1,9 +1,8 @@
 // The broker controller's entry: reads its configuration, serves its state, and works while it holds the Lease.
 import { randomUUID } from 'node:crypto'
-import { collectDefaultMetrics, Histogram, Registry } from 'prom-client'
+import { collectDefaultMetrics, Registry } from 'prom-client'
 import type { Kube } from '#lib/kube/client.ts'
 import { kube } from '#lib/kube/client.ts'
-import type { Run } from '#lib/kube/controller.ts'
 import { source } from '#lib/kube/controller.ts'
 import { inCluster } from '#lib/kube/in-cluster.ts'
 import { whileLeading } from '#lib/kube/lease.ts'
@@ -23,12 +22,6 @@ await daemon('broker', brokerConfig, process.env, run)
 async function run(config: BrokerConfig, log: Logger, signal: AbortSignal): Promise<void> {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
-  const reconciles = new Histogram({
-    name: 'tombolo_reconcile_seconds',
-    help: 'Time of one run of a reconciler',
-    labelNames: ['controller', 'outcome'],
-    registers: [registry],
-  })
   await using api = kube(await inCluster(process.env), log, 'tombolo-broker')
   let heard = false
   await serve({ port: config.METRICS_PORT, registry, ready: () => (heard ? [] : ['the apiserver has not answered yet']) }, signal)
@@ -45,18 +38,18 @@ async function run(config: BrokerConfig, log: Logger, signal: AbortSignal): Prom
         heard = true
       },
     },
-    (leading) => work(api, ({ controller, outcome, seconds }) => reconciles.observe({ controller, outcome }, seconds), leading),
+    (leading) => work(api, leading),
     signal,
   )
 }
 
-async function work(api: Kube, onRun: (run: Run) => void, signal: AbortSignal): Promise<void> {
+async function work(api: Kube, signal: AbortSignal): Promise<void> {
   const stores = brokerStores(api, signal)
-  const ca = pkiController(
-    api,
-    [source(stores.fleets, () => wholeCA), source(stores.members, () => wholeCA), source(stores.certificates, () => wholeCA)],
-    onRun,
-  )
-  const controllers = [...[joinsController, grantsController, membersController].map((make) => make(api, stores, onRun)), ca]
+  const ca = pkiController(api, [
+    source(stores.fleets, () => wholeCA),
+    source(stores.members, () => wholeCA),
+    source(stores.certificates, () => wholeCA),
+  ])
+  const controllers = [...[joinsController, grantsController, membersController].map((make) => make(api, stores)), ca]
   await Promise.all(controllers.map((controller) => controller.run(signal)))
 }

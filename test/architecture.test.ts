@@ -11,7 +11,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   'lib/net': ['lib/std'],
   'lib/kube': ['lib/std'],
   'lib/host': ['lib/net', 'lib/std'],
-  'lib/serve': ['lib/std'],
+  'lib/serve': ['lib/std', 'lib/kube/runs.ts'],
   'lib/identity': ['lib/net', 'lib/std'],
   'lib/pki': ['lib/std'],
   crds: ['lib/identity', 'lib/net', 'lib/pki', 'lib/std', 'lib/kube/object.ts'],

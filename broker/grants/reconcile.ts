@@ -1,7 +1,7 @@
 // The grants controller: one key a cluster id, reading from stores.
 import { brokerNamespace, clusterIDLabel } from '#crds/places.ts'
 import type { Kube } from '#lib/kube/client.ts'
-import type { Controller, Run } from '#lib/kube/controller.ts'
+import type { Controller } from '#lib/kube/controller.ts'
 import { controller, source } from '#lib/kube/controller.ts'
 import type { Key, KubeObject } from '#lib/kube/object.ts'
 import { keyOf } from '#lib/kube/object.ts'
@@ -11,7 +11,7 @@ import { joiningObjects } from './objects.ts'
 import type { PlaceSeen } from './plan.ts'
 import { planPlace } from './plan.ts'
 
-export function grantsController(kube: Kube, stores: Stores, onRun: (run: Run) => void): Controller {
+export function grantsController(kube: Kube, stores: Stores): Controller {
   const byName = ({ metadata }: KubeObject): readonly Key[] => [{ name: metadata.name }]
   const byLabel = ({ metadata }: KubeObject): readonly Key[] => {
     const id = metadata.labels?.[clusterIDLabel]
@@ -26,7 +26,6 @@ export function grantsController(kube: Kube, stores: Stores, onRun: (run: Run) =
     ],
     workers: 2,
     log: kube.log,
-    onRun,
     reconcile: (key, signal) => applyPlan(kube, planPlace(observe(key.name, stores)), 'tombolo-broker', signal),
   })
 }

@@ -6,7 +6,7 @@ import { joinRequest } from '#crds/join-request.ts'
 import { member } from '#crds/member.ts'
 import { brokerNamespace, clusterIDLabel, fleetName, joinerAccount, joinNamespace } from '#crds/places.ts'
 import type { Kube } from '#lib/kube/client.ts'
-import type { Controller, Run } from '#lib/kube/controller.ts'
+import type { Controller } from '#lib/kube/controller.ts'
 import { blocked, controller, source } from '#lib/kube/controller.ts'
 import type { KubeObject } from '#lib/kube/object.ts'
 import { applyPlan } from '#lib/kube/plan.ts'
@@ -19,7 +19,7 @@ const allJoins = [{ name: 'joins' }]
 const fieldManager = 'tombolo-broker'
 
 /** The stores only say when to look; with one worker and one key no two runs judge at the same time. */
-export function joinsController(kube: Kube, stores: Stores, onRun: (run: Run) => void): Controller {
+export function joinsController(kube: Kube, stores: Stores): Controller {
   const { fleets, requests, grants, members, namespaces, roleBindings } = stores
   return controller({
     name: 'joins',
@@ -28,7 +28,6 @@ export function joinsController(kube: Kube, stores: Stores, onRun: (run: Run) =>
     ),
     workers: 1,
     log: kube.log,
-    onRun,
     reconcile: async (_key, signal) => {
       const now = new Date()
       const fleet = await kube.get(fleetKind, { namespace: brokerNamespace, name: fleetName }, signal)

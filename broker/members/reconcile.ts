@@ -4,7 +4,7 @@ import { fleet as fleetKind } from '#crds/fleet.ts'
 import { member as memberKind } from '#crds/member.ts'
 import { brokerNamespace, clusterIDLabel, fleetName } from '#crds/places.ts'
 import type { Kube } from '#lib/kube/client.ts'
-import type { Controller, Run } from '#lib/kube/controller.ts'
+import type { Controller } from '#lib/kube/controller.ts'
 import { controller, source } from '#lib/kube/controller.ts'
 import { addFinalizer, lifeOf, removeFinalizer } from '#lib/kube/finalizer.ts'
 import type { Key, KubeObject } from '#lib/kube/object.ts'
@@ -17,7 +17,7 @@ import { planMember } from './plan.ts'
 
 const finalizer = 'tombolo.dev/member'
 
-export function membersController(kube: Kube, stores: Stores, onRun: (run: Run) => void): Controller {
+export function membersController(kube: Kube, stores: Stores): Controller {
   const byLabel = (object: KubeObject): readonly Key[] => {
     const id = object.metadata.labels?.[clusterIDLabel]
     return id === undefined ? [] : [{ namespace: brokerNamespace, name: id }]
@@ -39,7 +39,6 @@ export function membersController(kube: Kube, stores: Stores, onRun: (run: Run) 
     ],
     workers: 2,
     log: kube.log,
-    onRun,
     reconcile: async (key, signal) => {
       const seen = observe(key, stores)
       const plan = planMember(seen)

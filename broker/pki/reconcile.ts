@@ -6,7 +6,7 @@ import { member } from '#crds/member.ts'
 import { brokerNamespace, fleetCASecretName, fleetName, isMemberNamespace, managedBy, trustBundleName } from '#crds/places.ts'
 import { trustBundle } from '#crds/trust-bundle.ts'
 import type { Kube } from '#lib/kube/client.ts'
-import type { Controller, Next, Run, Source } from '#lib/kube/controller.ts'
+import type { Controller, Next, Source } from '#lib/kube/controller.ts'
 import { again, blocked, controller } from '#lib/kube/controller.ts'
 import type { Secret } from '#lib/kube/kinds.ts'
 import { configMaps, secrets } from '#lib/kube/kinds.ts'
@@ -24,13 +24,12 @@ const key = { namespace: brokerNamespace, name: fleetCASecretName }
 const lookAgainMs = 60_000
 const manager = 'tombolo-broker'
 
-export function pkiController(kube: Kube, sources: readonly Source[], onRun: (run: Run) => void): Controller {
+export function pkiController(kube: Kube, sources: readonly Source[]): Controller {
   return controller({
     name: 'pki',
     sources,
     workers: 1,
     log: kube.log,
-    onRun,
     reconcile: (_key, signal) => reconcilePki(kube, new Date(), signal),
   })
 }

@@ -63,7 +63,7 @@ suite('joining by grant', () => {
   async function brokerController(hub: ApiServer): Promise<void> {
     await using api = kube(hub.connection, logger('broker', 'silent'))
     const stores = brokerStores(api, stop.signal)
-    const controllers = [grantsController, joinsController, membersController].map((make) => make(api, stores, () => undefined))
+    const controllers = [grantsController, joinsController, membersController].map((make) => make(api, stores))
     await Promise.all(controllers.map((controller) => controller.run(stop.signal)))
   }
 

@@ -2,11 +2,13 @@ import assert from 'node:assert/strict'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { eventually } from '#test/kit/eventually.ts'
 import { logger } from '#lib/std/log.ts'
-import type { Next, Run } from './controller.ts'
+import type { Next } from './controller.ts'
 import { again, blocked, controller, settled, source } from './controller.ts'
 import type { ConfigMap } from './kinds.ts'
 import { configMaps } from './kinds.ts'
 import { keyOf, keyText } from './object.ts'
+import type { Run } from './runs.ts'
+import { onRuns } from './runs.ts'
 import { store } from './store.ts'
 
 const quiet = logger('test', 'silent')
@@ -22,13 +24,14 @@ function world(reconcile: (key: string, signal: AbortSignal) => Promise<Next>, w
   const { store: maps, writer } = store(configMaps, quiet)
   const stop = new AbortController()
   const runs: Run[] = []
+  const deaf = onRuns((run) => runs.push(run))
+  stop.signal.addEventListener('abort', deaf)
   const made = controller({
     name: 'test',
     sources: [source(maps, (object) => [keyOf(object), { name: object.data?.owner ?? '' }])],
     reconcile: (key, signal) => reconcile(keyText(key), signal),
     workers,
     log: quiet,
-    onRun: (run) => runs.push(run),
   })
   const sync = (...objects: ConfigMap[]) => {
     writer.take({ type: 'reset' })

@@ -8,6 +8,8 @@ import { StatusError } from './errors.ts'
 import type { Key, KubeObject } from './object.ts'
 import { keyText, parseKey } from './object.ts'
 import { queue } from './queue.ts'
+import type { Run } from './runs.ts'
+import { tellRun } from './runs.ts'
 import type { Store } from './store.ts'
 
 export type Next =
@@ -56,13 +58,6 @@ export function source<T extends KubeObject>(
   }
 }
 
-/** One run of a reconciler, for metrics. */
-export interface Run {
-  readonly controller: string
-  readonly outcome: Next['kind'] | 'failed'
-  readonly seconds: number
-}
-
 export interface ControllerOptions {
   readonly name: string
   readonly sources: readonly Source[]
@@ -71,7 +66,6 @@ export interface ControllerOptions {
   /** How many keys may run at once; default 1. */
   readonly workers?: number
   readonly log: Logger
-  readonly onRun?: (run: Run) => void
 }
 
 export interface Controller {
@@ -141,7 +135,7 @@ export function controller(options: ControllerOptions): Controller {
   }
 
   const ran = (outcome: Run['outcome'], began: number) =>
-    options.onRun?.({ controller: name, outcome, seconds: (performance.now() - began) / 1000 })
+    tellRun({ controller: name, outcome, seconds: (performance.now() - began) / 1000, waiting: work.size })
 
   async function labour(signal: AbortSignal): Promise<void> {
     for (let key = await work.take(signal); key !== undefined; key = await work.take(signal)) {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { get } from 'node:http'
 import { Counter, Registry } from 'prom-client'
+import { tellRun } from '#lib/kube/runs.ts'
 import { serve } from './server.ts'
 
 const ask = (port: number, path: string) =>
@@ -32,11 +33,22 @@ suite('health server', () => {
     await assert.rejects(ask(port, '/healthz'))
   })
 
+  test('counts what controllers do, without being handed to them', async () => {
+    const stop = new AbortController()
+    const { port } = await serve({ port: 0, host: '127.0.0.1', ready: () => [], registry: new Registry() }, stop.signal)
+    tellRun({ controller: 'imports', outcome: 'settled', seconds: 0.01, waiting: 3 })
+    const { body } = await ask(port, '/metrics')
+    assert.match(body, /^tombolo_reconcile_seconds_count\{controller="imports",outcome="settled"\} 1$/m)
+    assert.match(body, /^tombolo_reconcile_waiting\{controller="imports"\} 3$/m)
+    stop.abort()
+    tellRun({ controller: 'imports', outcome: 'settled', seconds: 0.01, waiting: 0 })
+  })
+
   test('a port that is taken is an error', async () => {
     const stop = new AbortController()
-    const options = { host: '127.0.0.1', ready: () => [], registry: new Registry() }
-    const { port } = await serve({ ...options, port: 0 }, stop.signal)
-    await assert.rejects(serve({ ...options, port }, stop.signal), /EADDRINUSE/)
+    const on = (port: number) => serve({ port, host: '127.0.0.1', ready: () => [], registry: new Registry() }, stop.signal)
+    const { port } = await on(0)
+    await assert.rejects(on(port), /EADDRINUSE/)
     stop.abort()
   })
 })

@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer } from 'node:http'
 import { once } from 'node:events'
 import type { Registry } from 'prom-client'
+import { countReconciles } from './reconciles.ts'
 
 export interface ServeOptions {
   /** 0 takes any free port. */
@@ -17,6 +18,7 @@ export interface ServeOptions {
 /** Listens until `signal` aborts. Resolves with the port once it listens; rejects when it cannot. */
 export async function serve(options: ServeOptions, signal: AbortSignal): Promise<{ readonly port: number }> {
   const server = createServer((request, response) => void answer(options, request, response))
+  countReconciles(options.registry, signal)
   server.listen({ port: options.port, signal, ...(options.host === undefined ? {} : { host: options.host }) })
   await once(server, 'listening')
   signal.addEventListener('abort', () => server.closeAllConnections(), { once: true })

@@ -38,6 +38,19 @@ export const daemonsAreObservable = (at: RigSuite): void => {
         }
       }))
 
+    test('count what their controllers do', async () => {
+      const counting = new Set<string>()
+      await each(async (cluster, pod) => {
+        const metrics = (await served(cluster, pod, '/metrics')) ?? ''
+        if (/^tombolo_reconcile_seconds_count\{[^}]*\} [1-9]/m.test(metrics)) counting.add(pod.component)
+      })
+      // Of two operators one stands by, and the DNS server has no controller.
+      assert.deepEqual(
+        [...counting].toSorted(),
+        components.filter((component) => component !== 'dns'),
+      )
+    })
+
     test('all log one JSON object a line, with time, level, name and message, and nothing else', () =>
       each(async (cluster, { namespace, name }) => {
         const lines = (await cluster.kubectl(['-n', namespace, 'logs', name])).split('\n').filter((line) => line !== '')
