@@ -21,5 +21,7 @@ export function tellRun(run: Run): void {
 export function onRuns(hear: (run: Run) => void): () => void {
   const listen = (run: unknown) => hear(run as Run)
   told.subscribe(listen)
-  return () => void told.unsubscribe(listen)
+  return () => {
+    told.unsubscribe(listen)
+  }
 }

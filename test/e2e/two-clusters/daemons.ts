@@ -41,7 +41,7 @@ export const daemonsAreObservable = (at: RigSuite): void => {
     test('count what their controllers do', async () => {
       const counting = new Set<string>()
       await each(async (cluster, pod) => {
-        const metrics = (await served(cluster, pod, '/metrics')) ?? ''
+        const metrics = await served(cluster, pod, '/metrics')
         if (/^tombolo_reconcile_seconds_count\{[^}]*\} [1-9]/m.test(metrics)) counting.add(pod.component)
       })
       // Of two operators one stands by, and the DNS server has no controller.
