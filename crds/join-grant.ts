@@ -5,7 +5,10 @@ import { define } from './define.ts'
 import { clusterIDField, conditionsField, tomboloGroup } from './fields.ts'
 import { verifyKeyField } from './identity-fields.ts'
 
-export const grantStates = ['Pending', 'Open', 'Used', 'Expired', 'Locked'] as const
+export const grantStates = ['Pending', 'Open', 'Claimed', 'Used', 'Expired', 'Locked'] as const
+
+/** How long a cluster that proved a grant waits for its approval. The grant's own time is over by then. */
+export const approvalSeconds = 7 * 24 * 3600
 
 /** Eight groups of four hexadecimal digits: `fingerprint` of lib/identity. */
 export const fingerprintField = z
@@ -46,6 +49,13 @@ export const joinGrant = define({
       .optional()
       .describe('UIDs of the requests that did not prove the code: the fifth locks the grant.')
       .meta({ 'x-kubernetes-list-type': 'set' }),
+    claim: z
+      .object({
+        by: fingerprintField.describe('The identity that proved it first: no other can any more.'),
+        until: z.string().max(40).meta({ format: 'date-time' }).describe('Not approved by then, it is refused.'),
+      })
+      .optional()
+      .describe('Who waits for `tombolo approve`, and until when: a person may take longer than the grant lasts.'),
     usedBy: fingerprintField.optional().describe('The identity that joined with it.'),
     conditions: conditionsField,
   }),

@@ -29,6 +29,20 @@ suite('the place where a cluster asks to join', () => {
     assert.deepEqual(next.kind === 'again' && next.afterMs, 15 * 60_000 + 100)
   })
 
+  test('stays for one that waits for approval, longer than the grant lasts, and not for ever', () => {
+    const claimed = (until: string) =>
+      grantFor(
+        east,
+        { expiresAt: '2025-12-31T23:59:59Z' },
+        { claim: { by: 'x', until }, failedAttempts: ['1', '2', '3', '4', '5'] },
+      )
+    const grant = claimed('2026-01-05T00:00:00Z')
+    assert.deepEqual(said({ grant }), made)
+    const { next } = planPlace({ ...nothing, grant })
+    assert.deepEqual(next.kind === 'again' && next.afterMs, 4 * 24 * 3600_000 + 100)
+    assert.deepEqual(said({ ...place, grant: claimed('2026-01-01T00:00:00Z') }), gone)
+  })
+
   test('stays for a member, whose credentials are renewed there, without a look at the clock', () => {
     assert.deepEqual(said({ member: memberOf(east) }), made)
     assert.equal(planPlace({ ...nothing, member: memberOf(east) }).next.kind, 'settled')

@@ -1,4 +1,4 @@
-// The place where a cluster may ask is there for as long as it has a usable grant or is a member, and goes with both: the account's
+// The place where a cluster may ask is there for as long as it has a usable grant, waits for approval or is a member, and goes with both: the account's
 // tokens die with it.
 import type { JoinGrant } from '#crds/join-grant.ts'
 import type { Member } from '#crds/member.ts'
@@ -8,7 +8,7 @@ import { namespaces, roleBindings, serviceAccounts } from '#lib/kube/kinds.ts'
 import type { Plan } from '#lib/kube/plan.ts'
 import { deleteStep } from '#lib/kube/plan.ts'
 import { joiningObjects } from './objects.ts'
-import { factsOf, isUsable, stateOf } from './state.ts'
+import { endOf, factsOf, isUsable, stateOf } from './state.ts'
 
 export type PlaceSeen = {
   readonly clusterID: string
@@ -22,7 +22,8 @@ export type PlaceSeen = {
 
 export function planPlace({ clusterID, grant, member, namespace, account, asks, now }: PlaceSeen): Plan {
   const isMember = member !== undefined && member.metadata.deletionTimestamp === undefined
-  const granted = grant !== undefined && isUsable(stateOf(factsOf(grant, true), now))
+  const facts = grant === undefined ? undefined : factsOf(grant, true)
+  const granted = facts !== undefined && isUsable(stateOf(facts, now))
   if (!isMember && !granted) {
     if (namespace === undefined || namespace.metadata.deletionTimestamp !== undefined) return { steps: [], next: settled }
     // The account first: its token is dead while the namespace is being emptied. And its right, as an apiserver takes a token that it has
@@ -43,6 +44,6 @@ export function planPlace({ clusterID, grant, member, namespace, account, asks, 
     { do: 'apply', kind: roleBindings, object: want.asks, have: asks },
   ]
   // Nothing tells when time has passed.
-  const leftMs = isMember || grant === undefined ? undefined : new Date(grant.spec.expiresAt).getTime() - now.getTime()
-  return { steps, next: leftMs === undefined ? settled : again(Math.max(leftMs, 0) + 100, 'the grant is open until it expires') }
+  const leftMs = isMember || facts === undefined ? undefined : endOf(facts).getTime() - now.getTime()
+  return { steps, next: leftMs === undefined ? settled : again(Math.max(leftMs, 0) + 100, 'the grant is good for a time') }
 }

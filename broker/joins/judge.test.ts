@@ -18,6 +18,7 @@ const known = (more: Partial<Known> = {}): Known => ({
   grant: granted(),
   approval: 'Automatic',
   pools: [],
+  now: new Date('2026-01-01T00:01:00Z'),
   ...more,
 })
 const granted = (
@@ -26,6 +27,10 @@ const granted = (
   const grant = grantFor(east, ...args)
   return { spec: grant.spec, facts: factsOf(grant, true) }
 }
+
+/** Proved by east on the first of January, and waiting since. */
+const claimed = (spec: Parameters<typeof grantFor>[1] = {}): NonNullable<Known['grant']> =>
+  granted(spec, { claim: { by: print, until: '2026-01-08T00:00:00Z' } })
 
 function askedLast(requestedAt: string): Member {
   const member = memberOf(east)
@@ -206,6 +211,45 @@ suite('who may join', () => {
       known({ approval: 'Manual', grant: granted({ approved: print }) }),
       'refused',
       new RegExp(`Another identity was approved for "east", ${print}`),
+    ],
+    [
+      'who waits for approval still waits when the grant’s own time is over',
+      requestBy(east),
+      known({ approval: 'Manual', grant: claimed(), now: new Date('2026-01-07T23:59:59Z') }),
+      'awaitsApproval',
+    ],
+    [
+      'also with a request that it had to repeat since',
+      requestBy(east, {}, { creationTimestamp: '2026-01-05T00:00:00Z' }),
+      known({ approval: 'Manual', grant: claimed(), now: new Date('2026-01-05T00:00:01Z') }),
+      'awaitsApproval',
+    ],
+    [
+      'and is let in when it is approved days later',
+      requestBy(east),
+      known({ approval: 'Manual', grant: claimed({ approved: print }), now: new Date('2026-01-07T00:00:00Z') }),
+      'mayJoin',
+    ],
+    [
+      'but not for ever',
+      requestBy(east),
+      known({ approval: 'Manual', grant: claimed(), now: new Date('2026-01-08T00:00:00Z') }),
+      'refused',
+      /Nobody approved "east" until 2026-01-08T00:00:00Z.*grant create east/,
+    ],
+    [
+      'whoever comes after it with the same grant is another',
+      requestBy(thief),
+      known({ approval: 'Manual', grant: claimed() }),
+      'refused',
+      new RegExp(`was proved by another identity, ${print}`),
+    ],
+    [
+      'and guesses at it lock nothing any more',
+      requestBy(east, {}, {}, false),
+      known({ approval: 'Manual', grant: claimed() }),
+      'refused',
+      /does not prove the code/,
     ],
     [
       'a malformed request is refused by its field',

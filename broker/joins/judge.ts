@@ -1,6 +1,7 @@
 // Whether a request may be considered at all: who signed it, by which grant or as which member, approved or not. Pure; addresses are
 // judged after that (admit.ts).
 import type { JoinGrant } from '#crds/join-grant.ts'
+import { approvalSeconds } from '#crds/join-grant.ts'
 import type { JoinRequest } from '#crds/join-request.ts'
 import { joinRequest } from '#crds/join-request.ts'
 import type { Proof } from '#crds/join-proof.ts'
@@ -10,6 +11,7 @@ import { joinNamespace } from '#crds/places.ts'
 import { fingerprint, sameIdentity } from '#lib/identity/identity.ts'
 import type { CIDR } from '#lib/net/cidr.ts'
 import { contains } from '#lib/net/cidr.ts'
+import { time } from '#lib/kube/time.ts'
 import { explain } from '#lib/std/result.ts'
 import type { GrantFacts } from '#broker/grants/state.ts'
 import { mostAttempts, stateOf } from '#broker/grants/state.ts'
@@ -23,6 +25,7 @@ export type Known = {
   readonly approval: 'Automatic' | 'Manual'
   /** Addresses in which a member may move without anybody's leave. */
   readonly pools: readonly CIDR[]
+  readonly now: Date
 }
 
 export type Verdict =
@@ -83,16 +86,26 @@ export const sameAddresses = (a: Addresses, b: Addresses): boolean =>
 
 type Addresses = Pick<Member['spec'], 'podCIDRs' | 'serviceCIDRs'>
 
-function byGrant({ spec, metadata }: JoinRequest, proof: Proof, { member, grant, approval }: Known): Verdict {
+function byGrant({ spec, metadata }: JoinRequest, proof: Proof, { member, grant, approval, now }: Known): Verdict {
   const id = spec.clusterID
+  const print = fingerprint(spec.identity)
   const another = `on the broker: tombolo grant create ${id}`
   if (grant === undefined) return refused(`There is no grant for "${id}". Make one ${another}.`)
   // The apiserver cuts off what is less than a second: it may have come as late as at its end.
   const asked = new Date(new Date(metadata.creationTimestamp ?? '').getTime() + 999)
-  switch (stateOf(grant.facts, asked)) {
+  const { claim } = grant.facts
+  // What was proved in time waits by the clock, not by the time of the request, which its cluster may repeat.
+  switch (stateOf(grant.facts, claim === undefined ? asked : now)) {
     case 'Used':
       return refused(`The grant for "${id}" was used already, by ${grant.facts.usedBy ?? ''}. Make another ${another}.`)
+    case 'Claimed':
+      if (claim?.by === print) break
+      return refused(
+        `The grant for "${id}" was proved by another identity, ${claim?.by ?? ''}, which waits for approval; this one is ${print}. Find out whose that is, then make another ${another}.`,
+      )
     case 'Expired':
+      if (claim !== undefined)
+        return refused(`Nobody approved "${id}" until ${time(claim.until)}, and the grant has expired. Make another ${another}.`)
       return refused(`The grant for "${id}" expired at ${grant.spec.expiresAt}. Make another ${another}.`)
     case 'Locked':
       return refused(`The grant for "${id}" is locked: too many requests did not prove its code. Make another ${another}.`)
@@ -101,6 +114,9 @@ function byGrant({ spec, metadata }: JoinRequest, proof: Proof, { member, grant,
       break
   }
   if (proof !== 'Holds') {
+    // Nobody guesses at what is claimed.
+    if (claim !== undefined)
+      return refused(`The request does not prove the code of the grant for "${id}". Paste the whole line and join again.`)
     const left = mostAttempts - grant.facts.failedAttempts.length - 1
     const rest = left === 0 ? 'it is locked now' : `${left} more ${left === 1 ? 'try' : 'tries'} and it is locked`
     return {
@@ -113,12 +129,11 @@ function byGrant({ spec, metadata }: JoinRequest, proof: Proof, { member, grant,
       `Cluster id "${id}" is taken: a member has it under another identity (${fingerprint(member.spec.identity)}). Choose another id; or, if it is the same cluster and its keys are lost, first: tombolo revoke ${id}.`,
     )
   if ((grant.spec.approval ?? approval) === 'Automatic') return { kind: 'mayJoin', by: 'grant' }
-  const print = fingerprint(spec.identity)
   if (grant.spec.approved === print) return { kind: 'mayJoin', by: 'grant' }
   return grant.spec.approved === undefined
     ? {
         kind: 'awaitsApproval',
-        message: `Waiting for an administrator: compare the fingerprint ${print} on both sides, then on the broker: tombolo approve ${id}.`,
+        message: `Waiting for an administrator, for ${approvalSeconds / 86_400} days at most: compare the fingerprint ${print} on both sides, then on the broker: tombolo approve ${id}.`,
       }
     : refused(
         `Another identity was approved for "${id}", ${grant.spec.approved}; this one is ${print}. Find out who asked, then make another grant ${another}.`,

@@ -188,6 +188,20 @@ suite('the state of a grant', () => {
     assert.equal(grantStatus({ now: new Date('2026-01-01T00:15:00Z') }).state, 'Expired')
   })
 
+  test('is Claimed while the cluster that proved it waits for approval: for seven days from its request, whatever its own time', () => {
+    const fleet = fleetWith({ approval: 'Manual' })
+    const claimed = grantStatus({ fleet, requests: [asks] })
+    assert.deepEqual([claimed.state, claimed.claim?.until], ['Claimed', '2026-01-08T00:00:00Z'])
+    const grant = (spec = {}) => ({ grants: [grantFor(west, spec, claimed)], fleet, requests: [asks] })
+    const days = (n: number) => new Date(now.getTime() + n * 24 * 3600_000)
+    assert.deepEqual(said({ ...grant(), now: days(6) }), ['west: AwaitingApproval'])
+    assert.deepEqual(said({ ...grant({ approved: claimed.claim?.by }), now: days(6) }), ['+Member west', 'west: Pending'])
+    assert.deepEqual(said({ ...grant(), now: days(7) }), ['west: Refused'])
+    assert.equal(grantStatus({ ...grant(), now: days(7) }).state, 'Expired')
+    const { next } = planJoins(seen(grant()))
+    assert.equal(next.kind === 'again' && next.afterMs, days(7).getTime() - 60_000 - now.getTime() + 100)
+  })
+
   test('is Used as soon as the member is there that proved it, also for a controller that was cut off in between', () => {
     const status = grantStatus({ requests: [asks], members: [memberOf(west)] })
     assert.equal(status.state, 'Used')

@@ -9,7 +9,7 @@ import { fleet as fleetKind } from '#crds/fleet.ts'
 import type { GatewayEndpoint } from '#crds/gateway-endpoint.ts'
 import { gatewayEndpoint } from '#crds/gateway-endpoint.ts'
 import type { JoinGrant } from '#crds/join-grant.ts'
-import { joinGrant } from '#crds/join-grant.ts'
+import { approvalSeconds, joinGrant } from '#crds/join-grant.ts'
 import type { JoinRequest } from '#crds/join-request.ts'
 import { joinRequest } from '#crds/join-request.ts'
 import { proofsOf } from '#crds/join-proof.ts'
@@ -25,7 +25,8 @@ import { keyOf } from '#lib/kube/object.ts'
 import { time } from '#lib/kube/time.ts'
 import type { Plan, Step } from '#lib/kube/plan.ts'
 import { deleteStep } from '#lib/kube/plan.ts'
-import { factsOf, messageOf, stateOf } from '#broker/grants/state.ts'
+import type { Claim } from '#broker/grants/state.ts'
+import { endOf, factsOf, messageOf, stateOf } from '#broker/grants/state.ts'
 import { releasedOf, soonest } from '#broker/members/addresses.ts'
 import { provisioned } from '#broker/members/plan.ts'
 import type { Ground, Taken } from './admit.ts'
@@ -95,6 +96,7 @@ export function planJoins(seen: JoinsSeen): JoinsPlan {
   }
 }
 
+type Judged = readonly { readonly request: JoinRequest; readonly verdict: Verdict }[]
 type Outcome = { readonly steps: readonly Step[]; readonly issue?: JoinRequest }
 
 /** A refusal is final for what was asked: nobody becomes a member hours later because another one left. Joining again asks anew. */
@@ -104,7 +106,7 @@ const isFinal = ({ status }: JoinRequest): boolean =>
 /** Whoever asks wrote it; only of what is nothing else is read. */
 const isWellFormed = (request: JoinRequest): boolean => joinRequest.parse(request).ok
 
-function judgeOne(request: JoinRequest, { fleet, grants, members, placed }: JoinsSeen): Verdict {
+function judgeOne(request: JoinRequest, { fleet, grants, members, placed, now }: JoinsSeen): Verdict {
   const id = request.metadata.name
   const grant = grants.find((g) => g.metadata.name === id)
   return judge(request, {
@@ -112,6 +114,7 @@ function judgeOne(request: JoinRequest, { fleet, grants, members, placed }: Join
     grant: grant === undefined ? undefined : { spec: grant.spec, facts: factsOf(grant, placed.has(id)) },
     approval: fleet.spec.join.approval,
     pools: fleet.spec.join.addresses ?? [],
+    now,
   })
 }
 
@@ -166,17 +169,15 @@ function groundOf({ fleet, members, gateways, now }: JoinsSeen): Ground {
   }
 }
 
-function grantSteps(
-  { grants, placed, requests, members, now }: JoinsSeen,
-  judged: readonly { readonly request: JoinRequest; readonly verdict: Verdict }[],
-): readonly Step[] {
+function grantSteps({ grants, placed, requests, members, now }: JoinsSeen, judged: Judged): readonly Step[] {
   return grants.map((grant) => {
     const id = grant.metadata.name
     const failed = judged.filter(({ request, verdict }) => verdict.kind === 'failedAttempt' && request.metadata.name === id)
     const before = factsOf(grant, placed.has(id))
     const attempts = new Set([...before.failedAttempts, ...failed.map(({ request }) => request.metadata.uid ?? '')])
     const usedBy = before.usedBy ?? joinedWith(grant, requests, members)
-    const facts = { ...before, failedAttempts: [...attempts], usedBy }
+    const claim = before.claim ?? claimOf(id, judged)
+    const facts = { ...before, failedAttempts: [...attempts], usedBy, claim }
     const state = stateOf(facts, now)
     const observedGeneration = grant.metadata.generation ?? 0
     const ready = {
@@ -190,11 +191,21 @@ function grantSteps(
       state,
       verifier: grant.spec.verifier,
       ...(attempts.size === 0 ? {} : { failedAttempts: facts.failedAttempts }),
+      ...(claim === undefined ? {} : { claim: { by: claim.by, until: time(claim.until) } }),
       ...(usedBy === undefined ? {} : { usedBy }),
       conditions: setConditions(grant.status?.conditions, [{ ...ready, observedGeneration }], now),
     }
     return { do: 'status', kind: joinGrant, key: keyOf(grant), status, have: grant }
   })
+}
+
+/** Whoever waits for approval has proved the grant. Timed from the request, so that a run that was cut off comes to the same. */
+function claimOf(id: string, judged: Judged): Claim | undefined {
+  const waits = judged.find(({ request, verdict }) => verdict.kind === 'awaitsApproval' && request.metadata.name === id)
+  if (waits === undefined) return undefined
+  const { metadata, spec } = waits.request
+  const until = new Date(new Date(metadata.creationTimestamp ?? '').getTime() + approvalSeconds * 1000)
+  return { by: fingerprint(spec.identity), until }
 }
 
 /** The identity that a grant let in: it is a member now, and its request proves the grant's code. A run that was cut off is made good by this. */
@@ -277,9 +288,9 @@ function skewOf({ metadata, spec }: JoinRequest): string | undefined {
 
 /** Nothing tells when time has passed. */
 function later(releasedMs: number | undefined, { grants, now }: JoinsSeen): Next {
-  const open = grants.filter((g) => factsOf(g, true).usedBy === undefined && new Date(g.spec.expiresAt) > now)
+  const open = grants.map((g) => factsOf(g, true)).filter((facts) => facts.usedBy === undefined && endOf(facts) > now)
   const expiresMs = soonest(
-    open.map((g) => ({ until: g.spec.expiresAt })),
+    open.map((facts) => ({ until: time(endOf(facts)) })),
     now,
   )
   const times = [releasedMs, expiresMs].filter((ms) => ms !== undefined)

@@ -7,6 +7,9 @@ import { refused } from '../problem.ts'
 
 export async function readFleet({ kube, context }: Cluster, signal: AbortSignal): Promise<Fleet> {
   const found = await kube.get(fleet, { namespace: brokerNamespace, name: fleetName }, signal)
+  // With the defaults of an older object filled in.
+  const parsed = fleet.parse(found)
+  if (parsed.ok) return parsed.value
   if (found !== undefined) return found
   throw refused(
     `There is no broker in context "${context}".`,

@@ -1,7 +1,7 @@
 // `tombolo grant`: lets one cluster join, once. The code is made here and printed once; the broker keeps what checks it.
 import { InvalidArgumentError } from 'commander'
 import type { JoinGrant } from '#crds/join-grant.ts'
-import { joinGrant } from '#crds/join-grant.ts'
+import { approvalSeconds, joinGrant } from '#crds/join-grant.ts'
 import { brokerNamespace, joinerAccount, joinNamespace, managedBy } from '#crds/places.ts'
 import { formatGrant, GrantCode } from '#lib/identity/grant.ts'
 import { serviceAccounts } from '#lib/kube/kinds.ts'
@@ -74,7 +74,7 @@ Examples:
 
 async function runCreate(id: ClusterID, options: CreateOptions, { output, signal }: Session): Promise<void> {
   await using broker = await openCluster(options)
-  await readFleet(broker, signal)
+  const fleet = await readFleet(broker, signal)
   const { server, ca } = await brokerAddress(broker, options.brokerServer, signal)
   const code = GrantCode.generate()
   const expiresAt = new Date(Date.now() + options.expires * 1000).toISOString()
@@ -92,7 +92,8 @@ async function runCreate(id: ClusterID, options: CreateOptions, { output, signal
   const token = await output.progress.step(`The broker makes a place for "${id}" to ask`, async (say) => {
     await put(broker, object, signal)
     await grantOpen(broker, object, options.timeout * 1000, say, signal)
-    return tokenOf(broker, id, options.expires, signal)
+    const manual = (object.spec.approval ?? fleet.spec.join.approval) === 'Manual'
+    return tokenOf(broker, id, options.expires + (manual ? approvalSeconds : 0), signal)
   })
   const line = formatGrant({ clusterID: id, server, ca, token, code })
   output.result(line, { clusterID: id, expiresAt, server, grant: line }, options.output)
@@ -132,7 +133,7 @@ async function grantOpen(
   )
 }
 
-/** The apiserver gives no token for less than ten minutes; the grant ends when it says. */
+/** The apiserver gives no token for less than ten minutes; the grant ends when it says. Where a person has to approve, it outlives it. */
 const leastTokenSeconds = 600
 
 async function tokenOf({ kube }: Cluster, id: string, seconds: number, signal: AbortSignal): Promise<string> {
@@ -156,9 +157,9 @@ async function runList(options: CommonOptions, { output, signal }: Session): Pro
     name: metadata.name,
     clusterID: spec.clusterID,
     state: status?.state ?? 'Pending',
-    expiresAt: spec.expiresAt,
+    expiresAt: status?.state === 'Claimed' ? (status.claim?.until ?? spec.expiresAt) : spec.expiresAt,
     failedAttempts: status?.failedAttempts?.length ?? 0,
-    usedBy: status?.usedBy,
+    usedBy: status?.usedBy ?? status?.claim?.by,
     approved: spec.approved,
   }))
   output.tables([table('grants', rows, columns, 'No grants: tombolo grant create CLUSTER_ID makes one.')], options.output)
