@@ -8,6 +8,8 @@ import { cidrField, cidrsField, clusterIDField, conditionsField, tomboloGroup } 
 /** In the order in which a rotation goes. */
 export const rotationTargets = ['Introduced', 'Issuing', 'Stable'] as const
 
+export const cableDrivers = ['wireguard'] as const
+
 export const fleet = define({
   group: tomboloGroup,
   kind: 'Fleet',
@@ -33,6 +35,13 @@ export const fleet = define({
           .describe(
             'If given, pods and Services of every member must lie in these, and a member may move within them by itself. Otherwise other addresses than it has need a grant, like joining.',
           ),
+        cables: z
+          .array(z.enum(cableDrivers))
+          .min(1)
+          .max(8)
+          .default(['wireguard'])
+          .describe('Cable drivers of which a cluster that joins must have one, as its request says (`cable/wireguard`).')
+          .meta({ 'x-kubernetes-list-type': 'set' }),
         drainSeconds: z
           .int()
           .min(0)

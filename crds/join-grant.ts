@@ -33,6 +33,11 @@ export const joinGrant = define({
     clusterID: clusterIDField,
     verifier: verifyKeyField.describe('Checks the proof of the code. Nothing can be proved with it.'),
     expiresAt: z.string().max(40).meta({ format: 'date-time' }).describe('A request made later is refused.'),
+    server: z
+      .string()
+      .max(512)
+      .optional()
+      .describe('Where the cluster reaches the broker, `https://host:port`: if it is an address, no member may have it.'),
     approval: z
       .enum(['Automatic', 'Manual'])
       .optional()

@@ -43,11 +43,11 @@ export const joinRequest = define({
         .string()
         .max(64)
         .regex(/^[0-9A-Za-z.+-]*$/, 'a version')
-        .describe('Tombolo’s version in the joining cluster.'),
+        .describe('Tombolo’s version in the joining cluster: at most one minor version from the broker’s, before 1.0 too.'),
       capabilities: z
         .array(qualifiedNameField)
         .max(32)
-        .describe('What the joining cluster can do, such as `cable/wireguard`.')
+        .describe('What the joining cluster can do: `cable/<driver>` of its cables, `ip/v4`, `ip/v6` of its addresses.')
         .meta({ 'x-kubernetes-list-type': 'set' }),
       identity: identityField.describe('The keys it made and keeps.'),
       requestedAt: z

@@ -15,7 +15,8 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   'lib/identity': ['lib/net', 'lib/std'],
   'lib/pki': ['lib/std'],
   crds: ['lib/identity', 'lib/net', 'lib/pki', 'lib/std', 'lib/kube/object.ts'],
-  broker: ['crds', 'lib/identity', 'lib/kube', 'lib/net', 'lib/pki', 'lib/std'],
+  // Its version, which members' are compared with.
+  broker: ['crds', 'lib/identity', 'lib/kube', 'lib/net', 'lib/pki', 'lib/std', 'package.json'],
   dns: ['crds', 'lib/kube', 'lib/net', 'lib/std'],
   // The merge is one function for all who must come to the same verdict; what a token, an admission policy and a node's routes look like
   // is known where they are made.

@@ -16,16 +16,25 @@ const asked = (id: string, spec: Spec): Asked => ({ ...askedOf(id, spec), identi
 const ground = (more: Partial<Ground> = {}): Ground => ({
   taken: takenBy(asked('east', { pods: ['10.1.0.0/16', 'fd00:1::/48'], services: ['10.91.0.0/16'] })),
   gateways: [],
+  broker: { uid: 'uid-hub', addresses: [] },
   pools: undefined,
   ...more,
 })
-const nothing: Ground = { taken: [], gateways: [], pools: undefined }
+const nothing: Ground = { taken: [], gateways: [], broker: { uid: 'uid-hub', addresses: [] }, pools: undefined }
 const left = (cidr: string): Taken => ({
   cidr: cidr as CIDR,
   by: { clusterID: 'gone', clusterUID: 'uid-gone' },
   since: 'released',
   as: `${cidr} of "gone", which left`,
 })
+
+const broker: Ground['broker'] = {
+  uid: 'uid-hub',
+  addresses: [
+    { cidr: '192.168.9.9/32' as CIDR, as: '192.168.9.9 of its apiserver' },
+    { cidr: '10.96.0.0/16' as CIDR, as: '10.96.0.0/16 of its Services' },
+  ],
+}
 
 suite('admission of a cluster', () => {
   const west = (spec: Spec): Asked => asked('west', spec)
@@ -87,6 +96,24 @@ suite('admission of a cluster', () => {
       west({ pods: ['10.2.0.0/16'] }),
       /10\.2\.0\.0\/16 of "west" lies outside.*172\.16\.0\.0\/12/,
       { pools: ['172.16.0.0/12' as CIDR] },
+    ],
+    [
+      'whose pods cover the broker’s apiserver is refused: members would look for the broker in a cable',
+      west({ pods: ['192.168.0.0/16'] }),
+      /192\.168\.0\.0\/16 of "west" contains 192\.168\.9\.9 of its apiserver, which is the broker's.*--pod-cidr/,
+      { broker },
+    ],
+    [
+      'whose Services are the broker’s is refused',
+      west({ pods: ['10.2.0.0/16'], services: ['10.96.4.0/24'] }),
+      /service CIDR 10\.96\.4\.0\/24 of "west" contains 10\.96\.0\.0\/16 of its Services/,
+      { broker },
+    ],
+    [
+      'that is the broker’s own has its own Services',
+      asked('hub', { uid: 'uid-hub', pods: ['10.2.0.0/16'], services: ['10.96.0.0/16'] }),
+      'Admitted',
+      { broker },
     ],
     [
       'that asks for addresses of one that left lately is refused for a while',

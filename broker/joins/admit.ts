@@ -6,8 +6,13 @@ import type { CIDR } from '#lib/net/cidr.ts'
 import { contains, overlaps } from '#lib/net/cidr.ts'
 import { reservedIn } from '#lib/net/reserved.ts'
 
-export type Decision =
-  { readonly state: 'Admitted'; readonly spec: Granted } | { readonly state: 'Refused'; readonly message: string }
+/** Why not, for programs: the reason of the conditions. `Overlap`: somebody else has, or had lately, the same addresses. */
+export type Obstacle =
+  'ReservedAddresses' | 'OverlapsItself' | 'OutsideFleet' | 'BrokerAddresses' | 'Overlap' | 'GatewayAddress' | 'Incompatible'
+
+export type Refusal = { readonly reason: Obstacle; readonly message: string }
+
+export type Decision = { readonly state: 'Admitted'; readonly spec: Granted } | ({ readonly state: 'Refused' } & Refusal)
 
 export type Asked = Pick<JoinRequest['spec'], 'clusterID' | 'clusterUID' | 'podCIDRs' | 'serviceCIDRs' | 'identity'>
 /** What the controller says of a member; the rest of its spec is the administrator's. */
@@ -20,6 +25,9 @@ export type Taken = {
   readonly since: 'held' | 'released'
   readonly as: string
 }
+/** What the broker's own cluster cannot do without, and what to call it. */
+export type BrokerAddress = { readonly cidr: CIDR; readonly as: string }
+
 /** An address at which a gateway of a member is reached. */
 export type GatewayAddress = { readonly clusterID: string; readonly address: string }
 
@@ -27,14 +35,16 @@ export type Ground = {
   /** Of members, what drains among it, and of clusters that left lately. */
   readonly taken: readonly Taken[]
   readonly gateways: readonly GatewayAddress[]
+  /** `uid`: of the cluster that the broker runs in, which is told to nobody: it may have its own addresses as a member. */
+  readonly broker: { readonly uid: string; readonly addresses: readonly BrokerAddress[] }
   /** If given, all addresses must lie in these. */
   readonly pools: readonly CIDR[] | undefined
 }
 
 /** One request against what there is. What the asking cluster has or had itself is no obstacle: `join` may be repeated, and changed. */
-export function admit(asked: Asked, { taken, gateways, pools }: Ground): Decision {
+export function admit(asked: Asked, { taken, gateways, broker, pools }: Ground): Decision {
   const { clusterID } = asked
-  const message =
+  const obstacle =
     unusable(asked) ??
     overlapsItself(asked) ??
     outside(asked, pools) ??
@@ -42,11 +52,12 @@ export function admit(asked: Asked, { taken, gateways, pools }: Ground): Decisio
       asked,
       taken.filter((t) => !isOwn(t, asked)),
     ) ??
+    (asked.clusterUID === broker.uid ? undefined : coversBroker(asked, broker.addresses)) ??
     coversGateway(
       asked,
       gateways.filter((g) => g.clusterID !== clusterID),
     )
-  return message === undefined ? { state: 'Admitted', spec: grantedBy(asked) } : { state: 'Refused', message }
+  return obstacle === undefined ? { state: 'Admitted', spec: grantedBy(asked) } : { state: 'Refused', ...obstacle }
 }
 
 export const grantedBy = ({ clusterID, clusterUID, podCIDRs, serviceCIDRs, identity }: Asked): Granted => ({
@@ -93,49 +104,79 @@ export function byAge(a: JoinRequest, b: JoinRequest): number {
 
 type Block = { readonly cidr: CIDR; readonly use: 'pod CIDR' | 'service CIDR' }
 
-function unusable(asked: Asked): string | undefined {
+function unusable(asked: Asked): Refusal | undefined {
   for (const { cidr, use } of blocksOf(asked)) {
     const found = reservedIn(cidr)
     if (found !== undefined)
-      return `${use} ${cidr} of "${asked.clusterID}" contains ${found.cidr} (${found.what}), which no cluster may announce. Join with its real range: --pod-cidr, --service-cidr.`
+      return refusal(
+        'ReservedAddresses',
+        `${use} ${cidr} of "${asked.clusterID}" contains ${found.cidr} (${found.what}), which no cluster may announce. Join with its real range: --pod-cidr, --service-cidr.`,
+      )
   }
   return undefined
 }
 
-function overlapsItself(asked: Asked): string | undefined {
+function overlapsItself(asked: Asked): Refusal | undefined {
   const blocks = blocksOf(asked)
   for (const [i, a] of blocks.entries())
     for (const b of blocks.slice(i + 1))
       if (overlaps(a.cidr, b.cidr))
-        return `${a.use} ${a.cidr} and ${b.use} ${b.cidr} of "${asked.clusterID}" overlap each other. Give its real ranges: --pod-cidr, --service-cidr.`
+        return refusal(
+          'OverlapsItself',
+          `${a.use} ${a.cidr} and ${b.use} ${b.cidr} of "${asked.clusterID}" overlap each other. Give its real ranges: --pod-cidr, --service-cidr.`,
+        )
   return undefined
 }
 
-function outside(asked: Asked, pools: readonly CIDR[] | undefined): string | undefined {
+function outside(asked: Asked, pools: readonly CIDR[] | undefined): Refusal | undefined {
   const found = pools === undefined ? undefined : blocksOf(asked).find(({ cidr }) => !pools.some((pool) => contains(pool, cidr)))
   return found === undefined
     ? undefined
-    : `${found.use} ${found.cidr} of "${asked.clusterID}" lies outside the addresses of this fleet, ${pools?.join(', ') ?? ''} (spec.join.addresses of the Fleet).`
+    : refusal(
+        'OutsideFleet',
+        `${found.use} ${found.cidr} of "${asked.clusterID}" lies outside the addresses of this fleet, ${pools?.join(', ') ?? ''} (spec.join.addresses of the Fleet). Renumber, or widen that.`,
+      )
 }
 
-function overlapsAnother(asked: Asked, taken: readonly Taken[]): string | undefined {
+/** Every other member would send what it has to say to the broker into a cable. */
+function coversBroker(asked: Asked, addresses: readonly BrokerAddress[]): Refusal | undefined {
+  for (const { cidr, use } of blocksOf(asked)) {
+    const found = addresses.find((own) => overlaps(cidr, own.cidr))
+    if (found !== undefined)
+      return refusal(
+        'BrokerAddresses',
+        `${use} ${cidr} of "${asked.clusterID}" contains ${found.as}, which is the broker's: the members' way to it must stay free. Renumber, or, if the range was detected wrongly, join with --pod-cidr or --service-cidr.`,
+      )
+  }
+  return undefined
+}
+
+function overlapsAnother(asked: Asked, taken: readonly Taken[]): Refusal | undefined {
   for (const mine of blocksOf(asked)) {
     const theirs = taken.find(({ cidr }) => overlaps(mine.cidr, cidr))
     if (theirs !== undefined)
-      return `${mine.use} ${mine.cidr} of "${asked.clusterID}" overlaps ${theirs.as}. Two members cannot have the same addresses: renumber one of them, or, if the range was detected wrongly, join with --pod-cidr or --service-cidr.`
+      return refusal(
+        'Overlap',
+        `${mine.use} ${mine.cidr} of "${asked.clusterID}" overlaps ${theirs.as}. Two members cannot have the same addresses: renumber one of them, or, if the range was detected wrongly, join with --pod-cidr or --service-cidr.`,
+      )
   }
   return undefined
 }
 
 /** Packets to it would be routed into the very cable that they should carry. */
-function coversGateway(asked: Asked, gateways: readonly GatewayAddress[]): string | undefined {
+function coversGateway(asked: Asked, gateways: readonly GatewayAddress[]): Refusal | undefined {
   for (const { cidr, use } of blocksOf(asked)) {
     const found = gateways.find(({ address }) => contains(cidr, address))
     if (found !== undefined)
-      return `${use} ${cidr} of "${asked.clusterID}" contains ${found.address}, where a gateway of member "${found.clusterID}" is reached: its cables would break. Renumber, or, if the range was detected wrongly, join with --pod-cidr or --service-cidr.`
+      return refusal(
+        'GatewayAddress',
+        `${use} ${cidr} of "${asked.clusterID}" contains ${found.address}, where a gateway of member "${found.clusterID}" is reached: its cables would break. Renumber, or, if the range was detected wrongly, join with --pod-cidr or --service-cidr.`,
+      )
   }
   return undefined
 }
+
+const refusal = (reason: Obstacle, message: string): Refusal => ({ reason, message })
 
 const blocksOf = (of: Pick<Asked, 'podCIDRs' | 'serviceCIDRs'>): readonly Block[] => [
   ...of.podCIDRs.map((cidr) => ({ cidr, use: 'pod CIDR' as const })),

@@ -14,12 +14,14 @@ import { planJoins } from './plan.ts'
 
 const now = new Date('2026-01-01T00:01:00Z')
 const [west, north] = [joiner('west'), joiner('north')]
+const broker: JoinsSeen['broker'] = { version: '0.1.0', addresses: { uid: 'uid-hub', apiservers: [], nodes: [], services: [] } }
 const seen = (more: Partial<JoinsSeen>): JoinsSeen => ({
   fleet: fleetWith(),
   requests: [],
   grants: [grantFor(west), grantFor(north)],
   members: [],
   gateways: [],
+  broker,
   placed: new Set(['west', 'north']),
   now,
   ...more,
@@ -39,7 +41,7 @@ const said = (more: Partial<JoinsSeen>): readonly string[] => {
           return `-${step.kind.kind} ${step.key.name}`
       }
     }),
-    ...plan.issue.map(({ metadata }) => `issue ${metadata.name}`),
+    ...plan.issue.map(({ request: { metadata } }) => `issue ${metadata.name}`),
   ]
 }
 const statusOf = (kind: string, name: string, more: Partial<JoinsSeen>) => {
@@ -140,6 +142,58 @@ suite('answers to join requests', () => {
       [younger, asks],
     ])
       assert.deepEqual(said({ requests }), ['+Member west', 'west: Pending', 'north: Refused'])
+  })
+
+  test('who overlaps is told so by a condition of that name, with both names and what to do', () => {
+    const younger = requestBy(north, { pods: ['10.2.128.0/17'] }, { creationTimestamp: '2026-01-01T00:00:01Z' })
+    const conditions = (name: string) =>
+      (statusOf('JoinRequest', name, { requests: [younger, asks] }) as JoinRequest['status'])?.conditions ?? []
+    const overlap = conditions('north').find(({ type }) => type === 'Overlap')
+    assert.equal(overlap?.status, 'True')
+    assert.match(
+      overlap.message,
+      /10\.2\.128\.0\/17 of "north" overlaps pod CIDR 10\.2\.0\.0\/16 of member "west".*renumber one of them/,
+    )
+    assert.deepEqual(
+      conditions('north').map(({ type, status, reason }) => [type, status, reason]),
+      [
+        ['Ready', 'False', 'Overlap'],
+        ['Stalled', 'True', 'Overlap'],
+        ['Overlap', 'True', 'Overlap'],
+      ],
+    )
+    assert.deepEqual(
+      conditions('west').map(({ type }) => type),
+      ['Ready', 'Stalled'],
+    )
+  })
+
+  test('who does not fit is refused, and holds no address against anybody', () => {
+    const old = requestBy(north, { pods: ['10.2.0.0/16'], version: '0.9.0' }, { creationTimestamp: '2025-12-31T23:59:59Z' })
+    assert.deepEqual(said({ requests: [old, asks] }), ['north: Refused', '+Member west', 'west: Pending'])
+    const fleet = fleetWith({ cables: ['other'] as never })
+    assert.deepEqual(said({ requests: [asks], fleet }), ['west: Refused'])
+  })
+
+  test('a member that is far behind keeps its credentials, and is remarked', () => {
+    const again = requestBy(west, { pods: ['10.2.0.0/16'], services: ['10.102.0.0/16'], version: '0.9.0' }, {}, false)
+    const [issue] = planJoins(seen({ requests: [again], members: [member] })).issue
+    assert.match(issue?.remarks.VersionSkewed ?? '', /is "0\.9\.0", want 0\.0 to 0\.2/)
+    assert.deepEqual(planJoins(seen({ requests: [asks], members: [member] })).issue[0]?.remarks, {})
+  })
+
+  test('nobody gets the addresses of the broker: those its cluster has, and those its grants name', () => {
+    const at = (addresses: Partial<typeof broker.addresses>, server?: string) => {
+      const grants = [grantFor(west, server === undefined ? {} : { server })]
+      return said({ requests: [asks], grants, broker: { ...broker, addresses: { ...broker.addresses, ...addresses } } })
+    }
+    const free = ['+Member west', 'west: Pending']
+    assert.deepEqual(at({ apiservers: ['10.2.3.4'] }), ['west: Refused'])
+    assert.deepEqual(at({ nodes: ['10.2.3.4'] }), ['west: Refused'])
+    assert.deepEqual(at({ services: ['10.0.0.0/8'] }), ['west: Refused'])
+    assert.deepEqual(at({ services: ['10.0.0.0/8'], uid: 'uid-west' }), free)
+    assert.deepEqual(at({}, 'https://10.2.3.4:6443'), ['west: Refused'])
+    assert.deepEqual(at({ apiservers: ['192.0.2.1', 'no address'], nodes: ['fd00::1'] }, 'https://hub.example:6443'), free)
   })
 
   test('a refusal stands for what was asked, also when the obstacle has gone', () => {

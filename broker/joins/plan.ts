@@ -15,13 +15,16 @@ import { joinRequest } from '#crds/join-request.ts'
 import { proofsOf } from '#crds/join-proof.ts'
 import type { Member } from '#crds/member.ts'
 import { member as memberKind } from '#crds/member.ts'
+import { toleratedSkewMs } from '#crds/rules/tokens.ts'
 import { brokerNamespace, clusterIDLabel, managedBy, memberNamespace } from '#crds/places.ts'
-import { contains } from '#lib/net/cidr.ts'
+import { contains, parseCIDR } from '#lib/net/cidr.ts'
+import { parseIP } from '#lib/net/ip.ts'
 import { fingerprint, sameIdentity } from '#lib/identity/identity.ts'
 import { isTrue, setConditions } from '#lib/kube/conditions.ts'
 import type { Next } from '#lib/kube/controller.ts'
 import { again, settled } from '#lib/kube/controller.ts'
 import { keyOf } from '#lib/kube/object.ts'
+import type { OwnAddresses } from '#lib/kube/own-addresses.ts'
 import { time } from '#lib/kube/time.ts'
 import type { Plan, Step } from '#lib/kube/plan.ts'
 import { deleteStep } from '#lib/kube/plan.ts'
@@ -29,8 +32,10 @@ import type { Claim } from '#broker/grants/state.ts'
 import { endOf, factsOf, messageOf, stateOf } from '#broker/grants/state.ts'
 import { releasedOf, soonest } from '#broker/members/addresses.ts'
 import { provisioned } from '#broker/members/plan.ts'
-import type { Ground, Taken } from './admit.ts'
+import type { BrokerAddress, Decision, Ground, Refusal, Taken } from './admit.ts'
 import { admitAll, byAge, grantedBy, takenBy } from './admit.ts'
+import { misfitOf, skewOf } from './fit.ts'
+import { keptFree } from './gateways.ts'
 import type { Verdict } from './judge.ts'
 import { judge, sameAddresses } from './judge.ts'
 
@@ -41,6 +46,8 @@ export type JoinsSeen = {
   readonly grants: readonly JoinGrant[]
   readonly members: readonly Member[]
   readonly gateways: readonly GatewayEndpoint[]
+  /** The broker's own cluster and program. */
+  readonly broker: { readonly version: string; readonly addresses: OwnAddresses }
   /** Cluster ids whose joining place exists. */
   readonly placed: ReadonlySet<string>
   readonly now: Date
@@ -48,17 +55,26 @@ export type JoinsSeen = {
 
 export type JoinsPlan = Plan & {
   /** Requests of members that exist in full: their answer is their credentials. */
-  readonly issue: readonly JoinRequest[]
+  readonly issue: readonly Issue[]
 }
+
+export type Issue = { readonly request: JoinRequest; readonly remarks: Remarks }
+
+/**
+ * What a person should know of a request, whatever the answer: each is a condition of this name, True while it is so. `Overlap`: somebody
+ * else has the addresses. `VersionSkewed`: a member whose version would not be let in. `ShortCredentials`: the apiserver gives less than was asked.
+ */
+export type Remarks = Readonly<Partial<Record<'Overlap' | 'VersionSkewed' | 'ShortCredentials', string>>>
 
 type State = NonNullable<NonNullable<JoinRequest['status']>['state']>
 type Answer = {
   readonly state: State
   readonly message: string
+  /** CamelCase; the state if there is nothing more precise. */
+  readonly reason?: string
+  readonly remarks?: Remarks
   readonly credentials?: NonNullable<JoinRequest['status']>['credentials']
 }
-
-const skewMs = 5 * 60_000
 
 export function planJoins(seen: JoinsSeen): JoinsPlan {
   const { fleet, requests, members, now } = seen
@@ -70,21 +86,31 @@ export function planJoins(seen: JoinsSeen): JoinsPlan {
       verdict.kind === 'mayJoin' && (verdict.asItIs === true) === asItIs ? [request] : [],
     ),
   )
-  const decisions = [
+  const fitting = (others ?? []).map((request) => ({ request, misfit: newMisfit(request, seen) }))
+  const decisions: readonly { readonly request: JoinRequest; readonly decision: Decision }[] = [
     ...(renewals ?? []).map((request) => ({ request, decision: { state: 'Admitted', spec: grantedBy(request.spec) } as const })),
-    ...admitAll(others ?? [], groundOf(seen)),
+    ...fitting.flatMap(({ request, misfit }) =>
+      misfit === undefined ? [] : [{ request, decision: { state: 'Refused', ...misfit } as const }],
+    ),
+    ...admitAll(
+      fitting.flatMap(({ request, misfit }) => (misfit === undefined ? [request] : [])),
+      groundOf(seen),
+    ),
   ]
   const outcomes = [
     ...judged.flatMap(({ request, verdict }) => unproven(request, verdict, members, now)),
     ...decisions.map(({ request, decision }): Outcome => {
-      if (decision.state === 'Refused') return { steps: [answer(request, decision, now)] }
+      if (decision.state === 'Refused') {
+        const { reason, message } = decision
+        return { steps: [answer(request, { ...decision, remarks: reason === 'Overlap' ? { Overlap: message } : {} }, now)] }
+      }
       const member = memberOf(request, members)
       if (member?.metadata.deletionTimestamp !== undefined)
         return { steps: [pending(request, 'The earlier membership under this id is being removed.', now)] }
       const spec = { ...decision.spec, requestedAt: askedAt(request, now) }
       const put: Step = { do: 'apply', kind: memberKind, object: memberObject(spec), have: member }
       return member !== undefined && isProvisioned(member, decision.spec)
-        ? { steps: [put], issue: request }
+        ? { steps: [put], issue: { request, remarks: skewRemark(request, seen.broker.version) } }
         : { steps: [put, pending(request, 'Admitted; its namespace and account are being made.', now)] }
     }),
   ]
@@ -97,7 +123,22 @@ export function planJoins(seen: JoinsSeen): JoinsPlan {
 }
 
 type Judged = readonly { readonly request: JoinRequest; readonly verdict: Verdict }[]
-type Outcome = { readonly steps: readonly Step[]; readonly issue?: JoinRequest }
+type Outcome = { readonly steps: readonly Step[]; readonly issue?: Issue }
+
+/** A member is told of a skew, and keeps what it has: it is on its way to another version. */
+function skewRemark({ spec }: JoinRequest, version: string): Remarks {
+  const skew = skewOf(spec, version)
+  return skew === undefined ? {} : { VersionSkewed: skew }
+}
+
+function newMisfit(request: JoinRequest, { fleet, members, broker }: JoinsSeen): Refusal | undefined {
+  if (memberOf(request, members) !== undefined) return undefined
+  return misfitOf(request.spec, {
+    version: broker.version,
+    cables: fleet.spec.join.cables,
+    members: members.filter(isAdmitted).map(({ spec }) => spec),
+  })
+}
 
 /** A refusal is final for what was asked: nobody becomes a member hours later because another one left. Joining again asks anew. */
 const isFinal = ({ status }: JoinRequest): boolean =>
@@ -136,7 +177,7 @@ function unproven(request: JoinRequest, verdict: Verdict, members: readonly Memb
   }
 }
 
-function groundOf({ fleet, members, gateways, now }: JoinsSeen): Ground {
+function groundOf({ fleet, members, grants, gateways, broker, now }: JoinsSeen): Ground {
   const draining = members.flatMap((member) =>
     (member.status?.draining ?? []).map(({ cidr, until }): Taken => ({
       cidr,
@@ -154,19 +195,34 @@ function groundOf({ fleet, members, gateways, now }: JoinsSeen): Ground {
       as: `${cidr} of "${clusterID}", which left and whose addresses are kept until ${until}`,
     }))
   const taken = [...members.flatMap(({ spec }) => takenBy(spec)), ...draining, ...released]
-  const admitted = new Set<string>(members.filter(isAdmitted).map(({ spec }) => spec.clusterID))
+  const admitted = new Set(members.filter(isAdmitted).map(({ spec }) => spec.clusterID))
+  // Members wrote them: one that is not what its kind says must not stand in anybody's way.
+  const said = gateways
+    .filter((gateway) => gatewayEndpoint.parse(gateway).ok)
+    .filter(({ metadata, spec }) => metadata.namespace === memberNamespace(spec.clusterID))
+    .filter(({ spec }) => admitted.has(spec.clusterID))
   return {
     taken,
-    // Members wrote them: one that is not what its kind says must not stand in anybody's way.
-    gateways: gateways
-      .filter((gateway) => gatewayEndpoint.parse(gateway).ok)
-      .filter(({ metadata, spec }) => metadata.namespace === memberNamespace(spec.clusterID))
-      .filter(({ spec }) => admitted.has(spec.clusterID))
-      .flatMap(({ spec }) => spec.candidates.map(({ address }) => ({ clusterID: spec.clusterID, address })))
-      // No gateway is reached at an address of a member: whoever names one only wants it refused to its owner.
-      .filter(({ address }) => !taken.some(({ cidr }) => contains(cidr, address))),
+    // No gateway is reached at an address of a member: whoever names one only wants it refused to its owner.
+    gateways: keptFree(said, admitted, now).filter(({ address }) => !taken.some(({ cidr }) => contains(cidr, address))),
+    broker: { uid: broker.addresses.uid, addresses: brokerAddresses(broker.addresses, grants) },
     pools: fleet.spec.join.addresses,
   }
+}
+
+/** Where the broker is, as its cluster says, and as its administrator told members. A name is nobody's address. */
+function brokerAddresses({ apiservers, nodes, services }: OwnAddresses, grants: readonly JoinGrant[]): readonly BrokerAddress[] {
+  const hosts = grants.flatMap(({ spec }) => serverHost(spec.server) ?? [])
+  const named = (texts: readonly string[], as: (text: string) => string): readonly BrokerAddress[] =>
+    [...new Set(texts)].flatMap((text) => {
+      const cidr = parseCIDR(text.includes('/') ? text : `${text}/${text.includes(':') ? 128 : 32}`)
+      return cidr.ok ? [{ cidr: cidr.value, as: as(text) }] : []
+    })
+  return [
+    ...named([...apiservers, ...hosts], (address) => `${address} of its apiserver`),
+    ...named(nodes, (address) => `${address} of one of its nodes`),
+    ...named(services, (range) => `${range} of its Services`),
+  ]
 }
 
 function grantSteps({ grants, placed, requests, members, now }: JoinsSeen, judged: Judged): readonly Step[] {
@@ -224,12 +280,18 @@ function fleetStep(fleet: Fleet, released: ReturnType<typeof releasedOf>): Step 
   return { do: 'status', kind: fleetKind, key: keyOf(fleet), status, have: fleet }
 }
 
+/** Undefined for a name, and for what is no URL. */
+function serverHost(server: string | undefined): string | undefined {
+  const host = server !== undefined && URL.canParse(server) ? new URL(server).hostname.replace(/^\[(.*)\]$/, '$1') : undefined
+  return host !== undefined && parseIP(host).ok ? host : undefined
+}
+
 const isAdmitted = ({ spec, metadata }: Member): boolean =>
   metadata.deletionTimestamp === undefined && spec.state !== 'Quarantined'
 
 /** Not later than our own clock allows: a clock that was far ahead once must not lock its cluster out for as long. */
 const askedAt = ({ spec }: JoinRequest, now: Date): string =>
-  time(new Date(Math.min(new Date(spec.requestedAt).getTime(), now.getTime() + skewMs)))
+  time(new Date(Math.min(new Date(spec.requestedAt).getTime(), now.getTime() + toleratedSkewMs)))
 
 const memberOf = (request: JoinRequest, members: readonly Member[]): Member | undefined =>
   members.find((m) => m.metadata.name === request.metadata.name)
@@ -251,19 +313,24 @@ const isProvisioned = ({ metadata, spec, status }: Member, decided: Omit<Member[
 const pending = (request: JoinRequest, message: string, now: Date): Step => answer(request, { state: 'Pending', message }, now)
 
 /** The answer as a status; `credentials` when it is Admitted. */
-export function answer(request: JoinRequest, { state, message, credentials }: Answer, now: Date): Step {
+export function answer(request: JoinRequest, { state, message, reason, remarks, credentials }: Answer, now: Date): Step {
   const observedGeneration = request.metadata.generation ?? 0
   const readable = isWellFormed(request)
-  const skew = readable ? skewOf(request) : undefined
-  const said = { reason: state, message, observedGeneration }
+  const clock = readable ? clockSkewOf(request) : undefined
+  const remarked = { ...remarks, ...(clock === undefined ? {} : { ClockSkewed: clock }) }
+  const said = { reason: reason ?? state, message, observedGeneration }
   const conditions = setConditions(
     request.status?.conditions,
     [
       { type: 'Ready', status: state === 'Admitted' ? 'True' : 'False', ...said },
       { type: 'Stalled', status: state === 'Refused' ? 'True' : 'False', ...said },
-      ...(skew === undefined
-        ? []
-        : [{ type: 'ClockSkewed', status: 'True' as const, reason: 'ClockSkewed', message: skew, observedGeneration }]),
+      ...Object.entries(remarked).map(([type, text]) => ({
+        type,
+        status: 'True' as const,
+        reason: type,
+        message: text,
+        observedGeneration,
+      })),
     ],
     now,
   )
@@ -279,9 +346,9 @@ export function answer(request: JoinRequest, { state, message, credentials }: An
 }
 
 /** Tokens and certificates are good between two times, so clocks must agree roughly. Undefined while they do. */
-function skewOf({ metadata, spec }: JoinRequest): string | undefined {
+function clockSkewOf({ metadata, spec }: JoinRequest): string | undefined {
   const ms = new Date(spec.requestedAt).getTime() - new Date(metadata.creationTimestamp ?? '').getTime()
-  if (Number.isNaN(ms) || Math.abs(ms) <= skewMs) return undefined
+  if (Number.isNaN(ms) || Math.abs(ms) <= toleratedSkewMs) return undefined
   const minutes = Math.round(Math.abs(ms) / 60_000)
   return `The clock of the joining cluster is ${minutes} minutes ${ms > 0 ? 'ahead of' : 'behind'} the broker's: set it right (chrony, timesyncd), or its credentials will be taken for expired.`
 }

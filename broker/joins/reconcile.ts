@@ -1,4 +1,5 @@
 // The joins controller: one worker, one key, everything read anew in each run.
+import packageJson from '../../package.json' with { type: 'json' }
 import { fleet as fleetKind } from '#crds/fleet.ts'
 import { gatewayEndpoint } from '#crds/gateway-endpoint.ts'
 import { joinGrant } from '#crds/join-grant.ts'
@@ -9,6 +10,7 @@ import type { Kube } from '#lib/kube/client.ts'
 import type { Controller } from '#lib/kube/controller.ts'
 import { blocked, controller, source } from '#lib/kube/controller.ts'
 import type { KubeObject } from '#lib/kube/object.ts'
+import { readOwnAddresses } from '#lib/kube/own-addresses.ts'
 import { applyPlan } from '#lib/kube/plan.ts'
 import type { Stores } from '#broker/stores.ts'
 import { issue } from './issue.ts'
@@ -36,10 +38,11 @@ export function joinsController(kube: Kube, stores: Stores): Controller {
       if (!parsed.ok) return blocked('FleetInvalid', `the Fleet is malformed: ${parsed.error.field}, want ${parsed.error.want}`)
       // Requests before members: a Member made in between is then seen, and the other way round it would be missed.
       const asked = await kube.list(joinRequest, {}, signal)
-      const [granted, admitted, gateways] = await Promise.all([
+      const [granted, admitted, gateways, addresses] = await Promise.all([
         kube.list(joinGrant, { namespace: brokerNamespace }, signal),
         kube.list(member, { namespace: brokerNamespace }, signal),
         kube.list(gatewayEndpoint, {}, signal),
+        readOwnAddresses(kube, signal),
       ])
       const plan = planJoins({
         fleet: { ...fleet, spec: parsed.value.spec },
@@ -47,12 +50,13 @@ export function joinsController(kube: Kube, stores: Stores): Controller {
         grants: granted.items,
         members: admitted.items,
         gateways: gateways.items,
+        broker: { version: packageJson.version, addresses },
         placed: placesOf(stores),
         now,
       })
       const next = await applyPlan(kube, plan, fieldManager, signal)
-      for (const request of plan.issue) {
-        const step = await issue(kube, request, fleet.spec.clusterset, now, signal)
+      for (const granting of plan.issue) {
+        const step = await issue(kube, granting, fleet.spec.clusterset, now, signal)
         await applyPlan(kube, { steps: [step], next }, fieldManager, signal)
       }
       return next

@@ -4,16 +4,18 @@ import type { Fleet } from '#crds/fleet.ts'
 import { brokerRoles } from '#broker/install/rbac.ts'
 import type { KubeObject } from '#lib/kube/object.ts'
 import { keyOf, keyText } from '#lib/kube/object.ts'
-import { fleetWith, joiner, memberOf } from '#test/kit/joining.ts'
+import { fleetWith, joiner, memberOf, requestBy } from '#test/kit/joining.ts'
 import { memberKeys, memberObjects } from './objects.ts'
 import type { MemberSeen } from './plan.ts'
 import { planMember } from './plan.ts'
 
-const west = memberOf(joiner('west'), { pods: ['10.2.0.0/16'], services: ['10.102.0.0/16'] })
+const who = joiner('west')
+const west = memberOf(who, { pods: ['10.2.0.0/16'], services: ['10.102.0.0/16'] })
 
 const nothing: MemberSeen = {
   member: undefined,
   fleet: fleetWith(),
+  request: undefined,
   namespace: undefined,
   quota: undefined,
   account: undefined,
@@ -31,6 +33,40 @@ const said = (seen: MemberSeen): readonly string[] =>
       ? `+${step.kind.kind} ${keyText(keyOf(step.object))}`
       : `${step.do} ${step.kind.kind} ${keyText(step.key)}`,
   )
+
+suite('a member that asked for addresses of another', () => {
+  const refused = (by = who): MemberSeen['request'] => ({
+    ...requestBy(by, { pods: ['10.9.0.0/16'] }),
+    status: {
+      conditions: [
+        { type: 'Overlap', status: 'True', reason: 'Overlap', message: 'M.', lastTransitionTime: '2026-01-01T00:00:00Z' },
+      ],
+    },
+  })
+  const conditions = (seen: MemberSeen) => {
+    const step = planMember(seen).steps.find((s) => s.do === 'status')
+    assert.ok(step?.do === 'status')
+    return (step.status as NonNullable<typeof west.status>).conditions?.map(
+      ({ type, status, message }) => `${type} ${status}: ${message}`,
+    )
+  }
+  const well = ['Provisioned', 'Ready'].map((type) => `${type} True: Its namespace, account, rights and addresses exist.`)
+
+  test('is told so, and stays Ready with those it has', () => {
+    assert.deepEqual(conditions({ ...everything, request: refused() })?.toSorted(), [
+      'Overlap True: It asked for other addresses and keeps those it has: M.',
+      ...well,
+    ])
+  })
+
+  test('until it asks for something else; what another asked under its id is not its own', () => {
+    const told = planMember({ ...everything, request: refused() }).steps.find((s) => s.do === 'status')
+    assert.ok(told?.do === 'status')
+    const member = { ...west, status: told.status as NonNullable<typeof west.status> }
+    assert.deepEqual(conditions({ ...everything, member, request: requestBy(who) }), well)
+    assert.deepEqual(conditions({ ...everything, member, request: refused(joiner('west')) }), well)
+  })
+})
 
 suite('what a Member consists of', () => {
   test('is made, its addresses before its account', () => {

@@ -3,9 +3,11 @@
 import type { Allocation } from '#crds/allocation.ts'
 import { allocation } from '#crds/allocation.ts'
 import type { Fleet } from '#crds/fleet.ts'
+import type { JoinRequest } from '#crds/join-request.ts'
 import type { Member } from '#crds/member.ts'
 import { member as memberKind } from '#crds/member.ts'
-import { setConditions } from '#lib/kube/conditions.ts'
+import { sameIdentity } from '#lib/identity/identity.ts'
+import { conditionOf, setConditions } from '#lib/kube/conditions.ts'
 import { again, settled } from '#lib/kube/controller.ts'
 import type { ClusterRoleBinding, Namespace, ResourceQuota, RoleBinding, ServiceAccount } from '#lib/kube/kinds.ts'
 import { clusterRoleBindings, namespaces, resourceQuotas, roleBindings, serviceAccounts } from '#lib/kube/kinds.ts'
@@ -19,12 +21,16 @@ import { memberObjects } from './objects.ts'
 
 /** Condition: everything on the broker that the member needs exists. */
 export const provisioned = 'Provisioned'
+/** Condition of a JoinRequest and of the Member that made it: the addresses it asks for are somebody else's. */
+const overlapping = 'Overlap'
 
 export type MemberSeen = {
   /** Undefined: it is gone, what is left of it must go too. */
   readonly member: Member | undefined
   /** Undefined before the store has it: addresses do not change hands until then. */
   readonly fleet: Fleet | undefined
+  /** What its cluster last asked for, perhaps by another identity. */
+  readonly request: JoinRequest | undefined
   readonly namespace: Namespace | undefined
   readonly account: ServiceAccount | undefined
   readonly quota: ResourceQuota | undefined
@@ -61,7 +67,7 @@ function planPresence(member: Member, seen: MemberSeen): MemberPlan {
     ...(quotaMs === 0 ? [put(resourceQuotas, want.quota, seen.quota)] : []),
     put(clusterRoleBindings, want.reads, seen.reads),
     put(roleBindings, want.readsFleet, seen.readsFleet),
-    presentStatus(member, draining, seen.now),
+    presentStatus(member, seen.request, draining, seen.now),
   ]
   // Nothing tells when time has passed.
   const waits = [
@@ -110,6 +116,13 @@ function planRemoval(seen: MemberSeen): MemberPlan {
     : { steps, finalizer: 'keep', next: again(1000, 'its addresses are not on record as released yet') }
 }
 
+/** Of other addresses that it asked for and was refused, in the words of the refusal. It keeps those it has. */
+function overlapOf({ spec }: Member, request: JoinRequest | undefined): string | undefined {
+  const said = conditionOf(request?.status?.conditions, overlapping)
+  if (request === undefined || said?.status !== 'True' || !sameIdentity(spec.identity, request.spec.identity)) return undefined
+  return `It asked for other addresses and keeps those it has: ${said.message}`
+}
+
 const put = <T extends KubeObject>(kind: Kind<T>, object: Wanted<T>, have: T | undefined): Step => ({
   do: 'apply',
   kind,
@@ -121,12 +134,17 @@ const put = <T extends KubeObject>(kind: Kind<T>, object: Wanted<T>, have: T | u
 const drop = <T extends KubeObject>(kind: Kind<T>, have: T | undefined): readonly Step[] =>
   have === undefined || have.metadata.deletionTimestamp !== undefined ? [] : [deleteStep(kind, have)]
 
-function presentStatus(member: Member, draining: readonly Draining[], now: Date): Step {
+function presentStatus(member: Member, request: JoinRequest | undefined, draining: readonly Draining[], now: Date): Step {
   const observedGeneration = member.metadata.generation ?? 0
   const made = { reason: 'Provisioned', message: 'Its namespace, account, rights and addresses exist.', observedGeneration }
+  const overlap = overlapOf(member, request)
   const conditions = setConditions(
-    member.status?.conditions,
+    // There as long as the request that it is about.
+    member.status?.conditions?.filter(({ type }) => type !== overlapping || overlap !== undefined),
     [
+      ...(overlap === undefined
+        ? []
+        : [{ type: overlapping, status: 'True' as const, reason: overlapping, message: overlap, observedGeneration }]),
       { type: provisioned, status: 'True', ...made },
       member.spec.state === 'Admitted'
         ? { type: 'Ready', status: 'True', ...made }

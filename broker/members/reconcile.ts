@@ -2,7 +2,7 @@
 import type { Fleet } from '#crds/fleet.ts'
 import { fleet as fleetKind } from '#crds/fleet.ts'
 import { member as memberKind } from '#crds/member.ts'
-import { brokerNamespace, clusterIDLabel, fleetName } from '#crds/places.ts'
+import { brokerNamespace, clusterIDLabel, fleetName, joinNamespace } from '#crds/places.ts'
 import type { Kube } from '#lib/kube/client.ts'
 import type { Controller } from '#lib/kube/controller.ts'
 import { controller, source } from '#lib/kube/controller.ts'
@@ -26,6 +26,7 @@ export function membersController(kube: Kube, stores: Stores): Controller {
     name: 'members',
     sources: [
       source(stores.members, (member) => [keyOf(member)]),
+      source(stores.requests, ({ metadata }) => [{ namespace: brokerNamespace, name: metadata.name }]),
       // What was released is written there; what a new Member may have is not looked up here.
       source(stores.fleets, () => stores.members.list().map(keyOf)),
       ...[
@@ -58,6 +59,7 @@ function observe(key: Key, stores: Stores): MemberSeen {
   return {
     member: stores.members.get(key),
     fleet: fleetOf(stores),
+    request: stores.requests.get({ namespace: joinNamespace(key.name), name: key.name }),
     namespace: stores.namespaces.get(names.namespace),
     account: stores.accounts.get(names.account),
     quota: stores.quotas.get(names.quota),

@@ -5,7 +5,7 @@ import type { Kube } from '#lib/kube/client.ts'
 import type { DaemonSet, Deployment } from '#lib/kube/kinds.ts'
 import { daemonSets, deployments } from '#lib/kube/kinds.ts'
 import { nameOf } from '#operator/install/manifests/pod.ts'
-import { parseVersion } from '../upgrade/skew.ts'
+import { parseVersion } from '#lib/std/version.ts'
 import { versionLabel } from './apply.ts'
 
 export type Running = {

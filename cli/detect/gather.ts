@@ -1,19 +1,10 @@
 // Collects the evidence for cidrs.ts. What a cluster does not have, or does not let us read, is simply no evidence.
 import type { Kube } from '#lib/kube/client.ts'
 import { isForbidden, isNotFound } from '#lib/kube/errors.ts'
-import { configMaps, pods } from '#lib/kube/kinds.ts'
+import { configMaps, pods, serviceCIDRs } from '#lib/kube/kinds.ts'
 import type { Node } from '#lib/kube/kinds.ts'
-import type { Kind, KubeObject } from '#lib/kube/object.ts'
 import { Problem } from '../problem.ts'
 import type { Evidence } from './cidrs.ts'
-
-/** networking.k8s.io/v1 ServiceCIDR, served since Kubernetes 1.33. */
-const serviceCIDRs: Kind<KubeObject & { spec?: { cidrs?: string[] } }> = {
-  apiVersion: 'networking.k8s.io/v1',
-  kind: 'ServiceCIDR',
-  plural: 'servicecidrs',
-  scope: 'Cluster',
-}
 
 export async function gatherEvidence(kube: Kube, nodes: readonly Node[], signal: AbortSignal): Promise<Evidence> {
   const inSystem = (name: string) => ({ namespace: 'kube-system', name })

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { checkStep, parseVersion, skewOf } from './skew.ts'
+import { parseVersion } from '#lib/std/version.ts'
+import { checkStep, skewOf } from './skew.ts'
 
 suite('versions', () => {
   const steps: readonly [string | undefined, string, string][] = [

@@ -1,15 +1,7 @@
 // How far two versions are from each other, and which steps of an upgrade are supported: forward, one minor version at a time.
 import type { Result } from '#lib/std/result.ts'
-
-export type Version = { readonly major: number; readonly minor: number; readonly patch: number; readonly pre: string }
-
-/** Of a program, or the tag of an image; undefined for `dev`, digests and other words. */
-export function parseVersion(text: string): Version | undefined {
-  const found = /^v?(\d+)\.(\d+)\.(\d+)(?:-([\w.-]+))?$/.exec(text)
-  if (found === null) return undefined
-  const [, major = '', minor = '', patch = '', pre = ''] = found
-  return { major: Number(major), minor: Number(minor), patch: Number(patch), pre }
-}
+import type { Version } from '#lib/std/version.ts'
+import { parseVersion } from '#lib/std/version.ts'
 
 export const skews = ['same', 'older', 'newer', 'unknown'] as const
 /** What runs, as seen from this command. */

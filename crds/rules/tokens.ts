@@ -2,6 +2,9 @@
 import { memberNamespace } from '../places.ts'
 import type { Review, Rule } from './rule.ts'
 
+/** By how much the clock of a member and that of the broker may differ: what holds between two times would else be taken wrongly. */
+export const toleratedSkewMs = 5 * 60_000
+
 /** Of a member's account. */
 export const memberTokenSeconds = 24 * 3600
 /** Of the account that asks: how long a member may sleep and still come back by itself. */

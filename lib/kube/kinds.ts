@@ -40,6 +40,7 @@ export type ValidatingAdmissionPolicyBinding = Builtin<VAPBinding>
 export type FlowSchema = Builtin<flow.FlowSchema>
 export type PriorityLevelConfiguration = Builtin<flow.PriorityLevelConfiguration>
 export type NetworkPolicy = Builtin<NetPol>
+export type ServiceCIDR = KubeObject & { readonly spec?: { readonly cidrs?: readonly string[] } }
 
 const namespaced = <T extends KubeObject>(apiVersion: string, kind: string, plural: string): Kind<T> => ({
   apiVersion,
@@ -96,4 +97,6 @@ export const priorityLevelConfigurations = cluster<PriorityLevelConfiguration>(
   'PriorityLevelConfiguration',
   'prioritylevelconfigurations',
 )
+/** Served since Kubernetes 1.33. */
+export const serviceCIDRs = cluster<ServiceCIDR>('networking.k8s.io/v1', 'ServiceCIDR', 'servicecidrs')
 export const networkPolicies = namespaced<NetworkPolicy>('networking.k8s.io/v1', 'NetworkPolicy', 'networkpolicies')

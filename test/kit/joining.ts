@@ -29,16 +29,18 @@ export type Spec = {
   readonly services?: readonly string[]
   readonly intent?: 'Join' | 'Leave'
   readonly requestedAt?: string
+  readonly version?: string
+  readonly capabilities?: readonly string[]
 }
 
-export const askedOf = (id: string, { uid, pods, services, intent, requestedAt }: Spec = {}) => ({
+export const askedOf = (id: string, { uid, pods, services, intent, requestedAt, version, capabilities }: Spec = {}) => ({
   intent: intent ?? ('Join' as const),
   clusterID: id as ClusterID,
   clusterUID: uid ?? `uid-${id}`,
   podCIDRs: [...(pods ?? ['10.1.0.0/16'])] as CIDR[],
   serviceCIDRs: [...(services ?? ['10.101.0.0/16'])] as CIDR[],
-  version: '0.1.0',
-  capabilities: ['cable/wireguard'],
+  version: version ?? '0.1.0',
+  capabilities: [...(capabilities ?? ['cable/wireguard', 'ip/v4', 'ip/v6'])],
   requestedAt: requestedAt ?? '2026-01-01T00:00:00Z',
 })
 
