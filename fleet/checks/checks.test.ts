@@ -55,6 +55,12 @@ const heard = (at: Date) => withBroker({ heartbeats: [{ namespace: 'tombolo-m-we
 const withoutAdmission = (name: string) =>
   withBroker(({ admission }) => ({ admission: admission.filter((o) => o.metadata.name !== name) }))
 
+const requestOf = (state: string, type: string, message: string) => ({
+  metadata: { name: 'north', namespace: 'tombolo-j-north' },
+  spec: { clusterID: 'north' },
+  status: { state, message, conditions: [{ type, status: 'True', reason: type, message, lastTransitionTime: '' }] },
+})
+
 const rows: readonly Row[] = [
   [
     'readable',
@@ -661,6 +667,38 @@ const rows: readonly Row[] = [
     'warn',
     /north was refused: overlap/,
     /run tombolo join there again/,
+  ],
+  [
+    'join-requests',
+    'one overlaps',
+    withBroker({ requests: [requestOf('Refused', 'Overlap', 'north and east')] as never }),
+    'warn',
+    /north overlaps: north and east/,
+    /Renumber one of the two/,
+  ],
+  [
+    'join-requests',
+    'a clock is wrong',
+    withBroker({ requests: [requestOf('Admitted', 'ClockSkewed', '7 minutes ahead')] as never }),
+    'warn',
+    /north: 7 minutes ahead/,
+    /NTP/,
+  ],
+  [
+    'join-requests',
+    'a member is too far behind',
+    withBroker({ requests: [requestOf('Admitted', 'VersionSkewed', 'old')] as never }),
+    'warn',
+    /north: old/,
+    /tombolo upgrade/,
+  ],
+  [
+    'join-requests',
+    'tokens are cut short',
+    withBroker({ requests: [requestOf('Admitted', 'ShortCredentials', '1.0 h')] as never }),
+    'warn',
+    /north: 1\.0 h/,
+    /max-token-expiration/,
   ],
   [
     'admission-policies',

@@ -1,10 +1,11 @@
 // Tokens and certificates hold from one time to another: whose clock is wrong is locked out.
+import { toleratedSkewMs } from '#crds/rules/tokens.ts'
 import type { Check, Finding } from './check.ts'
 import { orPass } from './check.ts'
 
 /** The apiserver tells whole seconds, and a request takes its time. */
 const warnMs = 30_000
-const failMs = 5 * 60_000
+const failMs = toleratedSkewMs
 
 export const clocks: Check = {
   name: 'clocks',

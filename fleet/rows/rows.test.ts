@@ -83,6 +83,7 @@ function broker(more: Fields): Snapshot {
   const view = {
     fleet: {},
     members: [],
+    requests: [],
     allocations: [],
     heartbeats: [],
     gateways: [],
@@ -205,6 +206,40 @@ suite('clusters, as the broker sees them', () => {
     },
   ]
   for (const { name, snapshot, rows } of cases) test(name, () => assert.deepEqual(said(snapshot), rows))
+
+  const asks = (id: string, status: Fields | undefined, ...conditions: readonly Fields[]) =>
+    object('JoinRequest', id, `tombolo-j-${id}`, {
+      spec: { ...addresses(id), clusterUID: `uid-${id}` },
+      ...(status === undefined ? {} : { status: { ...status, conditions } }),
+    })
+  const overlap = condition('Overlap', 'True', '10.2.0.0/16 of "d" overlaps 10.2.0.0/16 of member "a"')
+  test('clusters that would be members stand beside them, with what became of each; who overlaps is called so', () => {
+    const well = { heartbeats: [heard('a', 1)], gateways: [] }
+    const member = joined('a', { status: { conditions: [condition('Ready', 'True'), overlap] } })
+    const requests = [
+      asks('a', { state: 'Refused' }, overlap),
+      asks('b', { state: 'AwaitingApproval', message: 'compare' }),
+      asks('c', { state: 'Refused', message: 'no grant' }),
+      asks('d', { state: 'Refused', message: 'overlaps a' }, overlap),
+      asks('e', undefined),
+      asks('f', { state: 'Admitted' }),
+      asks('g', { state: 'Left' }),
+    ]
+    assert.deepEqual(
+      membersOf(broker({ members: [member], requests, ...well })).map(
+        ({ id, state, message }) => `${id} ${state}: ${message ?? ''}`,
+      ),
+      [
+        'a NoGateway: it has announced no active gateway',
+        'b AwaitingApproval: compare',
+        'c Refused: no grant',
+        'd Overlap: overlaps a',
+        'e Pending: ',
+      ],
+    )
+    const ready = broker({ members: [member], requests, ...well, gateways: [gateway('a-1 Active')] })
+    assert.match(membersOf(ready)[0]?.message ?? '', /overlaps/)
+  })
 })
 
 const said = (snapshot: Snapshot): readonly string[] =>
