@@ -2,10 +2,12 @@
 import { InvalidArgumentError } from 'commander'
 import type { JoinGrant } from '#crds/join-grant.ts'
 import { approvalSeconds, joinGrant } from '#crds/join-grant.ts'
+import { member } from '#crds/member.ts'
 import { brokerNamespace, joinerAccount, joinNamespace, managedBy } from '#crds/places.ts'
 import { formatGrant, GrantCode } from '#lib/identity/grant.ts'
 import { serviceAccounts } from '#lib/kube/kinds.ts'
 import { pathOf } from '#lib/kube/object.ts'
+import { readOwnAddresses } from '#lib/kube/own-addresses.ts'
 import type { ClusterID } from '#lib/net/cluster-id.ts'
 import { parseClusterID } from '#lib/net/cluster-id.ts'
 import type { Cluster } from '../cluster/cluster.ts'
@@ -15,6 +17,7 @@ import { removeObject } from '../cluster/remove.ts'
 import type { Say } from '../cluster/until.ts'
 import { until } from '../cluster/until.ts'
 import { brokerAddress } from '../join/broker-address.ts'
+import { checkPlace } from '../join/server-place.ts'
 import type { Column } from '../output/table.ts'
 import { table } from '../output/table.ts'
 import { failed } from '../problem.ts'
@@ -76,6 +79,11 @@ async function runCreate(id: ClusterID, options: CreateOptions, { output, signal
   await using broker = await openCluster(options)
   const fleet = await readFleet(broker, signal)
   const { server, ca } = await brokerAddress(broker, options.brokerServer, signal)
+  const [own, members] = await Promise.all([
+    readOwnAddresses(broker.kube, signal),
+    broker.kube.list(member, { namespace: brokerNamespace }, signal),
+  ])
+  checkPlace(server, own, members.items)
   const code = GrantCode.generate()
   const expiresAt = new Date(Date.now() + options.expires * 1000).toISOString()
   const object: JoinGrant = {
@@ -86,6 +94,7 @@ async function runCreate(id: ClusterID, options: CreateOptions, { output, signal
       clusterID: id,
       verifier: code.proofKey(id).verifyKey,
       expiresAt,
+      server,
       ...(options.approve === undefined ? {} : { approval: options.approve === 'manual' ? 'Manual' : 'Automatic' }),
     },
   }

@@ -118,7 +118,7 @@ export const allowed: readonly Allowed[] = [
     modules: ['broker'],
     fields: [
       'spec.clusterset',
-      'spec.join.{approval,addresses,drainSeconds,reuseAfterSeconds}',
+      'spec.join.{approval,addresses,cables,drainSeconds,reuseAfterSeconds}',
       'spec.ca.{root,upTo,certificateHours}',
       'status.released.{cidr,clusterID,until}',
       ...status,
@@ -128,7 +128,7 @@ export const allowed: readonly Allowed[] = [
   {
     kind: joinGrant,
     modules: ['broker', 'operator'],
-    fields: ['spec.{clusterID,expiresAt,approval,approved}', 'status.{state,failedAttempts,usedBy}', ...status],
+    fields: ['spec.{clusterID,expiresAt,approval,approved}', 'status.{state,failedAttempts,claim,usedBy}', ...status],
     where: ours,
   },
   {

@@ -1,0 +1,28 @@
+import assert from 'node:assert/strict'
+import { joiner, memberOf } from '#test/kit/joining.ts'
+import { Problem } from '../problem.ts'
+import { checkPlace } from './server-place.ts'
+
+const hub = { uid: 'uid-hub', apiservers: ['192.0.2.1'], nodes: ['192.0.2.1'], services: ['10.96.0.0/16', 'fd00:96::/112'] }
+const members = [memberOf(joiner('east'), { pods: ['10.1.0.0/16'], services: ['10.101.0.0/16'] })]
+
+suite('the address that a grant names', () => {
+  const cases: readonly (readonly [string, string, RegExp | undefined])[] = [
+    ['may be a node of the broker', 'https://192.0.2.1:6443', undefined],
+    ['may be a name', 'https://hub.example:6443', undefined],
+    [
+      'is not a Service of the broker',
+      'https://10.96.0.1:443',
+      /10\.96\.0\.1 lies in its cluster's Services \(10\.96\.0\.0\/16\)/,
+    ],
+    ['nor of its IPv6 ones', 'https://[fd00:96::1]:443', /fd00:96::1 lies in its cluster's Services/],
+    ['is not a member’s', 'https://10.1.2.3:6443', /10\.1\.2\.3 lies in the addresses of member "east"/],
+    ['is nobody’s link', 'https://169.254.169.254', /means something else on every machine/],
+  ]
+  for (const [name, server, want] of cases)
+    test(name, () => {
+      const check = () => checkPlace(server, hub, members)
+      if (want === undefined) check()
+      else assert.throws(check, (error) => error instanceof Problem && want.test(error.message))
+    })
+})
