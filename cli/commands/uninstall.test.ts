@@ -192,6 +192,47 @@ suite('tombolo uninstall', () => {
     assert.match(ran.out, /CRD serviceexports\.multicluster\.x-k8s\.io, as ServiceExport shop\/web would go with it/)
   })
 
+  test('--keep-crds leaves every CRD, names what lives on with them, and without it the same command takes them later', async () => {
+    installedMember(east, 'east', 'alive')
+    const key = { namespace: 'shop', name: 'web' }
+    east.put(serviceExport, {
+      apiVersion: serviceExport.apiVersion,
+      kind: 'ServiceExport',
+      metadata: { ...key },
+      spec: {},
+    })
+    const dry = await run('--dry-run', '--keep-crds')
+    assert.equal(dry.code, 0, dry.err)
+    assert.match(dry.out, /kind: Membership/)
+    assert.doesNotMatch(dry.out, /CustomResourceDefinition/)
+    const [ran] = await Promise.all([run('--yes', '--keep-crds', '-o', 'json'), operatorLeaves()])
+    assert.equal(ran.code, 0, ran.err)
+    const { remains } = JSON.parse(ran.out) as { readonly remains: readonly string[] }
+    assert.ok(remains.includes('CRD memberships.tombolo.dev, as --keep-crds says, without objects'), ran.out)
+    assert.ok(
+      remains.includes('CRD serviceexports.multicluster.x-k8s.io, as --keep-crds says, with ServiceExport shop/web'),
+      ran.out,
+    )
+    assert.equal(east.read(namespaces, { name: 'tombolo-system' }), undefined)
+    assert.equal(east.read(clusterRoles, { name: 'tombolo-operator' }), undefined)
+    assert.ok(east.read(customResourceDefinitions, { name: 'memberships.tombolo.dev' }))
+    const again = await run('--yes', '--keep-crds')
+    assert.match(again.out, /nothing of Tombolo in context "east" but what --keep-crds leaves/)
+    const rest = await run('--yes')
+    assert.equal(rest.code, 0, rest.err)
+    isGone(east)
+    assert.ok(east.read(serviceExport, key), 'what a person made stays')
+  })
+
+  test('a broker goes with --keep-crds too, and its CRDs stay', async () => {
+    installedBroker(hub)
+    const ran = await run('--broker', '--context', 'hub', '--yes', '--keep-crds')
+    assert.equal(ran.code, 0, ran.err)
+    assert.match(ran.out, /CRD fleets\.tombolo\.dev, as --keep-crds says/)
+    assert.equal(hub.read(namespaces, { name: 'tombolo-broker' }), undefined)
+    assert.ok(hub.read(customResourceDefinitions, { name: 'fleets.tombolo.dev' }))
+  })
+
   test('a gateway label that a person set stays and is told', async () => {
     installedMember(east, 'east', 'alive')
     east.put(nodes, { apiVersion: 'v1', kind: 'Node', metadata: { name: 'east-1', labels: { 'tombolo.dev/gateway': 'true' } } })

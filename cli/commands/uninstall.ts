@@ -10,7 +10,7 @@ import {
   dropBroker,
   dropMembers,
   isBrokerClean,
-  partOf,
+  partOf as brokerPart,
   stopController,
   surveyBroker,
 } from '../uninstall/broker.ts'
@@ -20,8 +20,8 @@ import {
   forgetExports,
   isClean,
   memberObjects,
+  partOf as memberPart,
   removeCRDs,
-  removeMemberCRDs,
   removeOperator,
   surveyMember,
   unlabelGateways,
@@ -39,6 +39,7 @@ type Options = CommonOptions &
     readonly brokerKubeconfig?: string
     readonly yes?: true
     readonly force?: true
+    readonly keepCrds?: true
     readonly timeout: number
   }
 
@@ -57,6 +58,7 @@ export const addUninstall: AddCommand = (program, session) => {
     .option('--broker-kubeconfig <file>', 'kubeconfig file of the broker cluster (default: that of the cluster)')
     .option('--broker', 'remove the broker from the cluster; refused while it has members')
     .option('--yes', 'do not ask')
+    .option('--keep-crds', 'leave the CRDs, and with them the objects of their kinds that nothing else removes')
     .option('--force', 'go on without nodes that cannot be reached; with --broker, leave members behind')
     .addOption(timeoutOption(180))
     .addHelpText(
@@ -66,6 +68,7 @@ Examples:
   tombolo uninstall --context east
   tombolo uninstall --context east --broker-context hub    # its credentials are dead
   tombolo uninstall --context east --dry-run
+  tombolo uninstall --context east --keep-crds             # to be joined again: ServiceExports stay
   tombolo uninstall --broker --context hub --yes`,
     )
     .action((options: Options) => (options.broker === true ? runBroker(options, session) : runMember(options, session)))
@@ -76,9 +79,11 @@ async function runMember(options: Options, session: Session): Promise<void> {
   const { output, signal } = session
   const { step } = output.progress
   const timeoutMs = options.timeout * 1000
+  const keep = options.keepCrds === true
   await using cluster = await openCluster(options)
   const { context } = cluster
-  const survey = await step(`Looking at cluster ${context}`, () => surveyMember(cluster, signal))
+  const seen = await step(`Looking at cluster ${context}`, () => surveyMember(cluster, signal))
+  const survey = keep ? { ...seen, crds: [] } : seen
   await using elsewhere = await openBroker(options)
   const broker = elsewhere ?? (survey.isBroker ? cluster : undefined)
   const registered = broker === undefined ? nothing : await findRegistered(broker, survey.uid, signal)
@@ -93,7 +98,7 @@ async function runMember(options: Options, session: Session): Promise<void> {
   const id = survey.membership?.spec.clusterID ?? registered.members[0]?.spec.clusterID
   if (isClean(survey) && registered.members.length + registered.requests.length === 0) {
     output.result(
-      `There is nothing of Tombolo in context "${context}".`,
+      `There is nothing of Tombolo in context "${context}"${keep ? ' but what --keep-crds leaves' : ''}.`,
       { context, removed: false, remains: [] },
       options.output,
     )
@@ -121,7 +126,7 @@ async function runMember(options: Options, session: Session): Promise<void> {
   )
   await step('Operator, rights, namespace', (say) => removeOperator(cluster, say, signal))
   await step('What ServiceExports say of themselves', () => forgetExports(cluster, signal))
-  remains.push(...(await step('CRDs', (say) => removeMemberCRDs(cluster, survey.isBroker, say, signal))))
+  remains.push(...(await step('CRDs', (say) => removeCRDs(cluster, memberPart(survey), keep, say, signal))))
   if (!withdrew) remains.push(...onTheBroker(survey, context))
   report(
     `Tombolo is gone from context "${context}".`,
@@ -158,9 +163,11 @@ async function runBroker(options: Options, session: Session): Promise<void> {
       '--broker removes the broker in the cluster that --context names.',
       'Leave --broker-context and --broker-kubeconfig out.',
     )
+  const keep = options.keepCrds === true
   await using cluster = await openCluster(options)
   const { context } = cluster
-  const survey = await step(`Looking at broker ${context}`, () => surveyBroker(cluster, signal))
+  const seen = await step(`Looking at broker ${context}`, () => surveyBroker(cluster, signal))
+  const survey = keep ? { ...seen, crds: [] } : seen
   checkNoMembers(survey, context, options.force === true)
   if (options.dryRun === true) {
     output.note(`# to be deleted in ${context}:`)
@@ -178,7 +185,7 @@ async function runBroker(options: Options, session: Session): Promise<void> {
   await step('The broker controller stops', (say) => stopController(cluster, say, signal))
   await step('Members and their accounts', (say) => dropMembers(cluster, survey, say, signal))
   await step('Rights, policies, namespaces', (say) => dropBroker(cluster, say, signal))
-  const stay = await step('CRDs', (say) => removeCRDs(cluster, partOf(survey), say, signal))
+  const stay = await step('CRDs', (say) => removeCRDs(cluster, brokerPart(survey), keep, say, signal))
   report(`The broker is gone from context "${context}".`, { context }, [...left, ...stay], options, session)
 }
 

@@ -26,27 +26,48 @@ export function kindsToDrop({ leaving, other }: Part): readonly AnyKind[] {
 }
 
 export async function findCRDs(kube: Kube, part: Part, signal: AbortSignal): Promise<readonly Found[]> {
-  const found: Found[] = []
+  const used = (kind: AnyKind) =>
+    kind.group === tomboloGroup ? Promise.resolve([]) : listIfKnown<KubeObject>(kube, kind, {}, signal)
+  const ours = await ourCRDs(kube, part, signal)
+  return Promise.all(ours.map(async ({ kind, crd }) => ({ crd, used: await used(kind) })))
+}
+
+/** With `--keep-crds`: those that would have been considered, each with what there still is of its kind. */
+export async function keptCRDs(kube: Kube, part: Part, signal: AbortSignal): Promise<readonly string[]> {
+  const kept: string[] = []
+  for (const { kind, crd } of await ourCRDs(kube, part, signal)) {
+    const objects = await listIfKnown<KubeObject>(kube, kind, {}, signal)
+    kept.push(
+      `CRD ${crd.metadata.name}, as --keep-crds says, ${objects.length === 0 ? 'without objects' : `with ${namesOf(objects)}`}`,
+    )
+  }
+  return kept
+}
+
+/** Those that somebody else installed are not ours. */
+async function ourCRDs(kube: Kube, part: Part, signal: AbortSignal) {
+  const found: { readonly kind: AnyKind; readonly crd: CustomResourceDefinition }[] = []
   for (const kind of kindsToDrop(part)) {
     const crd = await kube.get(customResourceDefinitions, { name: `${kind.plural}.${kind.group}` }, signal)
-    if (crd === undefined || crd.metadata.labels?.[managedByLabel] !== 'tombolo') continue
-    const used: readonly KubeObject[] = kind.group === tomboloGroup ? [] : await listIfKnown<KubeObject>(kube, kind, {}, signal)
-    found.push({ crd, used })
+    if (crd?.metadata.labels?.[managedByLabel] === 'tombolo') found.push({ kind, crd })
   }
   return found
 }
 
-/** Those that somebody else installed are not found to begin with. */
 export function judgeCRDs(found: readonly Found[]): Verdict {
   return {
     go: found.filter(({ used }) => used.length === 0).map(({ crd }) => crd),
     stay: found.flatMap(({ crd, used }) => {
-      const [first] = used
-      if (first === undefined) return []
-      const more = used.length > 1 ? ` and ${used.length - 1} more` : ''
+      if (used.length === 0) return []
       return [
-        `CRD ${crd.metadata.name}, as ${first.kind} ${keyText(keyOf(first))}${more} would go with it: kubectl delete crd ${crd.metadata.name} removes both`,
+        `CRD ${crd.metadata.name}, as ${namesOf(used)} would go with it: kubectl delete crd ${crd.metadata.name} removes both`,
       ]
     }),
   }
+}
+
+/** `ServiceExport shop/web and 1 more`. Of one object at least. */
+function namesOf([first, ...more]: readonly KubeObject[]): string {
+  if (first === undefined) return 'nothing'
+  return `${first.kind} ${keyText(keyOf(first))}${more.length === 0 ? '' : ` and ${more.length} more`}`
 }

@@ -7,11 +7,10 @@ import type { Membership } from '#crds/membership.ts'
 import { membership } from '#crds/membership.ts'
 import { componentLabel, membershipName, systemNamespace } from '#crds/places.ts'
 import type { Kube } from '#lib/kube/client.ts'
-import { isNotFound } from '#lib/kube/errors.ts'
 import { removeFinalizer } from '#lib/kube/finalizer.ts'
 import type { DaemonSet, Deployment, Pod } from '#lib/kube/kinds.ts'
 import { daemonSets, deployments, nodes, pods } from '#lib/kube/kinds.ts'
-import { keyOf, pathOf } from '#lib/kube/object.ts'
+import { keyOf } from '#lib/kube/object.ts'
 import { DeadlineError, within } from '#lib/std/deadline.ts'
 import { pause } from '#lib/std/pause.ts'
 import { finalizer, takeAway } from '#operator/install/leave.ts'
@@ -153,13 +152,10 @@ async function giveUp(
 
 /** The pods of a node that is gone would hold the namespace for ever. */
 async function dropPods(kube: Kube, signal: AbortSignal): Promise<void> {
-  const body = { apiVersion: 'v1', kind: 'DeleteOptions', gracePeriodSeconds: 0 }
   for (const component of ['gateway', 'agent', 'cleanup'] as const)
     await kube.delete(daemonSets, inSystem(nameOf(component)), {}, signal)
   for (const pod of (await kube.list(pods, { namespace: systemNamespace }, signal)).items)
-    await kube.request({ method: 'DELETE', path: pathOf(pods, keyOf(pod)), body }, signal).catch((error: unknown) => {
-      if (!isNotFound(error)) throw error
-    })
+    await kube.delete(pods, keyOf(pod), { graceSeconds: 0 }, signal)
 }
 
 /** So that no two do the same work. A node that is gone keeps its pod for ever, which must not keep us: every step is repeatable. */

@@ -16,7 +16,7 @@ import { deleteObjects, identityOf, listIfKnown, removeObject } from '../cluster
 import type { Say } from '../cluster/until.ts'
 import { clusterUID } from '../join/member.ts'
 import type { Found, Part } from './crds.ts'
-import { findCRDs, judgeCRDs } from './crds.ts'
+import { findCRDs, judgeCRDs, keptCRDs } from './crds.ts'
 
 export type MemberSurvey = {
   readonly uid: string
@@ -46,11 +46,9 @@ export async function surveyMember(cluster: Cluster, signal: AbortSignal): Promi
     namespace,
     isBroker,
     broker: server === undefined ? undefined : Buffer.from(server, 'base64').toString(),
-    crds: await findCRDs(kube, part(isBroker), signal),
+    crds: await findCRDs(kube, partOf({ isBroker }), signal),
   }
 }
-
-const part = (isBroker: boolean): Part => ({ leaving: 'member', other: isBroker })
 
 /** Nothing but what stays while others use it. */
 export const isClean = ({ membership: own, namespace, crds }: MemberSurvey): boolean =>
@@ -89,19 +87,21 @@ const bare = (name: string): Pick<Node, 'apiVersion' | 'kind' | 'metadata'> => (
   metadata: { name },
 })
 
-/** Resolves to those that stay, with the reason. */
-export async function removeCRDs({ kube }: Cluster, of: Part, say: Say, signal: AbortSignal): Promise<readonly string[]> {
+/** `keep`: whether a person wants all of them to stay. Resolves to those that stay, with the reason. */
+export async function removeCRDs(
+  { kube }: Cluster,
+  of: Part,
+  keep: boolean,
+  say: Say,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  if (keep) return keptCRDs(kube, of, signal)
   const { go, stay } = judgeCRDs(await findCRDs(kube, of, signal))
   for (const crd of go) await removeObject(kube, customResourceDefinitions, keyOf(crd), say, signal)
   return stay
 }
 
-export const removeMemberCRDs = (
-  cluster: Cluster,
-  isBroker: boolean,
-  say: Say,
-  signal: AbortSignal,
-): Promise<readonly string[]> => removeCRDs(cluster, part(isBroker), say, signal)
+export const partOf = ({ isBroker }: Pick<MemberSurvey, 'isBroker'>): Part => ({ leaving: 'member', other: isBroker })
 
 /** A person's ServiceExports stay, and nobody is left to keep what they say of themselves true. */
 export async function forgetExports({ kube }: Cluster, signal: AbortSignal): Promise<void> {

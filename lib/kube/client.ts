@@ -30,6 +30,8 @@ export interface DeleteOptions {
   /** Only this incarnation; another is a conflict. */
   readonly uid?: string
   readonly propagation?: 'Background' | 'Foreground' | 'Orphan'
+  /** Of a pod: how long its containers may take to end; 0: the object goes at once. */
+  readonly graceSeconds?: number
   readonly dryRun?: boolean
 }
 
@@ -146,6 +148,7 @@ export function kube(connection: Connection, log: Logger, userAgent = 'tombolo')
         apiVersion: 'v1',
         kind: 'DeleteOptions',
         propagationPolicy: options.propagation ?? 'Background',
+        ...(options.graceSeconds === undefined ? {} : { gracePeriodSeconds: options.graceSeconds }),
         ...(options.uid === undefined ? {} : { preconditions: { uid: options.uid } }),
         ...(options.dryRun === true ? { dryRun: ['All'] } : {}),
       }
