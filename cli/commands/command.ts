@@ -37,6 +37,10 @@ export const commonOptions = (command: Command, of = 'the cluster'): Command =>
 export const outputOption = (): Option =>
   new Option('-o, --output <format>', 'how to print; name: one kind/name a line').choices(formats).default('table')
 
+/** For commands between two clusters. */
+export const toContextOption = (): Option =>
+  new Option('--to-context <name>', 'kubeconfig context of the other cluster').makeOptionMandatory()
+
 export const watchOption = (command: Command): Command =>
   command.option(
     '-w, --watch',

@@ -1,85 +1,82 @@
 // `tombolo verify`: shows with pods of its own that two clusters reach each other. What it makes has a namespace of its own in each, which
 // it takes away again however it ends.
-import { randomBytes } from 'node:crypto'
 import { Argument } from 'commander'
 import { serviceExport } from '#crds/service-export.ts'
-import { takeSnapshot } from '#fleet/snapshot.ts'
-import type { Pod } from '#lib/kube/kinds.ts'
-import { namespaces, pods, services } from '#lib/kube/kinds.ts'
-import type { Cluster } from '../cluster/cluster.ts'
-import { fieldManager, openCluster } from '../cluster/cluster.ts'
-import { notAMember } from '../cluster/membership.ts'
-import type { Say } from '../cluster/until.ts'
-import { until } from '../cluster/until.ts'
+import { services } from '#lib/kube/kinds.ts'
+import { fieldManager } from '../cluster/cluster.ts'
 import { failed, refused } from '../problem.ts'
-import type { Spot } from '../verify/objects.ts'
-import { exportObject, namespaceObject, podObject, serviceObject, spotsOf } from '../verify/objects.ts'
-import type { Probe, Subject } from '../verify/plan.ts'
+import type { Ground, Testbed } from '../testbed/testbed.ts'
+import { onTestbed } from '../testbed/testbed.ts'
+import { failover } from '../verify/failover.ts'
+import type { Place } from '../verify/objects.ts'
+import { exportObject, labels, serviceObject, spotsOf } from '../verify/objects.ts'
+import type { Subject } from '../verify/plan.ts'
 import { connectivityCases, discoveryCases, goneCases, subjects } from '../verify/plan.ts'
+import { server, serverPort } from '../verify/programs.ts'
 import type { Row } from '../verify/render.ts'
 import { linesOf } from '../verify/render.ts'
 import type { Tested } from '../verify/run.ts'
 import { runCases } from '../verify/run.ts'
 import type { AddCommand, CommonOptions, Session } from './command.ts'
-import { commonOptions, seconds } from './command.ts'
+import { commonOptions, seconds, toContextOption } from './command.ts'
 
-type Options = CommonOptions & { readonly toContext: string; readonly connectionTimeout: number }
+type Options = CommonOptions & {
+  readonly toContext: string
+  readonly connectionTimeout: number
+  readonly disruptive?: true
+}
 
 export const addVerify: AddCommand = (program, session) => {
   const command = program
     .command('verify')
     .summary('show with pods that two clusters reach each other')
     .description(
-      'Runs pods in two clusters and lets them call each other by address and by clusterset name. They run the image that the\ncluster runs already, in a namespace tombolo-verify-… of their own, deleted at the end, also after Ctrl-C.',
+      'Runs pods in two clusters and lets them call each other by address and by clusterset name. They run the image that the\ncluster runs already, in a namespace tombolo-verify-… of their own, deleted at the end, also after Ctrl-C.\ngateway-failover kills the active gateway of the other cluster while pods talk; it is left out without --disruptive.',
     )
     .addArgument(new Argument('[what]', 'only this').choices([...subjects, 'all']).default('all'))
-    .requiredOption('--to-context <name>', 'kubeconfig context of the other cluster')
+    .addOption(toContextOption())
     .option('--connection-timeout <seconds>', 'how long each test may take to succeed', seconds, 60)
+    .option('--disruptive', 'also what interrupts the traffic between the two clusters: gateway-failover')
     .addHelpText(
       'after',
       `
 Examples:
   tombolo verify --context west --to-context east
   tombolo verify connectivity --context west --to-context east --connection-timeout 20
+  tombolo verify gateway-failover --disruptive --context west --to-context east
   tombolo verify --context west --to-context east -o json | jq '.tests[] | select(.result == "failed")'
 
 ✓ passed, ✗ failed, - skipped, with the reason. Exit code 1 when a test failed. If it is killed, delete the namespaces tombolo-verify-….`,
     )
-    .action((what: Subject | 'all', options: Options) => run(what === 'all' ? subjects : [what], options, session))
+    .action((what: Subject | 'all', options: Options) => run(what, options, session))
   commonOptions(command, 'the one cluster')
 }
 
-async function run(wanted: readonly Subject[], options: Options, { output, signal }: Session): Promise<void> {
-  await using near = await openCluster(options)
-  await using far = await openCluster({ kubeconfig: options.kubeconfig, context: options.toContext })
-  if (near.context === far.context)
-    throw refused('Both clusters are the same.', 'Name two clusters with --context and --to-context.')
-  const [foundNear, foundFar] = await Promise.all([lookAt(near, signal), lookAt(far, signal)])
-  const namespace = `tombolo-verify-${randomBytes(4).toString('hex')}`
-  const timeoutMs = options.connectionTimeout * 1000
-  const { step } = output.progress
-  const rows: Row[] = []
-  try {
-    const [a, b] = await step(`Pods in ${near.context} and ${far.context}`, (say) =>
-      Promise.all([start(foundNear, namespace, 'near', say, signal), start(foundFar, namespace, 'far', say, signal)]),
+async function run(what: Subject | 'all', options: Options, session: Session): Promise<void> {
+  const { output } = session
+  if (what === 'gateway-failover' && options.disruptive !== true)
+    throw refused(
+      `verify gateway-failover kills the active gateway of "${options.toContext}", which interrupts its traffic to all clusters.`,
+      'Where that may be, say so: --disruptive.',
     )
-    const test = (title: string, cases: Parameters<typeof runCases>[0]) =>
-      step(title, async () => rows.push(...(await runCases(cases, [a, b], namespace, timeoutMs, signal))))
-    if (wanted.includes('connectivity')) await test('Pods call pods', connectivityCases(a, b))
-    if (wanted.includes('service-discovery')) {
-      await Promise.all([a, b].map((side) => exportService(side, namespace, signal)))
-      await test('Pods call services by name', discoveryCases(a, b, namespace))
-      await Promise.all([a, b].map(({ at, service }) => at.kube.delete(serviceExport, { namespace, name: service }, {}, signal)))
-      await test('Names go with their exports', goneCases(a, b, namespace))
-    }
-  } finally {
-    await step('Cleaning up', () => settled([removeNamespace(near, namespace), removeNamespace(far, namespace)]))
-  }
+  const wanted = what === 'all' ? subjects.filter((s) => s !== 'gateway-failover' || options.disruptive === true) : [what]
+  const timeoutMs = options.connectionTimeout * 1000
+  const program = { text: server, port: serverPort }
+  const { near, far, rows } = await onTestbed(
+    options,
+    { name: 'verify', program, labels, spotsOf },
+    session,
+    async (testbed) => ({
+      near: testbed.near.at.context,
+      far: testbed.far.at.context,
+      rows: await verify(testbed, wanted, timeoutMs, session),
+    }),
+  )
   const count = (result: Row['result']) => rows.filter((row) => row.result === result).length
   const counts = { passed: count('passed'), failed: count('failed'), skipped: count('skipped') }
   output.report(
     linesOf(rows),
-    { context: near.context, toContext: far.context, ...counts, tests: rows },
+    { context: near, toContext: far, ...counts, tests: rows },
     rows.map(({ subject, name, result }) => `${subject}/${result}: ${name}`),
     options.output,
   )
@@ -90,80 +87,41 @@ async function run(wanted: readonly Subject[], options: Options, { output, signa
     )
 }
 
-const writeMs = 30_000
-
-/** Not with the command's signal: after Ctrl-C that one is over. */
-const removeNamespace = ({ kube }: Cluster, name: string): Promise<unknown> =>
-  kube.delete(namespaces, { name }, {}, AbortSignal.timeout(writeMs))
-
-/** Both results or the first error, but not before both have ended. */
-async function settled<T>(both: readonly [Promise<T>, Promise<T>]): Promise<readonly [T, T]> {
-  await Promise.allSettled(both)
-  return Promise.all(both)
-}
-
-type Found = { readonly at: Cluster; readonly cluster: string; readonly image: string; readonly spots: readonly Spot[] }
-
-async function lookAt(at: Cluster, signal: AbortSignal): Promise<Found> {
-  const { member, platform } = await takeSnapshot(at.kube, signal)
-  if (member === undefined) throw notAMember(at.context)
-  const image = member.workloads.find((w) => w.component === 'operator')?.image
-  if (image === undefined)
-    throw failed(
-      `The operator in context "${at.context}" is not installed.`,
-      `tombolo diagnose deployment --context ${at.context}`,
-    )
-  const spots = spotsOf(platform.nodes)
-  if (spots.length === 0)
-    throw failed(`No node in context "${at.context}" is ready.`, `kubectl --context ${at.context} get nodes`)
-  return { at, cluster: member.membership.spec.clusterID, image, spots }
-}
-
-async function start(
-  { at, cluster, image, spots }: Found,
-  namespace: string,
-  service: string,
-  say: Say,
-  signal: AbortSignal,
-): Promise<Tested> {
-  const { kube, context } = at
-  // Not with the command's signal: cut in the middle, it could come to be after it was cleaned up.
-  await kube.apply(namespaces, namespaceObject(namespace), { fieldManager }, AbortSignal.timeout(writeMs))
-  signal.throwIfAborted()
-  await kube.apply(services, serviceObject(namespace, service), { fieldManager }, signal)
-  const probes = await Promise.all(spots.map((spot) => startPod(at, namespace, spot, image, say, signal)))
-  return { at, context, cluster, service, probes }
-}
-
-async function startPod(
-  { kube, context }: Cluster,
-  namespace: string,
-  spot: Spot,
-  image: string,
-  say: Say,
-  signal: AbortSignal,
-): Promise<Probe> {
-  await kube.apply(pods, podObject(namespace, spot, image), { fieldManager }, signal)
-  const wait = {
-    what: `The start of a pod on ${spot.node} of ${context}`,
-    timeoutMs: 60_000,
-    remedy: `kubectl --context ${context} describe node ${spot.node} says what holds it.`,
-    say,
+async function verify(
+  testbed: Testbed<Place>,
+  wanted: readonly Subject[],
+  timeoutMs: number,
+  { output, signal }: Session,
+): Promise<readonly Row[]> {
+  const { step } = output.progress
+  const { namespace } = testbed
+  const [a, b] = [tested(testbed.near, 'near'), tested(testbed.far, 'far')]
+  const rows: Row[] = []
+  const test = (title: string, cases: Parameters<typeof runCases>[0]) =>
+    step(title, async () => rows.push(...(await runCases(cases, [a, b], namespace, timeoutMs, signal))))
+  if (wanted.includes('connectivity')) await test('Pods call pods', connectivityCases(a, b))
+  if (wanted.includes('service-discovery')) {
+    await Promise.all([a, b].map((side) => exportService(side, namespace, signal)))
+    await test('Pods call services by name', discoveryCases(a, b, namespace))
+    await Promise.all([a, b].map(({ at, service }) => at.kube.delete(serviceExport, { namespace, name: service }, {}, signal)))
+    await test('Names go with their exports', goneCases(a, b, namespace))
   }
-  return until(
-    wait,
-    async () => {
-      const pod: Pod | undefined = await kube.get(pods, { namespace, name: spot.place }, signal)
-      const ready = pod?.status?.conditions?.some((c) => c.type === 'Ready' && c.status === 'True') ?? false
-      const addresses = (pod?.status?.podIPs ?? []).flatMap(({ ip }) => ip ?? [])
-      const waiting = pod?.status?.containerStatuses?.[0]?.state?.waiting
-      return ready && addresses.length > 0
-        ? { done: { place: spot.place, addresses } }
-        : { waiting: waiting?.message ?? waiting?.reason ?? pod?.status?.phase ?? 'it is not there' }
-    },
-    signal,
-  )
+  if (wanted.includes('gateway-failover'))
+    await step(`A pod asks while the active gateway of ${b.cluster} is killed`, async () =>
+      rows.push(await failover(testbed, timeoutMs, signal)),
+    )
+  return rows
 }
 
-const exportService = ({ at: { kube }, service }: Tested, namespace: string, signal: AbortSignal) =>
-  kube.apply(serviceExport, exportObject(namespace, service), { fieldManager }, signal)
+const tested = ({ at, cluster, probes }: Ground<Place>, service: string): Tested => ({
+  at,
+  context: at.context,
+  cluster,
+  service,
+  probes,
+})
+
+async function exportService({ at: { kube }, service }: Tested, namespace: string, signal: AbortSignal): Promise<void> {
+  await kube.apply(services, serviceObject(namespace, service), { fieldManager }, signal)
+  await kube.apply(serviceExport, exportObject(namespace, service), { fieldManager }, signal)
+}

@@ -1,16 +1,17 @@
 // Which questions `tombolo verify` asks between two clusters, and when an answer is the right one. Pure.
 import { clustersetZone } from '#crds/places.ts'
-import type { IPFamily } from '#lib/net/ip.ts'
+import type { Probe as Pod } from '../testbed/objects.ts'
+import { addressOf, families } from '../testbed/objects.ts'
 import type { Place } from './objects.ts'
 import { places } from './objects.ts'
 import type { Said, Target } from './programs.ts'
 import { serverPort } from './programs.ts'
 
-export const subjects = ['connectivity', 'service-discovery'] as const
+export const subjects = ['connectivity', 'service-discovery', 'gateway-failover'] as const
 export type Subject = (typeof subjects)[number]
 
 /** A pod of the test. */
-export type Probe = { readonly place: Place; readonly addresses: readonly string[] }
+export type Probe = Pick<Pod<Place>, 'place' | 'addresses'>
 export type Side = {
   readonly context: string
   readonly cluster: string
@@ -29,8 +30,6 @@ export type Want =
 export type Case = { readonly subject: Subject; readonly name: string } & (
   { readonly from: Side; readonly place: Place; readonly to: Target; readonly want: Want } | { readonly skipped: string }
 )
-
-const families = ['IPv4', 'IPv6'] as const
 
 export function connectivityCases(a: Side, b: Side): readonly Case[] {
   const subject = 'connectivity'
@@ -109,7 +108,5 @@ const waysOf = (a: Side, b: Side) =>
   ] as const
 
 /** The one with the longest way to the other cluster. */
-const outermost = ({ probes }: Side): Probe | undefined => probes.find((p) => p.place === 'worker') ?? probes[0]
-
-const addressOf = ({ addresses }: Probe, family: IPFamily): string | undefined =>
-  addresses.find((address) => address.includes(':') === (family === 'IPv6'))
+export const outermost = ({ probes }: Pick<Side, 'probes'>): Probe | undefined =>
+  probes.find((p) => p.place === 'worker') ?? probes[0]

@@ -1,7 +1,7 @@
 // Asks the questions of the plan in the pods, each again and again until the answer is right or time is up.
-import { exec } from '#lib/kube/exec.ts'
 import { pause } from '#lib/std/pause.ts'
 import type { Cluster } from '../cluster/cluster.ts'
+import { runIn } from '../testbed/testbed.ts'
 import type { Case, Side } from './plan.ts'
 import { wrongIn } from './plan.ts'
 import type { Said, Target } from './programs.ts'
@@ -40,9 +40,7 @@ export const runCases = (
 
 async function ask(at: Cluster, namespace: string, pod: string, to: Target, signal: AbortSignal): Promise<Said> {
   try {
-    const where = { namespace, pod, container: 'probe', command: askCommand(to) }
-    const { stdout } = await exec(at.connection, where, { ms: 10_000, mostBytes: 1 << 16 }, signal)
-    return parseSaid(stdout)
+    return parseSaid(await runIn(at, { namespace, pod }, askCommand(to), 10_000, signal))
   } catch (error) {
     signal.throwIfAborted()
     return { kind: 'none', why: error instanceof Error ? error.message : String(error) }

@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict'
+import type { GatewayEndpoint } from '#crds/gateway-endpoint.ts'
+import type { MemberView } from '#fleet/snapshot.ts'
+import { judgeWatched, verdictOf, victimOf } from './failover.ts'
 import { spotsOf } from './objects.ts'
 import type { Case, Side, Want } from './plan.ts'
 import { connectivityCases, discoveryCases, goneCases, wrongIn } from './plan.ts'
@@ -106,4 +109,69 @@ test('verify prints a heading a subject and a line a test, with the reason of wh
     lines.map(({ text }) => text),
     ['CONNECTIVITY', '✓ a (0.3 s)', '- b: no node', '', 'SERVICE-DISCOVERY', '✗ c (20.0 s): the name is unknown'],
   )
+})
+
+suite('a gateway that is killed', () => {
+  const endpoint = (node: string, role: 'Active' | 'Standby', term: number) =>
+    ({ metadata: { name: node }, spec: { clusterID: 'east', node }, status: { role, term } }) as unknown as GatewayEndpoint
+  const east = (running: readonly string[], ...gateways: readonly GatewayEndpoint[]) =>
+    ({ membership: { spec: { clusterID: 'east' } }, running, gateways }) as unknown as MemberView
+
+  test('is the active one, of the higher term where two say so; where there is one alone nothing is killed', () => {
+    const both = [endpoint('e1', 'Active', 3), endpoint('e2', 'Active', 4)]
+    assert.deepEqual(victimOf(east(['e1', 'e2'], ...both), 'east'), { active: 'e2' })
+    // What a gateway that does not run said of itself is from before.
+    assert.deepEqual(victimOf(east(['e1', 'e3'], ...both), 'east'), { active: 'e1' })
+    assert.deepEqual(victimOf(east(['e1'], ...both), 'east'), {
+      result: 'skipped',
+      why: 'east has one gateway, on e1, so none could take over. A second: kubectl --context east label node NODE tombolo.dev/gateway=true',
+    })
+    assert.deepEqual(victimOf(east(['e1', 'e2'], endpoint('e1', 'Standby', 3)), 'east'), {
+      result: 'failed',
+      why: 'no gateway of east is active: tombolo diagnose connections --context east',
+    })
+  })
+
+  test('leaves a silence from the last answer before to the first after, to whichever request', () => {
+    const heard = judgeWatched({
+      requests: [
+        [0, 2],
+        [50, 2],
+        [100, null],
+        [150, 1050],
+        [1250, 3],
+      ],
+      ms: 3350,
+    })
+    assert.deepEqual(heard, { asked: 5, lost: 1, longestSilenceMs: 1148, atFirst: true, atLast: true })
+    const never = judgeWatched({
+      requests: [
+        [0, 2],
+        [50, null],
+      ],
+      ms: 20_000,
+    })
+    assert.deepEqual([never.longestSilenceMs, never.atLast], [19_998, false])
+    assert.equal(judgeWatched({ requests: [], ms: 100 }).atLast, false)
+  })
+
+  test('is a failure when the pod is not answered again or nobody is active, and none when the same node is back in time', () => {
+    const heard = { asked: 300, lost: 12, longestSilenceMs: 1300, atFirst: true, atLast: true }
+    const result = (...args: Parameters<typeof verdictOf>) => verdictOf(...args).result
+    assert.deepEqual(
+      [
+        result('e1', 'e2', heard),
+        result('e1', 'e1', heard),
+        result('e1', undefined, heard),
+        result('e1', 'e2', { ...heard, atLast: false }),
+        result('e1', 'e2', { ...heard, atFirst: false }),
+      ],
+      ['passed', 'passed', 'failed', 'failed', 'failed'],
+    )
+    const name = 'gateway failover, west → east'
+    const lineOf = (tookOver: string) =>
+      linesOf([{ subject: 'gateway-failover', name, seconds: 17.2, ...verdictOf('e1', tookOver, heard) }])[1]?.text
+    assert.equal(lineOf('e2'), `✓ ${name} (17.2 s): e2 took over from e1; longest silence 1.3 s, 12 of 300 requests lost`)
+    assert.match(lineOf('e1') ?? '', /: a new gateway on e1 was there before another took over;/)
+  })
 })
