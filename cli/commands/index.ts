@@ -14,6 +14,7 @@ export const commands: Readonly<Record<string, () => Promise<AddCommand>>> = {
   diagnose: async () => (await import('./diagnose.ts')).addDiagnose,
   why: async () => (await import('./why.ts')).addWhy,
   verify: async () => (await import('./verify.ts')).addVerify,
+  benchmark: async () => (await import('./benchmark.ts')).addBenchmark,
   export: async () => (await import('./export.ts')).addExport,
   unexport: async () => (await import('./unexport.ts')).addUnexport,
   upgrade: async () => (await import('./upgrade.ts')).addUpgrade,
