@@ -3,6 +3,7 @@ import { membership } from '#crds/membership.ts'
 import { deployments } from '#lib/kube/kinds.ts'
 import { apiserver } from '#test/kit/apiserver.ts'
 import { tombolo } from '#test/kit/cli.ts'
+import { eventually } from '#test/kit/eventually.ts'
 import { installedBroker, membershipOf } from '#test/kit/installed.ts'
 import { kubeconfig } from '#test/kit/kubeconfig.ts'
 
@@ -43,6 +44,33 @@ suite('tombolo diagnose', function () {
     assert.deepEqual([all.code, json.code, name.code, wrong.code], [1, 1, 0, 2])
   })
 
+  test('--watch shows every change as it comes, without running anything in pods, and ends well at an interrupt', async () => {
+    const stop = new AbortController()
+    await using server = await apiserver()
+    await using config = await kubeconfig({ east: server.connection.server })
+    server.put(membership, membershipOf('east'))
+    let seen = ''
+    const args = ['diagnose', 'deployment', '--watch', '--problems', '-o', 'json', '--kubeconfig', config.path]
+    const ran = tombolo(args, {
+      signal: new AbortController().signal,
+      show: (text) => (seen += text),
+      interrupt: stop.signal,
+    })
+    const counts = () =>
+      seen
+        .split('\n')
+        .filter((line) => line.startsWith('{'))
+        .map((line) => (JSON.parse(line) as { findings: readonly { says: string }[] }).findings.map((f) => f.says))
+    const silent = /the operator has not reported yet/
+    await eventually(() => assert.match(counts().at(-1)?.join() ?? '', silent))
+    server.put(membership, { ...membershipOf('east'), status: { conditions: [ready] } })
+    await eventually(() => assert.doesNotMatch(counts().at(-1)?.join() ?? '', silent))
+    stop.abort()
+    const { code, err } = await ran
+    assert.equal(code, 0, err)
+    assert.ok(server.requests.every(({ plural, verb }) => plural !== 'pods' || verb === 'list' || verb === 'watch'))
+  })
+
   test('of a broker in which all is well has no problems', async () => {
     const { signal } = new AbortController()
     await using server = await apiserver()
@@ -57,3 +85,11 @@ suite('tombolo diagnose', function () {
     assert.equal(out, '✓ nothing is wrong\n')
   })
 })
+
+const ready = {
+  type: 'Ready',
+  status: 'True',
+  reason: 'Ready',
+  message: 'm',
+  lastTransitionTime: '2026-01-02T00:00:00Z',
+} as const
