@@ -1,5 +1,4 @@
 // The entry of `tombolo`: arguments in, exit code out (problem.ts has the list).
-import { CommanderError } from 'commander'
 import type { Session } from './commands/command.ts'
 import { explainError } from './output/explain.ts'
 import { output } from './output/output.ts'
@@ -39,14 +38,12 @@ async function main(): Promise<number> {
     )
     return 0
   } catch (error) {
-    // Commander has printed what it had to say.
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
     if (stop.signal.aborted) {
       stderr.write('interrupted; running the command again goes on from here\n')
       return 130
     }
     const { text, exitCode } = explainError(error, verbose)
-    stderr.write(`${text}\n`)
+    if (text !== '') stderr.write(`${text}\n`)
     return exitCode
   }
 }

@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict'
+import { PassThrough } from 'node:stream'
 import type { Command } from 'commander'
-import { formats } from './output/output.ts'
+import { kubeconfig } from '#test/kit/kubeconfig.ts'
+import type { Kubeconfig } from '#test/kit/kubeconfig.ts'
+import { explainError } from './output/explain.ts'
+import { formats, output } from './output/output.ts'
 import { exitCodes } from './problem.ts'
 import { program } from './program.ts'
 import { helpOf, leavesOf, quietSession } from './tree.ts'
@@ -35,9 +39,11 @@ suite('the command tree', () => {
       for (const option of command.options) assert.ok(option.description.length > 0, `${path.join(' ')} ${option.flags}`)
   })
 
-  test('help has the exit codes', () => {
-    const help = helpOf(root)
-    for (const { code, means } of exitCodes) assert.match(help, new RegExp(`^ {2}${code} +${means}$`, 'm'))
+  test('the help of each command has the exit codes', () => {
+    for (const command of [root, ...leavesOf(root).map((leaf) => leaf.command)]) {
+      const help = helpOf(command)
+      for (const { code, means } of exitCodes) assert.match(help, new RegExp(`^ {2}${code} +${means}$`, 'm'), command.name())
+    }
   })
 
   test('a command that is named is the only one loaded; with none, or one that is not there, all are', async () => {
@@ -46,4 +52,121 @@ suite('the command tree', () => {
     assert.deepEqual(await names('shwo'), await names())
     assert.deepEqual(await names('help', 'version'), await names())
   })
+})
+
+/** Values for what a command cannot do without, by the name that help gives it. */
+const placeholders: Readonly<Record<string, string>> = {
+  'cluster-id': 'east',
+  name: 'web',
+  source: 'shop/client',
+  destination: 'web.shop',
+  '--to-context': 'west',
+}
+/** It reads its grant first, and without one nothing else. */
+const readsFirst = ['join']
+
+suite('a mistake of who types', () => {
+  let config: Kubeconfig
+  let root: Command
+  suiteSetup(async () => {
+    root = await program([], quietSession)
+    // Nobody listens there.
+    config = await kubeconfig({ east: 'https://127.0.0.1:1', west: 'https://127.0.0.1:1' })
+  })
+  suiteTeardown(() => config[Symbol.asyncDispose]())
+
+  type Ran = { readonly code: number; readonly out: string; readonly err: string }
+  async function run(args: readonly string[]): Promise<Ran> {
+    const said = { out: '', err: '' }
+    const stream = (to: 'out' | 'err') => {
+      const through = new PassThrough().on('data', (chunk: Buffer) => (said[to] += chunk.toString()))
+      return Object.assign(through, { isTTY: false }) as unknown as NodeJS.WriteStream
+    }
+    const printed = output({ out: stream('out'), err: stream('err'), colour: { out: false, err: false } })
+    const tombolo = await program(args, {
+      signal: quietSession.signal,
+      version: 'v',
+      image: 'i',
+      confirm: undefined,
+      output: printed,
+    })
+    for (const command of [tombolo, ...tombolo.commands, ...leavesOf(tombolo).map((leaf) => leaf.command)])
+      command.configureOutput({ writeOut: (text) => (said.out += text), writeErr: (text) => (said.err += text) })
+    try {
+      await tombolo.parseAsync([...args], { from: 'user' })
+      return { code: 0, ...said }
+    } catch (error) {
+      const { text, exitCode } = explainError(error, false)
+      return { code: exitCode, out: said.out, err: said.err + text }
+    }
+  }
+  const typed = ({ path, command }: { readonly path: readonly string[]; readonly command: Command }): readonly string[] => [
+    ...path,
+    ...command.registeredArguments.filter((a) => a.required).map((a) => placeholders[a.name()] ?? assert.fail(a.name())),
+    ...command.options
+      .filter((o) => o.mandatory && o.defaultValue === undefined)
+      .flatMap(({ long }) => [long ?? '', placeholders[long ?? ''] ?? assert.fail(long)]),
+  ]
+  const asksACluster = (command: Command) => command.options.some(({ long }) => long === '--kubeconfig')
+
+  const mistakes: readonly {
+    readonly what: string
+    readonly args: () => readonly string[]
+    readonly code: number
+    readonly says: RegExp
+    readonly of?: (command: Command, name: string) => boolean
+  }[] = [
+    {
+      what: 'an option that there is none of',
+      args: () => ['--no-such-option'],
+      code: 2,
+      says: /unknown option '--no-such-option'/,
+    },
+    {
+      what: 'a word too many',
+      args: () => ['one', 'two', 'three'],
+      code: 2,
+      says: /too many arguments|Allowed choices|is invalid/,
+    },
+    {
+      what: 'a format that there is none of',
+      args: () => ['-o', 'xml'],
+      code: 2,
+      says: /Allowed choices are table, wide, json, yaml, name/,
+      of: (_, name) => !printsOneForm.includes(name),
+    },
+    {
+      what: 'a context that the kubeconfig has not',
+      args: () => ['--kubeconfig', config.path, '--context', 'nobody'],
+      code: 2,
+      says: /^error: .*\n {2}\S/m,
+      of: asksACluster,
+    },
+    {
+      what: 'a kubeconfig that is not there',
+      args: () => ['--kubeconfig', '/nonexistent/config'],
+      code: 2,
+      says: /^error: .*\n {2}\S/m,
+      of: asksACluster,
+    },
+    {
+      what: 'a cluster that is not there',
+      args: () => ['--kubeconfig', config.path, '--context', 'east'],
+      code: 3,
+      says: /^error: The apiserver of context "(east|west)" .*cannot be reached.*\n {2}Check that it runs/m,
+      of: (command, name) => asksACluster(command) && !readsFirst.includes(name),
+    },
+  ]
+  for (const { what, args, code, says, of = () => true } of mistakes)
+    test(`${what} is told in a sentence by every command, with exit code ${code} and no stack`, async () => {
+      for (const leaf of leavesOf(root)) {
+        const name = leaf.path.join(' ')
+        if (!of(leaf.command, name)) continue
+        const ran = await run([...typed(leaf), ...args()])
+        assert.equal(ran.code, code, `${name}: ${ran.err}`)
+        assert.match(ran.err, says, name)
+        assert.equal(ran.out, '', name)
+        assert.doesNotMatch(ran.err, /^ {4}at |not-to-be-shown/m, name)
+      }
+    })
 })

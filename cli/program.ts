@@ -19,7 +19,7 @@ export async function program(args: readonly string[], session: Session): Promis
     .configureHelp({ showGlobalOptions: true })
     .exitOverride()
     .addHelpText(
-      'after',
+      'afterAll',
       () => `\nExit codes:\n${exitCodes.map(({ code, means }) => `  ${String(code).padEnd(5)}${means}`).join('\n')}`,
     )
   for (const name of wanted) (await commands[name]?.())?.(root, session)

@@ -1,11 +1,14 @@
 // From whatever was thrown to what a person reads: one sentence and what to do. Causes only when asked for, a stack never
 // for a person's mistake.
+import { CommanderError } from 'commander'
 import { StatusError } from '#lib/kube/errors.ts'
 import { Problem } from '../problem.ts'
 
+/** `text` is empty where commander has printed what it had to say. */
 export type Explained = { readonly text: string; readonly exitCode: number }
 
 export function explainError(error: unknown, verbose: boolean): Explained {
+  if (error instanceof CommanderError) return { text: '', exitCode: error.exitCode === 0 ? 0 : 2 }
   const causes = verbose ? causesOf(error) : []
   if (error instanceof Problem)
     return { text: [`error: ${error.message}`, `  ${error.remedy}`, ...causes].join('\n'), exitCode: error.exitCode }
