@@ -7,9 +7,9 @@ import type { Found } from '#fleet/checks/index.ts'
 import type { Verdict } from '#fleet/why/path.ts'
 import type { Cluster } from '#test/rig/cluster.ts'
 import { twoClusters } from '#test/rig/spec.ts'
-import { tombolo } from '#test/kit/cli.ts'
 import { exportWeb, firstAnswer, fleetOf, openClient, openShop } from '#test/kit/fleet.ts'
 import { onRig } from '#test/kit/rig-suite.ts'
+import { gatewayIsKilled, podsTalk } from './faults/pods-talk.ts'
 
 /** Takes the fault back. */
 type Heal = () => Promise<unknown>
@@ -96,50 +96,7 @@ suite('tombolo why, tombolo diagnose', function () {
       }
     })
 
-  test('verify shows with pods that the two reach each other, and leaves nothing behind', async () => {
-    const both = ['--context', 'west', '--to-context', 'east']
-    const { out, err, code } = await fleetOf(at.rig, at.signal).tombolo(
-      'verify',
-      ...both,
-      '--connection-timeout',
-      '20',
-      '-o',
-      'json',
-    )
-    assert.notEqual(out, '', err)
-    type Row = { readonly name: string; readonly result: string; readonly seconds: number }
-    const { tests } = JSON.parse(out) as { readonly tests: readonly Row[] }
-    process.stdout.write(tests.map((t) => `      ${t.result} ${t.name} ${t.seconds.toFixed(1)} s\n`).join(''))
-    assert.equal(code, 0, out)
-    const passed = (what: string) => tests.filter(({ name, result }) => result === 'passed' && name.startsWith(what)).length
-    // Both ways, and from both kinds of node. Pods of these clusters have IPv4 alone, which is said of each way.
-    assert.equal(tests.filter(({ name, result }) => result === 'skipped' && name.endsWith('IPv6')).length, 2)
-    assert.deepEqual([passed('service by name'), passed('name gone after unexport')], [2, 2])
-    assert.deepEqual([passed('pod to pod'), passed('source address kept')], [4, 2])
-    await nothingOfVerify()
-  })
-
-  test('verify cleans up after Ctrl-C too', async () => {
-    const interrupt = new AbortController()
-    const args = ['verify', '--context', 'west', '--to-context', 'east', '--kubeconfig', at.rig.kubeconfig]
-    const show = (text: string) => {
-      if (text.includes('Pods in west and east')) interrupt.abort()
-    }
-    const { code, err } = await tombolo(args, { signal: at.signal, interrupt: interrupt.signal, show })
-    assert.equal(code, 130, err)
-    await nothingOfVerify()
-  })
-
-  async function nothingOfVerify(): Promise<void> {
-    const until = performance.now() + 20_000
-    for (;;) {
-      const names = await Promise.all([east(), west()].map((c) => c.kubectl(['get', 'namespaces', '-o', 'name'])))
-      const left = names.filter((n) => n.includes('tombolo-verify-'))
-      if (left.length === 0) return
-      if (performance.now() > until) assert.fail(left.join('\n'))
-      await sleep(300)
-    }
-  }
+  podsTalk(at)
 
   test('names every station, says that the pod is answered, and takes no more than 3 s', async () => {
     await ask('shop/asker', 'web.shop', 'yes', /./)
@@ -470,6 +427,8 @@ suite('tombolo why, tombolo diagnose', function () {
   suite('in the end', () => {
     test('all is mended, and the pod is answered', () => ask('shop/asker', 'web.shop', 'yes', /./, 60_000))
   })
+
+  gatewayIsKilled(at)
 })
 
 const agentOf = async (cluster: Cluster, node: string): Promise<string> =>
