@@ -128,7 +128,12 @@ export const allowed: readonly Allowed[] = [
   {
     kind: joinGrant,
     modules: ['broker', 'operator'],
-    fields: ['spec.{clusterID,expiresAt,approval,approved}', 'status.{state,failedAttempts,claim,usedBy}', ...status],
+    fields: [
+      'spec.{clusterID,expiresAt,approval,approved}',
+      'status.{state,failedAttempts,usedBy}',
+      'status.claim.{by,until}',
+      ...status,
+    ],
     where: ours,
   },
   {
