@@ -31,7 +31,8 @@ export async function askBroker(
         remedy: 'Nothing has to be undone: running the command again goes on waiting for it.',
         say,
       },
-      async () => probeOf(await ask(broker as Pick<Kube, 'get' | 'create' | 'delete'>, question, fieldManager, signal)),
+      async () =>
+        probeOf(await ask(broker as Pick<Kube, 'get' | 'create' | 'delete'>, question, fieldManager, new Date(), signal)),
       signal,
     )
   } catch (error) {

@@ -622,7 +622,7 @@ const rows: readonly Row[] = [
     withMember({ token: { renewAt: minutes(-90), expiresAt: minutes(-1) } }),
     'fail',
     /ran out at/,
-    /tombolo join east/,
+    /grant create east; then tombolo join/,
   ],
   [
     'token-life',
@@ -633,6 +633,23 @@ const rows: readonly Row[] = [
     /grep token/,
   ],
   ['clocks', 'the apiserver is behind', withPlatform({ clock: minutes(-6) }), 'fail', /360 s behind/, /NTP/],
+  [
+    'clocks',
+    'the operator found its own clock wrong',
+    withMember(({ membership }) => ({
+      membership: {
+        ...membership,
+        status: {
+          conditions: [
+            { type: 'ClockAgrees', status: 'False', reason: 'ClockSkewed', message: '7 minutes behind', lastTransitionTime: '' },
+          ],
+        },
+      },
+    })),
+    'fail',
+    /7 minutes behind/,
+    /NTP/,
+  ],
   ['clocks', 'a member is ahead', heard(minutes(2)), 'warn', /clock of west is 120 s ahead/, /NTP/],
   ['members-heard', 'one is silent', heard(minutes(-3)), 'fail', /west is Silent/, /diagnose broker --context west/],
   ['members-heard', 'one has no gateway', withBroker({ gateways: [gatewayOf('east')] }), 'fail', /./, /context/],

@@ -1,5 +1,6 @@
 // Tokens and certificates hold from one time to another: whose clock is wrong is locked out.
 import { toleratedSkewMs } from '#crds/rules/tokens.ts'
+import { conditionOf } from '#lib/kube/conditions.ts'
 import type { Check, Finding } from './check.ts'
 import { orPass } from './check.ts'
 
@@ -39,7 +40,19 @@ export const clocks: Check = {
             },
           ]
     })
-    return orPass([...own, ...ahead], 'the clocks agree')
+    const said = conditionOf(member?.membership.status?.conditions, 'ClockAgrees')
+    const beside: readonly Finding[] =
+      said?.status === 'False'
+        ? [
+            {
+              level: 'fail',
+              about: ['Membership'],
+              says: said.message,
+              remedy: 'Let the nodes of this cluster follow NTP: timedatectl.',
+            },
+          ]
+        : []
+    return orPass([...own, ...beside, ...ahead], 'the clocks agree')
   },
 }
 

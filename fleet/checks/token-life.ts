@@ -20,7 +20,7 @@ export const tokenLife: Check = {
           level: 'fail',
           about,
           says: `the token for the broker ran out at ${expiresAt.toISOString()}`,
-          remedy: `Join again: tombolo join ${member.membership.spec.clusterID}.`,
+          remedy: `The operator renews it when it reaches the broker. Where CredentialsValid says Expired, on the broker: tombolo grant create ${member.membership.spec.clusterID}; then tombolo join with it here, which keeps the membership.`,
         },
       ]
     const hours = `${(left / 3_600_000).toFixed(1)} h`

@@ -5,6 +5,7 @@ import { clustersetZone, gatewayNodeLabel } from '#crds/places.ts'
 import { configMaps, daemonSets, deployments, nodes, services } from '#lib/kube/kinds.ts'
 import type { KubeObject } from '#lib/kube/object.ts'
 import { forwardersOf } from '#operator/install/corefile.ts'
+import { timeIn, timeQuestion } from '#lib/kube/server-time.ts'
 import type { Door } from './door.ts'
 
 export type NodeFact = {
@@ -53,7 +54,7 @@ const systemPlace = (name: string) => ({ namespace: 'kube-system', name })
 export async function readPlatform(door: Door): Promise<Platform> {
   const [version, clock, found, sets, cilium, kubeProxy, dns] = await Promise.all([
     door.ifAllowed('the version of Kubernetes', undefined, door.ask({ method: 'GET', path: '/version' })),
-    door.ifAllowed('the clock of the apiserver', undefined, askClock(door)),
+    door.ifAllowed('the clock of the apiserver', undefined, door.ask(timeQuestion)),
     door.ifAllowed('Nodes', [], door.any(nodes, {}, parseNode)),
     door.ifAllowed(
       'DaemonSets of all namespaces',
@@ -68,16 +69,8 @@ export async function readPlatform(door: Door): Promise<Platform> {
     ),
     readClusterDNS(door),
   ])
-  return { version: parseVersion(version), clock: parseClock(clock), nodes: found, daemonSets: sets, cilium, kubeProxy, dns }
+  return { version: parseVersion(version), clock: timeIn(clock), nodes: found, daemonSets: sets, cilium, kubeProxy, dns }
 }
-
-/** A review of who we are: it writes nothing, everybody may ask it, and the answer carries the time. */
-const askClock = (door: Door): Promise<unknown> =>
-  door.ask({
-    method: 'POST',
-    path: '/apis/authentication.k8s.io/v1/selfsubjectreviews',
-    body: { apiVersion: 'authentication.k8s.io/v1', kind: 'SelfSubjectReview', metadata: {} },
-  })
 
 async function readClusterDNS(door: Door): Promise<ClusterDNS> {
   const [servers, corefile, deployment] = await Promise.all([
@@ -174,9 +167,4 @@ function yamlOf(text: string | undefined): unknown {
 function parseVersion(answer: unknown): string | undefined {
   const parsed = z.looseObject({ gitVersion: z.string() }).safeParse(answer)
   return parsed.success ? parsed.data.gitVersion : undefined
-}
-
-function parseClock(answer: unknown): Date | undefined {
-  const parsed = z.looseObject({ metadata: z.looseObject({ creationTimestamp: z.iso.datetime() }) }).safeParse(answer)
-  return parsed.success ? new Date(parsed.data.metadata.creationTimestamp) : undefined
 }

@@ -133,7 +133,7 @@ async function granted(admin: Kube, one: Joiner, signal: AbortSignal): Promise<s
 async function admitted(broker: Kube, { id, identity, code }: Joiner, i: number, signal: AbortSignal): Promise<string> {
   const { requestedAt: _, ...asked } = askedOf(id, { pods: [`172.16.${i}.0/24`], services: [`172.17.${i}.0/24`] })
   for (;;) {
-    const turn = await ask(broker, { asked, identity, code }, 'bench', signal)
+    const turn = await ask(broker, { asked, identity, code }, 'bench', new Date(), signal)
     if (turn.kind === 'admitted') return turn.credentials.token
     if (turn.kind === 'refused') throw new Error(`${id} was refused: ${turn.message}`)
     await pause(500, signal)

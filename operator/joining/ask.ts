@@ -37,15 +37,18 @@ export type Turn =
 type Asker = Pick<Kube, 'get' | 'create' | 'delete'>
 
 const unanswered = 'the broker controller has not answered yet'
-/** Credentials that end sooner are those of an earlier time. */
-const freshMs = 3600_000
-
-export async function ask(broker: Asker, question: Question, fieldManager: string, signal: AbortSignal): Promise<Turn> {
+export async function ask(
+  broker: Asker,
+  question: Question,
+  fieldManager: string,
+  now: Date,
+  signal: AbortSignal,
+): Promise<Turn> {
   const { clusterID } = question.asked
   const have = await broker.get(joinRequest, { namespace: joinNamespace(clusterID), name: clusterID }, signal)
-  if (have === undefined) return create(broker, question, fieldManager, signal)
+  if (have === undefined) return create(broker, question, fieldManager, now, signal)
   if (have.metadata.deletionTimestamp !== undefined) return { kind: 'waiting', because: 'an earlier request is being removed' }
-  const turn = isSame(question, have) ? read(have, question, new Date()) : 'replace'
+  const turn = isSame(question, have) ? read(have, question, now) : 'replace'
   if (turn === 'replace' || turn.kind === 'refused') await takeBack(broker, have, signal)
   return turn === 'replace' ? { kind: 'waiting', because: 'an earlier request is being replaced' } : turn
 }
@@ -77,14 +80,24 @@ function read(have: JoinRequest, { identity, held }: Question, now: Date): Turn 
       if (!box.ok) return 'replace'
       const credentials = JSON.parse(box.value) as SealedCredentials
       if (credentials.token === held) return 'replace'
-      const life = lifeOf(credentials.token)
-      if (life !== undefined && life.expiresAt.getTime() - now.getTime() < freshMs) return 'replace'
+      if (isAged(have, credentials.token, now)) return 'replace'
       const warning = answered.conditions?.find((c) => c.type === 'ClockSkewed' && c.status === 'True')?.message
       return { kind: 'admitted', credentials, warning }
     }
     default:
       return unreachable(state)
   }
+}
+
+/**
+ * Whether credentials are those of an earlier time: the question is older than they are left unrenewed. By our own clock alone, and however
+ * short they are: the broker's clock may be another, and its apiserver may give less than was asked for.
+ */
+function isAged({ spec }: JoinRequest, token: string, now: Date): boolean {
+  const life = lifeOf(token)
+  if (life === undefined) return false
+  const restMs = life.expiresAt.getTime() - life.renewAt.getTime()
+  return now.getTime() - new Date(spec.requestedAt).getTime() >= 2 * restMs
 }
 
 /** Everything but the time of asking, and the grant's proof if there is a grant. */
@@ -98,9 +111,9 @@ function isSame({ asked, identity, code }: Question, { spec }: JoinRequest): boo
   )
 }
 
-async function create(broker: Asker, question: Question, fieldManager: string, signal: AbortSignal): Promise<Turn> {
+async function create(broker: Asker, question: Question, fieldManager: string, now: Date, signal: AbortSignal): Promise<Turn> {
   try {
-    await broker.create(joinRequest, requestOf(question, new Date()), { fieldManager }, signal)
+    await broker.create(joinRequest, requestOf(question, now), { fieldManager }, signal)
   } catch (error) {
     if (!isAlreadyExists(error)) throw error
   }

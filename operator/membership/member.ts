@@ -29,7 +29,7 @@ import { connectionOf, heartbeat } from './heartbeat.ts'
 import { keepCredentials } from './renewal.ts'
 import type { Refusals } from './report.ts'
 import { report } from './report.ts'
-import type { BrokerState, DnsState, RenewalState } from './status.ts'
+import type { BrokerState, ClockState, DnsState, RenewalState } from './status.ts'
 
 export type Known = { readonly memberships: Store<Membership>; readonly brokerSecrets: Store<Secret> }
 
@@ -49,6 +49,7 @@ export async function beMember(
   const dns = cell<DnsState>('pending')
   const broker = cell<BrokerState>({ kind: 'never' }, (a, b) => JSON.stringify(a) === JSON.stringify(b))
   const renewal = cell<RenewalState>({ kind: 'fresh' }, (a, b) => JSON.stringify(a) === JSON.stringify(b))
+  const clock = cell<ClockState>({ kind: 'unknown' }, (a, b) => JSON.stringify(a) === JSON.stringify(b))
   const refusals = cell<Refusals>(new Map(), (a, b) => JSON.stringify([...a]) === JSON.stringify([...b]))
   const refuse = (from: string) => (objects: readonly string[]) => refusals.set(new Map(refusals.value).set(from, objects))
   const secret = () => known.brokerSecrets.get({ namespace: systemNamespace, name: brokerSecretName })
@@ -61,8 +62,8 @@ export async function beMember(
     const remoteEndpoints = reflect(remote, gatewayEndpoint, {}, signal).store
     const remoteAllocations = reflect(remote, allocation, {}, signal).store
     await Promise.all([
-      heartbeat(remote, clusterID, identity, broker, signal),
-      keepCredentials(kube, member, { secret, broker, renewal }, log, signal),
+      heartbeat(remote, clusterID, identity, { state: broker, clock }, signal),
+      keepCredentials(kube, member, { secret, broker, renewal, clock: () => new Date() }, log, signal),
       keepInSync(
         syncedGatewayEndpoint,
         clusterID,
@@ -95,7 +96,7 @@ export async function beMember(
     report(
       kube,
       known.memberships,
-      { installed, endpoints, allocations, clusterID, dns, broker, renewal, refusals },
+      { installed, endpoints, allocations, clusterID, dns, broker, renewal, clock, refusals },
       say,
       log,
       signal,

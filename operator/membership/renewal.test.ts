@@ -91,7 +91,13 @@ suite('renewal of credentials', () => {
     const api = kube(local.connection, logger('renewal', 'silent'))
     const own = await keepIdentity(api, 'test', stop.signal)
     assert.ok(own.ok)
-    const kept = keepCredentials(api, member, { secret, broker: cell(state), renewal }, logger('r', 'silent'), stop.signal)
+    const kept = keepCredentials(
+      api,
+      member,
+      { secret, broker: cell(state), renewal, clock: () => new Date() },
+      logger('r', 'silent'),
+      stop.signal,
+    )
     running = Promise.all([kept.finally(() => api[Symbol.asyncDispose]()), brokerAnswers()]).catch((error: unknown) => {
       if (!stop.signal.aborted) throw error
     })

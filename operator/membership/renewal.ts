@@ -8,9 +8,10 @@
 import type { Membership } from '#crds/membership.ts'
 import type { Kube } from '#lib/kube/client.ts'
 import { kube as connect } from '#lib/kube/client.ts'
-import { StatusError } from '#lib/kube/errors.ts'
+import { isUnauthorized } from '#lib/kube/errors.ts'
 import type { Secret } from '#lib/kube/kinds.ts'
 import { namespaces, secrets } from '#lib/kube/kinds.ts'
+import { time } from '#lib/kube/time.ts'
 import { backoff } from '#lib/std/backoff.ts'
 import type { Cell } from '#lib/std/cell.ts'
 import { within } from '#lib/std/deadline.ts'
@@ -30,6 +31,7 @@ export type Seen = {
   readonly secret: () => Secret | undefined
   readonly broker: Cell<BrokerState>
   readonly renewal: Cell<RenewalState>
+  readonly clock: () => Date
 }
 
 /** `settleMs`: until the new Secret has come back through the watch, and the next heartbeat has used it. */
@@ -52,20 +54,22 @@ export async function keepCredentials(
   while (!signal.aborted) {
     const read = readCredentials(seen.secret() ?? {})
     if (!read.ok) return
-    const dueMs = isAskedFor(seen.secret(), announced) ? whenDue(read.value.token, seen.broker.value, new Date()) : 0
+    const dueMs = isAskedFor(seen.secret(), announced) ? whenDue(read.value.token, seen.broker.value, seen.clock()) : 0
     if (dueMs > 0) {
-      await untilRefused(seen.broker, Math.min(dueMs, times.mostMs), signal)
+      // Also when a person brought others, with tombolo join.
+      seen.renewal.set(fresh(read.value.renewalToken))
+      wait.reset()
+      await untilBroker('refused', seen.broker, Math.min(dueMs, times.mostMs), signal)
       continue
     }
-    const state = await renew(kube, member, read.value, announced, log, signal).catch((error: unknown): RenewalState => {
-      return { kind: 'due', why: error instanceof Error ? error.message : String(error) }
-    })
+    const state = await renew(kube, member, read.value, announced, seen.clock, log, signal).catch((error: unknown) =>
+      failed(read.value, error, seen.clock()),
+    )
     seen.renewal.set(state)
     if (state.kind === 'fresh') {
-      wait.reset()
       log.info({}, 'credentials for the broker renewed')
-    }
-    await pause(state.kind === 'fresh' ? times.settleMs : wait.next(), signal)
+      await pause(times.settleMs, signal)
+    } else await untilBroker('reached', seen.broker, wait.next(), signal)
   }
 }
 
@@ -75,14 +79,25 @@ function whenDue(token: string, broker: BrokerState, now: Date): number {
   return life === undefined ? times.mostMs : life.renewAt.getTime() - now.getTime()
 }
 
-/** Resolves after `ms`, or as soon as the broker refuses what we have. */
-async function untilRefused(broker: Cell<BrokerState>, ms: number, signal: AbortSignal): Promise<void> {
-  const refused = new AbortController()
+/** Until when this cluster may sleep and still come back by itself. */
+function fresh(renewalToken: string): RenewalState {
+  const until = lifeOf(renewalToken)?.expiresAt
+  return until === undefined ? { kind: 'fresh' } : { kind: 'fresh', until: time(until) }
+}
+
+/** Resolves after `ms`, or as soon as the broker comes to refuse what we have, or to take it. */
+async function untilBroker(
+  kind: 'refused' | 'reached',
+  broker: Cell<BrokerState>,
+  ms: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const changed = new AbortController()
   const stop = broker.onChange(() => {
-    if (broker.value.kind === 'refused') refused.abort()
+    if (broker.value.kind === kind) changed.abort()
   })
   try {
-    await pause(ms, AbortSignal.any([signal, refused.signal]))
+    await pause(ms, AbortSignal.any([signal, changed.signal]))
   } finally {
     stop()
   }
@@ -93,6 +108,7 @@ async function renew(
   { spec }: Membership,
   held: Credentials,
   announced: Announced,
+  clock: () => Date,
   log: Logger,
   signal: AbortSignal,
 ): Promise<RenewalState> {
@@ -119,15 +135,15 @@ async function renew(
   const question = { asked, identity: identity.value, code: undefined, held: old }
   try {
     const turn = await within(times.limitMs, signal, (limit) =>
-      untilAnswered(() => ask(broker, question, fieldManager, limit), limit),
+      untilAnswered(() => ask(broker, question, fieldManager, clock(), limit), limit),
     )
     if (turn.kind === 'refused') return { kind: 'refused', why: turn.message }
     if (turn.kind !== 'admitted') return { kind: 'due', why: 'the broker controller does not answer' }
     const { token, renewalToken: next } = turn.credentials
     await kube.apply(secrets, brokerSecret({ server, ca, token, renewalToken: next }, announced), { fieldManager }, signal)
-    return { kind: 'fresh' }
+    return fresh(next)
   } catch (error) {
-    if (error instanceof StatusError && error.code === 401) return expired(held)
+    if (isUnauthorized(error)) return expired(held, clock())
     throw error
   }
 }
@@ -141,13 +157,25 @@ async function untilAnswered(turn: () => Promise<Turn>, signal: AbortSignal): Pr
   }
 }
 
-function expired({ renewalToken }: Credentials): RenewalState {
+/** A broker that does not answer gives no credentials; whether it still could is known without it. */
+function failed(held: Credentials, error: unknown, now: Date): RenewalState {
+  const why = error instanceof Error ? error.message : String(error)
+  const at = lifeOf(held.renewalToken)?.expiresAt
+  return at !== undefined && at <= now
+    ? { kind: 'expired', why: `${sleptOver(at)}, and the broker does not answer (${why})` }
+    : { kind: 'due', why }
+}
+
+function expired({ renewalToken }: Credentials, now: Date): RenewalState {
   const at = lifeOf(renewalToken)?.expiresAt
   return {
     kind: 'expired',
     why:
-      at !== undefined && at < new Date()
-        ? `the credentials expired at ${at.toISOString()}, as this cluster had not renewed them in time`
+      at !== undefined && at <= now
+        ? sleptOver(at)
         : 'the broker takes neither our token nor our renewal token: it has forgotten this cluster, or its signing keys are others',
   }
 }
+
+const sleptOver = (at: Date): string =>
+  `the credentials expired at ${at.toISOString()}, as this cluster had not renewed them in time`

@@ -16,7 +16,7 @@ import type { Cell } from '#lib/std/cell.ts'
 import type { Logger } from '#lib/std/log.ts'
 import type { Installed } from '../install/install.ts'
 import { fieldManager } from '../install/install.ts'
-import type { BrokerState, DnsState, RenewalState } from './status.ts'
+import type { BrokerState, ClockState, DnsState, RenewalState } from './status.ts'
 import { conditionsOf, membershipFaults } from './status.ts'
 import { workloadsOf } from './workloads.ts'
 
@@ -34,6 +34,7 @@ export type Reported = {
   readonly dns: Cell<DnsState>
   readonly broker: Cell<BrokerState>
   readonly renewal: Cell<RenewalState>
+  readonly clock: Cell<ClockState>
   readonly refusals: Cell<Refusals>
 }
 
@@ -62,6 +63,7 @@ export async function report(
       const conditions = conditionsOf({
         broker: seen.broker.value,
         renewal: seen.renewal.value,
+        clock: seen.clock.value,
         allocation: seen.allocations.list().find((a) => a.spec.clusterID === seen.clusterID),
         workloads: workloadsOf(seen.installed.daemonSets.list(), seen.installed.deployments.list()),
         gateways: seen.endpoints.list().filter((e) => e.spec.clusterID === seen.clusterID),
@@ -75,7 +77,7 @@ export async function report(
     },
   })
   const look = () => status.add(membershipKey)
-  const stops = [seen.dns, seen.broker, seen.renewal, seen.refusals].map((cell) => cell.onChange(look))
+  const stops = [seen.dns, seen.broker, seen.renewal, seen.clock, seen.refusals].map((cell) => cell.onChange(look))
   try {
     await status.run(signal)
   } finally {

@@ -15,6 +15,7 @@ const faulty = {
 const well: Situation = {
   broker: { kind: 'reached' },
   renewal: { kind: 'fresh' },
+  clock: { kind: 'agrees' },
   allocation: undefined,
   workloads: [
     { name: 'gateway', wanted: 1, ready: 1 },
@@ -45,6 +46,22 @@ suite('the conditions of a Membership', () => {
       'CredentialsValid',
       'Expired',
       /expired at 2026-01-01.*go on.*tombolo grant create.*tombolo join/,
+      'ready',
+    ],
+    [
+      'the clock of the cluster is behind',
+      { clock: { kind: 'off', aheadMs: -420_000 } },
+      'ClockAgrees',
+      'ClockSkewed',
+      /7 minutes behind the broker’s.*NTP/,
+      'ready',
+    ],
+    [
+      'the clock of the cluster is ahead',
+      { clock: { kind: 'off', aheadMs: 3_600_000 } },
+      'ClockAgrees',
+      'ClockSkewed',
+      /60 minutes ahead of the broker’s/,
       'ready',
     ],
     [

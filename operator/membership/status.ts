@@ -16,11 +16,15 @@ export type BrokerState =
 
 /** How it stands with the credentials for the broker. */
 export type RenewalState =
-  | { readonly kind: 'fresh' }
+  /** `until`: RFC 3339; as long they can be renewed, by a cluster that was off meanwhile. */
+  | { readonly kind: 'fresh'; readonly until?: string }
   /** Still good, or at least they can be renewed: `why` they have not been yet. */
   | { readonly kind: 'due'; readonly why: string }
   /** Only a person can give others. */
   | { readonly kind: 'expired' | 'refused'; readonly why: string }
+
+/** Our clock beside the broker's; `aheadMs` is negative where ours is behind. */
+export type ClockState = { readonly kind: 'unknown' | 'agrees' } | { readonly kind: 'off'; readonly aheadMs: number }
 
 export type Workload = { readonly name: string; readonly wanted: number; readonly ready: number }
 
@@ -29,6 +33,7 @@ export type DnsState = 'wired' | 'noCoreDNS' | 'foreignZone' | 'pending'
 export type Situation = {
   readonly broker: BrokerState
   readonly renewal: RenewalState
+  readonly clock: ClockState
   /** Our own, as the broker last said. */
   readonly allocation: Allocation | undefined
   readonly workloads: readonly Workload[]
@@ -44,6 +49,7 @@ type Verdict = Pick<Condition, 'type' | 'status' | 'reason' | 'message'>
 const questions: readonly ((now: Situation) => Verdict)[] = [
   brokerReachable,
   credentialsValid,
+  clockAgrees,
   admitted,
   componentsReady,
   gatewayActive,
@@ -58,6 +64,7 @@ const needed = new Set(['Admitted', 'ComponentsReady', 'GatewayActive', 'NamesWi
 export const membershipFaults: Faults = {
   BrokerReachable: isFalse,
   CredentialsValid: isFalse,
+  ClockAgrees: isFalse,
   Admitted: isFalse,
   GatewayActive: ({ reason }) => reason === 'GatewayFailed',
   PeersValid: isFalse,
@@ -106,7 +113,12 @@ function credentialsValid({ renewal }: Situation): Verdict {
   const type = 'CredentialsValid'
   switch (renewal.kind) {
     case 'fresh':
-      return { type, status: 'True', reason: 'Fresh', message: 'the credentials for the broker are renewed in time' }
+      return {
+        type,
+        status: 'True',
+        reason: 'Fresh',
+        message: `the credentials for the broker are renewed in time${renewal.until === undefined ? '' : `; were this cluster off, it would come back by itself until ${renewal.until}`}`,
+      }
     case 'due':
       return {
         type,
@@ -123,6 +135,25 @@ function credentialsValid({ renewal }: Situation): Verdict {
       }
     case 'refused':
       return { type, status: 'False', reason: 'Refused', message: renewal.why }
+  }
+}
+
+function clockAgrees({ clock }: Situation): Verdict {
+  const type = 'ClockAgrees'
+  switch (clock.kind) {
+    case 'unknown':
+      return { type, status: 'Unknown', reason: 'Pending', message: 'the broker was not asked for its time yet' }
+    case 'agrees':
+      return { type, status: 'True', reason: 'Agrees', message: 'the clocks of this cluster and of the broker agree' }
+    case 'off': {
+      const minutes = Math.round(Math.abs(clock.aheadMs) / 60_000)
+      return {
+        type,
+        status: 'False',
+        reason: 'ClockSkewed',
+        message: `the clock of this cluster is ${minutes} minutes ${clock.aheadMs > 0 ? 'ahead of' : 'behind'} the broker’s: let its nodes follow NTP (chrony, timesyncd), or credentials and certificates are taken for expired, or for not yet good`,
+      }
+    }
   }
 }
 
