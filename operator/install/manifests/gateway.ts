@@ -41,7 +41,7 @@ export const gatewayDaemonSet = (want: {
                 WG_PORT: String(want.wireguardPort),
                 STATE_DIR: '/var/lib/tombolo',
               } satisfies EnvOf<GatewayConfig>,
-              memory: { request: '64Mi', limit: '512Mi' },
+              memory: { request: '64Mi', limit: '1Gi' },
             }),
             securityContext: privileged,
             volumeMounts: [{ name: 'state', mountPath: '/var/lib/tombolo' }],
