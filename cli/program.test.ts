@@ -169,4 +169,18 @@ suite('a mistake of who types', () => {
         assert.doesNotMatch(ran.err, /^ {4}at |not-to-be-shown/m, name)
       }
     })
+
+  const ofOne: readonly (readonly [line: string, says: RegExp])[] = [
+    ['verify --context east --to-context east', /Both clusters are the same\.\n {2}Name two clusters/],
+    ['benchmark --context east --to-context east', /Both clusters are the same\.\n {2}Name two clusters/],
+    ['benchmark --to-context east --connections 0', /a whole number from 1 to 64/],
+    ['benchmark --to-context east --seconds soon', /a number of seconds greater than 0/],
+    ['verify gateway-failover --to-context east', /kills the active gateway of "east".*\n {2}.*--disruptive/],
+  ]
+  for (const [line, says] of ofOne)
+    test(`tombolo ${line}: refused before any cluster is asked`, async () => {
+      const ran = await run([...line.split(' '), '--kubeconfig', config.path])
+      assert.equal(ran.code, 2, ran.err)
+      assert.match(ran.err, says)
+    })
 })
