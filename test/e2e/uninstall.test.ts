@@ -64,7 +64,7 @@ suite('leaving with something broken', function () {
     assert.match(err, /still has 2 members: east, west/)
   })
 
-  test('without an operator and with a node that is dead, it says which node, and --force goes on without it', async () => {
+  test('without an operator and with a node that is dead, it says which node, and --force goes on without it; --keep-crds leaves the CRDs and nothing else', async () => {
     await west().kubectl([...inSystem, 'scale', 'deployment/tombolo-operator', '--replicas=0'])
     await west().kubectl([...inSystem, 'wait', '--for=delete', 'pod', '-l', operatorPods, '--timeout=60s'])
     const dead = west().node(2)
@@ -73,14 +73,20 @@ suite('leaving with something broken', function () {
       const held = await fleet().tombolo('uninstall', '--context', 'west', '--yes', '--timeout', '40')
       assert.equal(held.code, 1, held.err)
       assert.match(held.err, /could not be taken off node west-2/)
-      const forced = await fleet().tombolo('uninstall', '--context', 'west', '--yes', '--timeout', '5', '--force')
+      const forced = await fleet().tombolo('uninstall', '--context', 'west', '--yes', '--timeout', '5', '--force', '--keep-crds')
       assert.equal(forced.code, 0, forced.err)
       assert.match(forced.out, /on node west-2, until it is restarted/)
       assert.match(forced.out, /on the broker/)
+      assert.match(forced.out, /CRD memberships\.tombolo\.dev, as --keep-crds says, without objects/)
     } finally {
       dead.kubelet.resume()
     }
-    assert.doesNotMatch(await ours(west()), /tombolo|multicluster/)
+    const left = (await ours(west())).split('\n').filter((name) => /tombolo|multicluster/.test(name))
+    assert.ok(left.includes('customresourcedefinition.apiextensions.k8s.io/memberships.tombolo.dev'), left.join())
+    assert.ok(
+      left.every((name) => name.startsWith('customresourcedefinition.')),
+      left.join(),
+    )
     await nodeIsClean(west().node(1))
   })
 
@@ -89,6 +95,8 @@ suite('leaving with something broken', function () {
     assert.equal((await east().kubectl(['get', 'namespace', 'tombolo-m-west', '--ignore-not-found', '-o', 'name'])).trim(), '')
     const again = await fleet().must('uninstall', '--context', 'west', '--broker-context', 'east', '--yes')
     assert.match(again.out, /There is nothing of Tombolo in context "west"/)
+    // Without --keep-crds it took those too.
+    assert.doesNotMatch(await ours(west()), /tombolo|multicluster/)
   })
 
   test('a cluster that is member and broker is left in two steps, and nothing stays', async () => {
