@@ -34,8 +34,8 @@ export interface BareBroker extends AsyncDisposable {
 
 export type Parts = 'apiserver' | 'apiserver and controllers'
 
-/** Started, and with everything that `tombolo deploy-broker` applies but the Deployment. */
-export async function bareBroker(parts: Parts, signal: AbortSignal): Promise<BareBroker> {
+/** Started, and with everything that `tombolo deploy-broker` applies but the Deployment. `flags`: more of the apiserver's. */
+export async function bareBroker(parts: Parts, signal: AbortSignal, flags: readonly string[] = []): Promise<BareBroker> {
   await buildPrograms(() => undefined, signal)
   const dir = mkdtempSync(join(tmpdir(), 'tombolo-bare-'))
   const programs: ChildProcess[] = []
@@ -61,6 +61,7 @@ export async function bareBroker(parts: Parts, signal: AbortSignal): Promise<Bar
     ...['--token-auth-file', join(dir, 'tokens'), '--authorization-mode', 'RBAC', '--service-cluster-ip-range', '10.96.0.0/16'],
     ...['--service-account-issuer', 'https://kubernetes.default.svc', '--service-account-key-file', join(dir, 'sa.pub')],
     ...['--service-account-signing-key-file', join(dir, 'sa.key'), '--endpoint-reconciler-type', 'none'],
+    ...flags,
   ])
   const log = logger('test', 'silent')
   const clients: Kube[] = []

@@ -1,0 +1,153 @@
+// Who is let in, and with which addresses: the broker's controllers as they run, with the rights they have, on a real apiserver.
+import assert from 'node:assert/strict'
+import { grantsController } from '#broker/grants/reconcile.ts'
+import { controllerName } from '#broker/install/rbac.ts'
+import { joinsController } from '#broker/joins/reconcile.ts'
+import { membersController } from '#broker/members/reconcile.ts'
+import { brokerStores } from '#broker/stores.ts'
+import type { JoinGrant } from '#crds/join-grant.ts'
+import { joinGrant } from '#crds/join-grant.ts'
+import type { JoinRequest } from '#crds/join-request.ts'
+import { joinRequest } from '#crds/join-request.ts'
+import { member } from '#crds/member.ts'
+import { brokerNamespace, joinNamespace } from '#crds/places.ts'
+import { userOf } from '#crds/rules/account.ts'
+import { timeIn, timeQuestion } from '#lib/kube/server-time.ts'
+import { conditionOf } from '#lib/kube/conditions.ts'
+import { pause } from '#lib/std/pause.ts'
+import type { BareBroker } from '#test/kit/bare-broker.ts'
+import { bareBroker } from '#test/kit/bare-broker.ts'
+import { eventually } from '#test/kit/eventually.ts'
+import type { Joiner, Spec } from '#test/kit/joining.ts'
+import { grantFor, joiner, requestBy } from '#test/kit/joining.ts'
+
+type Status = NonNullable<JoinRequest['status']>
+
+suite('the registry of members, on a real apiserver', function () {
+  this.timeout(180_000)
+  const stop = new AbortController()
+  let broker: BareBroker
+  let running: Promise<unknown>
+  suiteSetup(async () => {
+    // An apiserver that gives an hour at most, as some do.
+    broker = await bareBroker('apiserver and controllers', stop.signal, ['--service-account-max-token-expiration', '1h'])
+    const api = broker.as(userOf(brokerNamespace, controllerName))
+    const stores = brokerStores(api, stop.signal)
+    running = Promise.all(
+      [joinsController, grantsController, membersController].map((make) => make(api, stores).run(stop.signal)),
+    ).catch((error: unknown) => {
+      if (!stop.signal.aborted) throw error
+    })
+  })
+  suiteTeardown(async () => {
+    stop.abort()
+    await running
+    await broker[Symbol.asyncDispose]()
+  })
+
+  const keyOf = ({ id }: Joiner) => ({ namespace: joinNamespace(id), name: id })
+  async function grant(one: Joiner, spec: Partial<JoinGrant['spec']> = {}): Promise<void> {
+    const { status: _, ...object } = grantFor(one, { expiresAt: new Date(Date.now() + 900_000).toISOString(), ...spec })
+    await broker.admin.create(joinGrant, object, {}, stop.signal)
+    await eventually(async () => assert.equal(await grantState(one), 'Open'))
+  }
+  const grantState = async ({ id }: Joiner) =>
+    (await broker.admin.get(joinGrant, { namespace: brokerNamespace, name: id }, stop.signal))?.status?.state
+  async function asks(one: Joiner, spec: Spec = {}): Promise<void> {
+    const { apiVersion, kind, spec: signed } = requestBy(one, { requestedAt: new Date().toISOString(), ...spec })
+    await broker.admin.create(joinRequest, { apiVersion, kind, metadata: keyOf(one), spec: signed }, {}, stop.signal)
+  }
+  async function answer(one: Joiner): Promise<Status> {
+    let status: JoinRequest['status']
+    await eventually(async () => {
+      status = (await broker.admin.get(joinRequest, keyOf(one), stop.signal))?.status
+      assert.ok(status?.state === 'Refused' || status?.credentials !== undefined, JSON.stringify(status))
+    }, 60_000)
+    assert.ok(status !== undefined)
+    return status
+  }
+  const reasonOf = ({ conditions }: Status) => conditionOf(conditions, 'Ready')?.reason
+
+  test('of two that ask for the same addresses at once one is let in, and the other is told by Overlap whose they are', async () => {
+    for (const round of [1, 2, 3]) {
+      const two = [joiner(`one-${round}`), joiner(`two-${round}`)]
+      await Promise.all(two.map((one) => grant(one)))
+      const pods = [`10.${round}.0.0/16`]
+      await Promise.all(two.map((one, i) => asks(one, { pods, services: [`10.${100 + 10 * round + i}.0.0/16`] })))
+      const answers = await Promise.all(two.map(answer))
+      assert.deepEqual(answers.map(({ state }) => state).toSorted(), ['Admitted', 'Refused'])
+      const [loser, winner] = answers[0]?.state === 'Refused' ? [0, 1] : [1, 0]
+      const overlap = conditionOf(answers[loser]?.conditions, 'Overlap')
+      assert.equal(overlap?.status, 'True')
+      for (const id of [two[loser]?.id, two[winner]?.id]) assert.ok(overlap.message.includes(`"${id ?? ''}"`), overlap.message)
+      assert.match(overlap.message, /renumber one of them/)
+    }
+  })
+
+  test('a member that asks for what another has keeps its own, and is told so', async () => {
+    const mover = joiner('mover')
+    await grant(mover)
+    await asks(mover, { pods: ['10.20.0.0/16'], services: ['10.200.0.0/16'] })
+    assert.equal((await answer(mover)).state, 'Admitted')
+    await broker.admin.delete(joinGrant, { namespace: brokerNamespace, name: mover.id }, {}, stop.signal)
+    await broker.admin.delete(joinRequest, keyOf(mover), {}, stop.signal)
+    await eventually(async () => assert.equal(await broker.admin.get(joinRequest, keyOf(mover), stop.signal), undefined))
+    await grant(mover)
+    await asks(mover, { pods: ['10.1.128.0/17'], services: ['10.200.0.0/16'] })
+    assert.equal(reasonOf(await answer(mover)), 'Overlap')
+    await eventually(async () => {
+      const own = await broker.admin.get(member, { namespace: brokerNamespace, name: mover.id }, stop.signal)
+      assert.deepEqual(own?.spec.podCIDRs, ['10.20.0.0/16'])
+      assert.match(
+        conditionOf(own.status?.conditions, 'Overlap')?.message ?? '',
+        /keeps those it has: .*10\.1\.128\.0\/17 of "mover" overlaps/,
+      )
+      assert.equal(conditionOf(own.status?.conditions, 'Ready')?.status, 'True')
+    })
+  })
+
+  test('nobody gets the broker’s own Services, and nobody a version that is too far away', async () => {
+    const [thief, old] = [joiner('thief'), joiner('old')]
+    await Promise.all([grant(thief), grant(old)])
+    await asks(thief, { pods: ['10.30.0.0/16'], services: ['10.96.128.0/20'] })
+    await asks(old, { pods: ['10.31.0.0/16'], services: ['10.131.0.0/16'], version: '7.0.0' })
+    const [taken, far] = [await answer(thief), await answer(old)]
+    assert.equal(reasonOf(taken), 'BrokerAddresses')
+    assert.match(taken.message ?? '', /10\.96\.128\.0\/20 of "thief" contains 10\.96\.0\.0\/16 of its Services/)
+    assert.equal(reasonOf(far), 'Incompatible')
+    assert.match(far.message ?? '', /spec\.version of "old" is "7\.0\.0", want/)
+  })
+
+  test('who waits for approval outlives its grant, and nobody else comes in by that', async () => {
+    const one = joiner('waits')
+    await grant(one, { approval: 'Manual', expiresAt: new Date(Date.now() + 8000).toISOString() })
+    await asks(one, { pods: ['10.40.0.0/16'], services: ['10.140.0.0/16'] })
+    await eventually(async () => assert.equal(await grantState(one), 'Claimed'))
+    await pause(9000, stop.signal)
+    const waiting = (await broker.admin.get(joinRequest, keyOf(one), stop.signal))?.status
+    assert.equal(waiting?.state, 'AwaitingApproval')
+    const thief = { ...joiner('waits'), code: one.code }
+    await broker.admin.delete(joinRequest, keyOf(one), {}, stop.signal)
+    await asks(thief, { pods: ['10.40.0.0/16'], services: ['10.140.0.0/16'] })
+    assert.match((await answer(thief)).message ?? '', /was proved by another identity/)
+    await broker.admin.delete(joinRequest, keyOf(one), {}, stop.signal)
+    await asks(one, { pods: ['10.40.0.0/16'], services: ['10.140.0.0/16'] })
+    const key = { namespace: brokerNamespace, name: one.id }
+    await broker.admin.patch(joinGrant, key, { spec: { approved: waiting.fingerprint } }, {}, stop.signal)
+    assert.equal((await answer(one)).state, 'Admitted')
+    await eventually(async () => assert.equal(await grantState(one), 'Used'))
+  })
+
+  test('where the apiserver gives shorter tokens than it is asked for, that is remarked', async () => {
+    const one = joiner('short')
+    await grant(one)
+    await asks(one, { pods: ['10.50.0.0/16'], services: ['10.150.0.0/16'] })
+    const said = conditionOf((await answer(one)).conditions, 'ShortCredentials')
+    assert.match(said?.message ?? '', /gives tokens of 1\.0 h where 336 h were asked for/)
+  })
+
+  test('a member may ask for the broker’s time', async () => {
+    const answered = await broker.as(userOf('tombolo-m-short', 'member')).request(timeQuestion, stop.signal)
+    assert.ok(Math.abs((timeIn(answered)?.getTime() ?? 0) - Date.now()) < 5000)
+  })
+})
