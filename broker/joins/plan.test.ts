@@ -51,11 +51,11 @@ const statusOf = (kind: string, name: string, more: Partial<JoinsSeen>) => {
 }
 const grantStatus = (more: Partial<JoinsSeen>) => statusOf('JoinGrant', 'west', more) as NonNullable<JoinGrant['status']>
 
-const gatewayAt = (id: string, address: string): GatewayEndpoint =>
+const gatewayAt = (id: string, address: string, creationTimestamp = '2026-01-01T00:00:30Z'): GatewayEndpoint =>
   ({
     apiVersion: gatewayEndpoint.apiVersion,
     kind: gatewayEndpoint.kind,
-    metadata: { name: `${id}-00000000`, namespace: `tombolo-m-${id}` },
+    metadata: { name: `${id}-00000000`, namespace: `tombolo-m-${id}`, creationTimestamp },
     spec: {
       clusterID: id,
       node: 'n1',
@@ -98,6 +98,21 @@ suite('answers to join requests', () => {
     assert.deepEqual(at('10.2.0.5'), ['west: Refused'])
     assert.deepEqual(at('10.2.0.5', 'Quarantined'), ['+Member west', 'west: Pending'])
     assert.deepEqual(at('10.9.0.5'), ['+Member west', 'west: Pending'])
+  })
+
+  test('what a member announces and nobody reaches keeps no range from a newcomer for long', () => {
+    const members = ['north', 'south'].map((id, i) =>
+      memberOf(joiner(id), { pods: [`10.${8 + i}.0.0/16`], services: [`10.${108 + i}.0.0/16`] }),
+    )
+    const at = (minutes: number) =>
+      said({
+        requests: [asks],
+        members,
+        gateways: [gatewayAt('north', '10.2.0.5')],
+        now: new Date(new Date('2026-01-01T00:00:30Z').getTime() + minutes * 60_000),
+      })
+    assert.deepEqual(at(14), ['west: Refused'])
+    assert.deepEqual(at(15), ['+Member west', 'west: Pending'])
   })
 
   test('the time of the request stays with the Member, though not a time that has not come', () => {
@@ -293,11 +308,15 @@ suite('joining, whatever the interleaving', () => {
   // The world as the controller meets it: requests come and are taken back, members are provisioned and removed, at any moment between
   // runs; each run sees what is there and its steps are done.
   type Event =
-    | { readonly do: 'ask' | 'takeBack' | 'provision' | 'remove' | 'run'; readonly who: number; readonly block: number }
+    | {
+        readonly do: 'ask' | 'takeBack' | 'provision' | 'remove' | 'announce' | 'run'
+        readonly who: number
+        readonly block: number
+      }
     | { readonly do: 'wait'; readonly who: number; readonly block: number }
   const ids = ['a', 'b', 'c', 'd'].map(joiner)
   const event: fc.Arbitrary<Event> = fc.record({
-    do: fc.constantFrom('ask', 'ask', 'takeBack', 'provision', 'remove', 'run', 'run', 'wait'),
+    do: fc.constantFrom('ask', 'ask', 'takeBack', 'provision', 'remove', 'announce', 'run', 'run', 'wait'),
     who: fc.nat(ids.length - 1),
     block: fc.nat(3),
   })
@@ -307,6 +326,7 @@ suite('joining, whatever the interleaving', () => {
       fc.property(fc.array(event, { maxLength: 60 }), (events) => {
         const requests = new Map<string, JoinRequest>()
         const members = new Map<string, Member>()
+        const gateways = new Map<string, GatewayEndpoint>()
         let fleet = fleetWith()
         let time = now.getTime()
         let made = 0
@@ -339,6 +359,10 @@ suite('joining, whatever the interleaving', () => {
                   metadata: { ...member.metadata, deletionTimestamp: new Date(time).toISOString() },
                 })
               break
+            // Of an address that is its own, another's or nobody's.
+            case 'announce':
+              gateways.set(one.id, gatewayAt(one.id, `10.${block * 2}.0.5`, new Date(time).toISOString()))
+              break
             case 'wait':
               time += 90_000
               break
@@ -350,6 +374,7 @@ suite('joining, whatever the interleaving', () => {
                   grants,
                   requests: [...requests.values()],
                   members: [...members.values()],
+                  gateways: [...gateways.values()],
                   now: new Date(time),
                   placed: new Set(ids.map(({ id }) => id)),
                 }),
