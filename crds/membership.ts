@@ -26,7 +26,18 @@ export const membership = define({
         },
       ],
     }),
-    clusterset: z.string().min(1).max(128),
+    clusterset: z
+      .string()
+      .min(1)
+      .max(128)
+      .meta({
+        'x-kubernetes-validations': [
+          {
+            rule: 'self == oldSelf',
+            message: 'a cluster stays in its clusterset for as long as it is a member: leave the fleet, then join it anew',
+          },
+        ],
+      }),
     podCIDRs: cidrsField.min(1),
     serviceCIDRs: cidrsField.min(1),
     image: z.string().min(1).max(512).describe('Image of gateway, agent and dns.'),

@@ -76,7 +76,8 @@ export async function takeAway(
       run: async (stop) => {
         await deleteAll(kube, gatewayEndpoint, inSystem, stop)
         for (const kind of [allocation, gatewayCertificate, trustBundle]) await deleteAll(kube, kind, inSystem, stop)
-        for (const name of [clusterIDProperty, clustersetProperty]) await kube.delete(clusterProperty, { name }, {}, stop)
+        // Where there is a clusterset there is an id in it (KEP-2149).
+        for (const name of [clustersetProperty, clusterIDProperty]) await kube.delete(clusterProperty, { name }, {}, stop)
       },
     },
   ]

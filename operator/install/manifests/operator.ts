@@ -4,6 +4,7 @@ import { systemNamespace } from '#crds/places.ts'
 import type { Deployment, Namespace } from '#lib/kube/kinds.ts'
 import type { KubeObject } from '#lib/kube/object.ts'
 import type { OperatorConfig } from '#operator/config.ts'
+import { propertyPolicy } from './properties.ts'
 import { rolesOf } from './rbac.ts'
 import type { EnvOf } from './pod.ts'
 import { confined, containerOf, labelsOf, metadataOf, selectorOf } from './pod.ts'
@@ -16,6 +17,7 @@ export type OperatorOptions = { readonly image: string }
 export const operatorManifests = (options: OperatorOptions): readonly KubeObject[] => [
   operatorNamespace(),
   ...rolesOf(),
+  ...propertyPolicy(),
   operatorDeployment(options),
 ]
 
