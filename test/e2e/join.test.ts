@@ -65,7 +65,7 @@ suite('joining', function () {
       await untouched(at.rig.cluster('same'))
     })
 
-    test('an id that is taken', async () => {
+    test('[mcs 5] an id that is taken', async () => {
       const { code, err } = await join('hub', 'bare', '--gateway-node', 'bare-1')
       assert.equal(code, 2, err)
       assert.match(err, /"hub".*taken|another cluster/s)

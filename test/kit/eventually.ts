@@ -1,8 +1,8 @@
 // Waiting for something that happens soon, in tests.
 import { setTimeout as sleep } from 'node:timers/promises'
 
-/** Runs `check` until it does not throw; after `ms` throws what it threw last. */
-export async function eventually(check: () => void | Promise<void>, ms = 20_000): Promise<void> {
+/** Runs `check` every `everyMs` until it does not throw; after `ms` throws what it threw last. */
+export async function eventually(check: () => void | Promise<void>, ms = 20_000, everyMs = 10): Promise<void> {
   const end = performance.now() + ms
   for (;;) {
     try {
@@ -11,6 +11,6 @@ export async function eventually(check: () => void | Promise<void>, ms = 20_000)
     } catch (error) {
       if (performance.now() > end) throw error
     }
-    await sleep(10)
+    await sleep(everyMs)
   }
 }
