@@ -83,7 +83,7 @@ suite('records of a service', () => {
     ])
   })
 
-  test('a pod of both families is one name with both addresses', () => {
+  test('[mcs 34] a pod of both families is one name with both addresses', () => {
     assert.deepEqual(names(headless('db'), slice('c-a', ['db-0 10.1.0.1']), slice('c-a', ['db-0 fd00::1'])), [
       '@ A 10.1.0.1',
       '@ AAAA fd00::1',
@@ -103,7 +103,7 @@ suite('records of a service', () => {
     )
   })
 
-  test('a name too long to be asked for is left out, and what points to it', () => {
+  test('[mcs 37] a name too long to be asked for is left out, and what points to it', () => {
     const label = 'x'.repeat(63)
     const service: Service = { metadata: { name: label, namespace: label }, spec: { type: 'Headless', ports: [] } }
     assert.deepEqual(names(service, slice(label, [`${label} 10.1.0.1`], pg)), ['@ A 10.1.0.1'])

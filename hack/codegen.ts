@@ -1,4 +1,5 @@
-// Writes what is generated: from the kinds CRD YAML and reference pages, from the command tree the reference of the command. `--check` writes nothing and fails when a file is not as it would be written.
+// Writes what is generated: from the kinds CRD YAML and reference pages, from the command tree the reference of the command, from the
+// titles of tests what of the MCS API they show. `--check` writes nothing and fails when a file is not as it would be written.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -7,6 +8,7 @@ import { allKinds } from '#crds/index.ts'
 import { program } from '#cli/program.ts'
 import { quietSession } from '#cli/tree.ts'
 import { cliPage } from './cli-page.ts'
+import { mcsPage } from './mcs-page.ts'
 import { referencePage } from './reference-page.ts'
 
 const root = join(import.meta.dirname, '..')
@@ -22,7 +24,11 @@ const ofKinds = allKinds.flatMap((kind) => {
     [`docs/reference/${name}.md`, referencePage(kind.kind, crd)],
   ] as const
 })
-const generated = [...ofKinds, ['docs/guide/cli.md', cliPage(await program([], quietSession))] as const]
+const generated = [
+  ...ofKinds,
+  ['docs/reference/mcs.md', mcsPage(root)],
+  ['docs/guide/cli.md', cliPage(await program([], quietSession))],
+] as const
 
 const { values } = parseArgs({ options: { check: { type: 'boolean', default: false } } })
 const stale = generated.filter(([path, text]) => read(join(root, path)) !== text)

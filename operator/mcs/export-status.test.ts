@@ -82,7 +82,7 @@ suite('an export says of itself', () => {
     assert.deepEqual(told({ export: with_(before), published: 'unheard', conflict: 'unheard' }), before)
   })
 
-  test('that a conflict is over, also when the export itself is', () => {
+  test('[mcs 22] that a conflict is over, also when the export itself is', () => {
     const before = with_(told({ conflict }))
     assert.equal(short(told({ export: before }))[2], 'Conflict False NoConflicts')
     const gone = told({ export: before, offer: { kind: 'refused', reason: 'NoService', message: '' } })

@@ -29,7 +29,7 @@ const named = (name: string, slice: EndpointSlice): EndpointSlice => ({ ...slice
 const going = { deletionTimestamp: '2030-01-01T00:00:00Z' }
 
 suite('what a cluster offers', () => {
-  test('nothing without a ServiceExport, or with one that is being deleted', () => {
+  test('[mcs 7] nothing without a ServiceExport, or with one that is being deleted', () => {
     assert.deepEqual(offer({ export: undefined }), { kind: 'none' })
     assert.deepEqual(offer({ export: exporting(going) }), { kind: 'none' })
   })
@@ -57,7 +57,7 @@ suite('what a cluster offers', () => {
     ],
   ]
   for (const [name, change, reason, says] of refused)
-    test(`${name} is refused, with what to do`, () => {
+    test(`[mcs 8] ${name} is refused, with what to do`, () => {
       const made = offer(change)
       assert.equal(made.kind, 'refused')
       assert.equal(made.reason, reason)
@@ -82,7 +82,7 @@ suite('what a cluster offers', () => {
     )
   })
 
-  test('types that only add ways in from outside are exported as what they are inside', () => {
+  test('[mcs 8] types that only add ways in from outside are exported as what they are inside', () => {
     for (const type of ['ClusterIP', 'NodePort', 'LoadBalancer'] as const)
       assert.equal(specOf({ type, clusterIP: '10.101.0.9' }).type, 'ClusterSetIP')
     assert.equal(specOf({ clusterIP: 'None' }).type, 'Headless')
@@ -95,7 +95,7 @@ suite('what a cluster offers', () => {
     assert.equal(specOf({ ...affinity, clusterIP: 'None' }).sessionAffinity, undefined)
   })
 
-  test('labels and annotations only as the ServiceExport says, never those of the Service', () => {
+  test('[mcs 10] labels and annotations only as the ServiceExport says, never those of the Service', () => {
     const from = exporting(
       { labels: { of: 'the export' } },
       { exportedLabels: { tier: 'front' }, exportedAnnotations: { note: 'hi' } },
@@ -118,7 +118,7 @@ suite('what a cluster offers', () => {
     assert.deepEqual(specOf({ ipFamilies: [], clusterIP: 'None' }).ipFamilies, ['IPv4'])
   })
 
-  test('endpoints by what differs from the ordinary', () => {
+  test('[mcs 30] endpoints by what differs from the ordinary', () => {
     assert.deepEqual(
       endpointsOf(
         sliceOf('east', [1], { nodeName: 'n1', zone: 'z1', hostname: 'web-0' }),
@@ -151,7 +151,7 @@ suite('what a cluster offers', () => {
     assert.match(remarks.join(), /left out.*host’s network are: 4 \(10\.2\.0\.1, 10\.2\.0\.2, 10\.2\.0\.3, …\)/)
   })
 
-  test('a name too long for DNS is said, and costs only the name', () => {
+  test('[mcs 37] a name too long for DNS is said, and costs only the name', () => {
     const key = { namespace: 'n'.repeat(63), name: 's'.repeat(63) }
     const { remarks, endpoints } = offered({
       key,

@@ -122,7 +122,7 @@ suite('an import', () => {
     assert.deepEqual(converged([source('east', {}, [2]), source('west')], have).rounds, [['apply EndpointSlice east']])
   })
 
-  test('a headless one has no address, but families, and no Service of its own', () => {
+  test('[mcs 15, mcs 16] a headless one has no address, but families, and no Service of its own', () => {
     const { rounds, have } = converged([source('east', { type: 'Headless', ipFamilies: ['IPv4', 'IPv6'] })])
     assert.deepEqual(rounds, [['apply ServiceImport web'], ['apply EndpointSlice east'], ['status ServiceImport web']])
     assert.deepEqual([have.import?.spec?.ips, have.import?.spec?.ipFamilies], [undefined, ['IPv4', 'IPv6']])
@@ -147,7 +147,7 @@ suite('an import', () => {
     assert.ok(steps.every((step) => step.do === 'delete' && step.uid !== undefined && step.uid !== ''))
   })
 
-  test('is not where the namespace is not, and nobody cleans up in one that is going', () => {
+  test('[mcs 12] is not where the namespace is not, and nobody cleans up in one that is going', () => {
     const { have } = converged([source('east')])
     for (const sources of [[source('east')], []])
       for (const had of [empty, have]) assert.deepEqual(planImport(seen(sources, had, { namespace: 'absent' })).steps, [])
@@ -203,7 +203,7 @@ suite('an import', () => {
   })
 
   const both = { families: ['IPv4', 'IPv6'] } as const
-  test('has an address of each family that the service and this cluster both have, in the service’s order', () => {
+  test('[mcs 15] has an address of each family that the service and this cluster both have, in the service’s order', () => {
     const { have } = converged([source('east', { ipFamilies: ['IPv6', 'IPv4'] })], empty, both)
     assert.deepEqual(
       [have.import?.spec?.ipFamilies, have.import?.spec?.ips],
@@ -217,7 +217,7 @@ suite('an import', () => {
     assert.deepEqual([single.import?.spec?.ipFamilies, single.import?.spec?.ips], [['IPv4'], ['10.102.0.10']])
   })
 
-  test('keeps its first family, and its address, when another cluster brings one more or decides otherwise', () => {
+  test('[mcs 15] keeps its first family, and its address, when another cluster brings one more or decides otherwise', () => {
     const first = converged([source('west')], empty, both).have
     const { have, rounds } = converged([source('west'), source('east', { ipFamilies: ['IPv6', 'IPv4'] })], first, both)
     assert.deepEqual(
@@ -238,7 +238,7 @@ suite('an import', () => {
     assert.deepEqual(have.import?.spec?.ips, ['fd00:102::10'])
   })
 
-  test('of a family that this cluster does not have says so, and has no address', () => {
+  test('[mcs 17] of a family that this cluster does not have says so, and has no address', () => {
     const { have } = converged([source('east', { ipFamilies: ['IPv6'] })])
     assert.equal(readyOf(have), 'Ready False IPFamilyNotSupported')
     assert.deepEqual([have.import?.spec?.ips, have.import?.spec?.ipFamilies, have.service], [[], ['IPv6'], undefined])
@@ -255,7 +255,7 @@ suite('an import', () => {
     assert.deepEqual(planImport(seen([source('east')], pending)).steps, [])
   })
 
-  test('that somebody changed is put right again', () => {
+  test('[mcs 14] that somebody changed is put right again', () => {
     const { have } = converged([source('east')])
     const changed = { ...have, import: { ...have.import, spec: { ...have.import?.spec, ips: ['1.2.3.4'] } } as ServiceImport }
     assert.deepEqual(converged([source('east')], changed).have.import?.spec?.ips, ['10.102.0.10'])

@@ -195,7 +195,7 @@ suite('services across clusters', () => {
     ['the ServiceExport', (set: Clusterset) => set.east.remove(serviceExport, web)],
     ['the Service', (set: Clusterset) => set.east.remove(services, web)],
   ] as const) {
-    test(`${what} goes, and everything that was made of it goes from everywhere`, async () => {
+    test(`[mcs 9, mcs 13] ${what} goes, and everything that was made of it goes from everywhere`, async () => {
       await using set = await clusterset('east', 'west')
       set.offer('east', [1])
       await Promise.all([ready(set.east), ready(set.west)])
@@ -212,7 +212,7 @@ suite('services across clusters', () => {
     })
   }
 
-  test('a second cluster adds its endpoints, and takes only those with it when it goes', async () => {
+  test('[mcs 9] a second cluster adds its endpoints, and takes only those with it when it goes', async () => {
     await using set = await clusterset('east', 'west')
     set.offer('east', [1])
     await ready(set.west)
@@ -267,7 +267,7 @@ suite('services across clusters', () => {
     )
   })
 
-  test('the namespace decides where an import may be, also when it comes later', async () => {
+  test('[mcs 12] the namespace decides where an import may be, also when it comes later', async () => {
     await using set = await clusterset('east')
     set.west.remove(namespaces, { name: 'shop' })
     set.start('west')
@@ -305,7 +305,7 @@ suite('services across clusters', () => {
     await eventually(() => assert.equal(conditionsOf(set.east).Ready, 'True Exported'))
   })
 
-  test('clusters that disagree are all told, and told again when they agree', async () => {
+  test('[mcs 22] clusters that disagree are all told, and told again when they agree', async () => {
     await using set = await clusterset('east', 'west')
     set.offer('east', [1])
     set.offer('west', [1], { ports: [{ name: 'http', protocol: 'TCP', port: 81 }] })
@@ -338,7 +338,7 @@ suite('services across clusters', () => {
     await eventually(async () => assert.deepEqual(await reachable(set.east), ['east 10.1.0.1', 'west 10.2.0.6']))
   })
 
-  test('an export withdrawn while we were down takes its import with it at the next start', async () => {
+  test('[mcs 9] an export withdrawn while we were down takes its import with it at the next start', async () => {
     await using set = await clusterset('east', 'west')
     set.offer('east', [1])
     await ready(set.west)

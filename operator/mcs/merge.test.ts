@@ -22,7 +22,7 @@ suite('merge', () => {
     assert.deepEqual([merged?.type, merged?.global.ports, merged?.global.ipFamilies], ['ClusterSetIP', [http], ['IPv4']])
   })
 
-  test('the oldest export decides, whichever cluster it is in', () => {
+  test('[mcs 21] the oldest export decides, whichever cluster it is in', () => {
     const merged = merge([
       constituent('east', { sessionAffinity: 'ClientIP', exportedAt: '2030-01-01T00:00:09Z' }),
       constituent('west', { internalTrafficPolicy: 'Local' }),
@@ -30,7 +30,7 @@ suite('merge', () => {
     assert.deepEqual([merged?.global.sessionAffinity, merged?.global.internalTrafficPolicy], [undefined, 'Local'])
   })
 
-  test('exports of the same second are ordered by the names of their clusters', () => {
+  test('[mcs 21] exports of the same second are ordered by the names of their clusters', () => {
     const exportedAt = '2030-01-01T00:00:00Z'
     const merged = merge([
       constituent('west', { exportedAt, trafficDistribution: 'PreferClose' }),
@@ -55,7 +55,7 @@ suite('merge', () => {
     )
   })
 
-  test('nobody makes itself older than the broker knows it, or wins a conflict by what the broker has not taken', () => {
+  test('[mcs 21] nobody makes itself older than the broker knows it, or wins a conflict by what the broker has not taken', () => {
     const merged = merge([
       constituent('east'),
       constituent('west', { type: 'Headless', exportedAt: '1970-01-01T00:00:00Z' }, '2031-01-01T00:00:00Z'),
@@ -90,7 +90,7 @@ suite('merge', () => {
     ['another application protocol is another port', [http], [{ ...http, appProtocol: 'grpc' }], [http], 'PortConflict'],
   ]
   for (const [name, east, west, union, reason] of ports)
-    test(`ports: ${name}`, () => {
+    test(`[mcs 23] ports: ${name}`, () => {
       const merged = merge(two({ ports: east }, { ports: west }))
       assert.deepEqual(merged?.global.ports, union)
       assert.equal(merged.conflict?.reason, reason)
@@ -116,7 +116,7 @@ suite('merge', () => {
     ['IPFamilyConflict', { ipFamilies: ['IPv4'] }, { ipFamilies: ['IPv6', 'IPv4'] }, { ipFamilies: ['IPv4', 'IPv6'] }],
   ]
   for (const [reason, east, west, chosen] of fields)
-    test(`${reason}: it is said, and the oldest decides`, () => {
+    test(`[mcs 20, mcs 22] ${reason}: it is said, and the oldest decides`, () => {
       const merged = merge(two(east, west))
       assert.equal(merged?.conflict?.reason, reason)
       assert.deepEqual({ ...merged.global, ...chosen }, merged.global)
@@ -127,7 +127,7 @@ suite('merge', () => {
     assert.equal(reasonOf(...two({ ipFamilies: ['IPv4', 'IPv6'] }, { ipFamilies: ['IPv6', 'IPv4'] })), undefined)
   })
 
-  test('a service with an address and one without cannot be one: the younger type serves nothing and adds no ports', () => {
+  test('[mcs 20] a service with an address and one without cannot be one: the younger type serves nothing and adds no ports', () => {
     const merged = merge(two({}, { type: 'Headless', ports: [grpc] }))
     assert.equal(merged?.conflict?.reason, 'TypeConflict')
     assert.deepEqual([merged.type, merged.global.ports], ['ClusterSetIP', [http]])
@@ -137,7 +137,7 @@ suite('merge', () => {
     )
   })
 
-  test('several conflicts are all named, and the message says who, of how many, against whom, and what to do', () => {
+  test('[mcs 22] several conflicts are all named, and the message says who, of how many, against whom, and what to do', () => {
     const conflict = merge([
       constituent('east'),
       constituent('west', { ports: [grpc], trafficDistribution: 'PreferClose' }),
@@ -149,7 +149,7 @@ suite('merge', () => {
     assert.match(conflict.message, /Make the Services equal/)
   })
 
-  test('a conflict that is resolved is gone', () => {
+  test('[mcs 22] a conflict that is resolved is gone', () => {
     assert.equal(reasonOf(...two({}, { ports: [grpc] })), 'PortConflict')
     assert.equal(reasonOf(...two({ ports: [grpc] }, { ports: [grpc] })), undefined)
   })
@@ -184,7 +184,7 @@ suite('merge', () => {
     .chain((clusters) => fc.tuple(...clusters.map((cluster) => change.map((spec) => constituent(cluster, spec)))))
     .map((all) => [...all])
 
-  test('every member comes to the same verdict: the order in which exports are heard does not matter', () => {
+  test('[mcs 22] every member comes to the same verdict: the order in which exports are heard does not matter', () => {
     fc.assert(
       fc.property(
         clustersets.chain((all) => fc.tuple(fc.constant(all), fc.shuffledSubarray(all, { minLength: all.length }))),
@@ -193,7 +193,7 @@ suite('merge', () => {
     )
   })
 
-  test('names and numbers of ports are unique, and every port is one that a contributor has', () => {
+  test('[mcs 23] names and numbers of ports are unique, and every port is one that a contributor has', () => {
     fc.assert(
       fc.property(clustersets, (all) => {
         const merged = merge(all)
@@ -206,7 +206,7 @@ suite('merge', () => {
     )
   })
 
-  test('equal exports never conflict; families are never empty', () => {
+  test('[mcs 16, mcs 26] equal exports never conflict; families are never empty', () => {
     fc.assert(
       fc.property(change, (spec) => {
         const all = (['east', 'west', 'north'] as const).map((cluster) => constituent(cluster, spec))
@@ -216,7 +216,7 @@ suite('merge', () => {
     )
   })
 
-  test('the oldest keeps serving with all its ports, whoever comes later', () => {
+  test('[mcs 25] the oldest keeps serving with all its ports, whoever comes later', () => {
     fc.assert(
       fc.property(clustersets, change, (all, spec) => {
         const before = merge(all)

@@ -31,7 +31,7 @@ const addresses = (slices: readonly EndpointSlice[]) =>
 const upTo = (count: number) => Array.from({ length: count }, (_, n) => n)
 
 suite('slices of an imported service', () => {
-  test('say what they are of, whose they are and who made them, and never the name of the exported Service', () => {
+  test('[mcs 28, mcs 29] say what they are of, whose they are and who made them, and never the name of the exported Service', () => {
     const [slice] = slicesOf(imported(), from())
     assert.deepEqual(slice?.metadata.labels, {
       'app.kubernetes.io/managed-by': 'tombolo',
@@ -62,7 +62,7 @@ suite('slices of an imported service', () => {
     assert.notEqual(v4?.[0]?.metadata.name, v6?.[0]?.metadata.name)
   })
 
-  test('keep what an endpoint says of itself', () => {
+  test('[mcs 30] keep what an endpoint says of itself', () => {
     const change = { hostname: 'web-0', zone: 'z1', ready: false, serving: true, terminating: true }
     const [slice] = slicesOf(imported(), from({ endpoints: [endpoints('east', [1], change)] }))
     assert.deepEqual(slice?.endpoints, [
@@ -70,13 +70,13 @@ suite('slices of an imported service', () => {
     ])
   })
 
-  test('name nodes of our own only: another cluster’s node may be called like one of ours', () => {
+  test('[mcs 30] name nodes of our own only: another cluster’s node may be called like one of ours', () => {
     const nodeOf = (nodes: SourceCluster['nodes']) =>
       slicesOf(imported(), from({ nodes, endpoints: [endpoints('east', [1], { node: 'n1' })] }))[0]?.endpoints?.[0]?.nodeName
     assert.deepEqual([nodeOf('ours'), nodeOf('theirs')], ['n1', undefined])
   })
 
-  test('hint at zones when the service prefers what is near', () => {
+  test('[mcs 27] hint at zones when the service prefers what is near', () => {
     const hints = (trafficDistribution?: string) =>
       slicesOf(imported({ trafficDistribution }), from({ endpoints: [endpoints('east', [1], { zone: 'z1' })] }))[0]
         ?.endpoints?.[0]?.hints
@@ -100,7 +100,7 @@ suite('slices of an imported service', () => {
     ],
   ]
   for (const [name, spec, served] of ports)
-    test(`serve ${name}`, () => {
+    test(`[mcs 24] serve ${name}`, () => {
       const made = slicesOf(imported(), from({ service: constituent('east', spec) }))
       assert.deepEqual(
         made.flatMap((slice) => (slice.ports ?? []).map((port) => [port.name, port.port])),
@@ -116,7 +116,7 @@ suite('slices of an imported service', () => {
     assert.deepEqual(addresses(slicesOf(imported({ ports: [], type: 'Headless' }), from(headless))), ['10.1.0.1'])
   })
 
-  test('never mix families, nor clusters, and are named apart', () => {
+  test('[mcs 28] never mix families, nor clusters, and are named apart', () => {
     const six = endpoints('east', [], {}, { addressType: 'IPv6', endpoints: [{ address: 'fd00:1::1', ready: true }] })
     const all = [
       ...slicesOf(
@@ -136,7 +136,7 @@ suite('slices of an imported service', () => {
     assert.equal(new Set(all.map((slice) => slice.metadata.name)).size, 3)
   })
 
-  test('hold every endpoint once, at most a hundred each; one that changes rewrites one', () => {
+  test('[mcs 30] hold every endpoint once, at most a hundred each; one that changes rewrites one', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 200 }), fc.nat(199), (count, which) => {
         const texts = (change: object) => {
