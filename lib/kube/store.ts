@@ -5,8 +5,11 @@ import type { Key, Kind, KubeObject } from './object.ts'
 import { keyOf, keyText } from './object.ts'
 import type { WatchEvent } from './watch.ts'
 
-/** New: `old` is undefined. Changed: both. Gone: `object` is undefined. Deleted and made again: gone, then new. */
-export type Listener<T> = (object: T | undefined, old: T | undefined) => void
+/**
+ * New: `old` is undefined. Changed: both. Gone: `object` is undefined. Deleted and made again: gone, then new. `by`: whether the
+ * apiserver told of it as it happened, or a later list just is another; what a list lacks may have gone, or never have been.
+ */
+export type Listener<T> = (object: T | undefined, old: T | undefined, by: 'watch' | 'list') => void
 
 export interface Store<T extends KubeObject = KubeObject> {
   readonly kind: Kind<T>
@@ -41,14 +44,14 @@ export function store<T extends KubeObject>(
   const waiting = new Set<() => void>()
 
   /** Every change goes through here: indexes first, so that a listener already reads the new state through all of them. */
-  function record(changes: readonly Change<T>[]): void {
+  function record(changes: readonly Change<T>[], by: 'watch' | 'list'): void {
     for (const { object, old } of changes) for (const index of indexes.values()) index.move(object, old)
-    for (const { object, old } of changes) for (const listener of listeners) tell(listener, object, old)
+    for (const { object, old } of changes) for (const listener of listeners) tell(listener, object, old, by)
   }
 
-  function tell(listener: Listener<T>, object: T | undefined, old: T | undefined): void {
+  function tell(listener: Listener<T>, ...change: Parameters<Listener<T>>): void {
     try {
-      listener(object, old)
+      listener(...change)
     } catch (error) {
       log.error({ err: error, kind: kind.kind }, 'a listener of the store threw')
     }
@@ -59,14 +62,14 @@ export function store<T extends KubeObject>(
     const old = objects.get(key)
     if (old !== undefined && sameVersion(old, object)) return
     objects.set(key, object)
-    record(replaced(object, old))
+    record(replaced(object, old), 'watch')
   }
 
   function gone(key: string): void {
     const old = objects.get(key)
     if (old === undefined) return
     objects.delete(key)
-    record([{ object: undefined, old }])
+    record([{ object: undefined, old }], 'watch')
   }
 
   function swap(next: Map<string, T>): void {
@@ -80,7 +83,7 @@ export function store<T extends KubeObject>(
     }
     objects = next
     synced = true
-    record(changes)
+    record(changes, 'list')
     for (const resolve of waiting) resolve()
     waiting.clear()
   }

@@ -14,6 +14,7 @@ import { kube } from '#lib/kube/client.ts'
 import type { EndpointSlice, Service } from '#lib/kube/kinds.ts'
 import { endpointSlices, namespaces, services } from '#lib/kube/kinds.ts'
 import type { KubeObject } from '#lib/kube/object.ts'
+import { keyOf } from '#lib/kube/object.ts'
 import type { Said } from '#lib/kube/events.ts'
 import { reflect } from '#lib/kube/reflector.ts'
 import { logger } from '#lib/std/log.ts'
@@ -336,6 +337,32 @@ suite('services across clusters', () => {
     assert.deepEqual(set.west.read(serviceImport, web)?.spec, spec)
     back()
     await eventually(async () => assert.deepEqual(await reachable(set.east), ['east 10.1.0.1', 'west 10.2.0.6']))
+  })
+
+  test('[mcs 9] a broker restored from an older state takes nothing from imports that live: their members write it again', async () => {
+    await using set = await clusterset('east', 'west')
+    set.offer('east', [1])
+    await Promise.all([ready(set.east), ready(set.west)])
+    await using client = kube(set.broker.connection, log)
+    const [object] = (await client.list(exportedEndpoints, {}, AbortSignal.timeout(1000))).items
+    assert.ok(object !== undefined)
+    const packed = keyOf(object)
+    const back = set.cutBroker()
+    set.broker.remove(exportedService, { namespace: memberNamespace('east'), name: exportedServiceName(web) })
+    set.broker.remove(exportedEndpoints, packed)
+    set.broker.compact()
+    const before = set.west.requests.length
+    back()
+    await eventually(() => assert.ok(set.broker.read(exportedEndpoints, packed) !== undefined))
+    await pause(300, AbortSignal.timeout(5000))
+    assert.deepEqual(
+      set.west.requests.slice(before).filter(({ verb }) => verb === 'delete'),
+      [],
+    )
+    assert.deepEqual(await reachable(set.west), ['east 10.1.0.1'])
+    // What is withdrawn now goes at once.
+    set.east.remove(serviceExport, web)
+    await eventually(() => assert.equal(set.west.read(serviceImport, web), undefined))
   })
 
   test('[mcs 9] an export withdrawn while we were down takes its import with it at the next start', async () => {

@@ -42,7 +42,7 @@ const calm = { statusMs: 50, refusalsMs: 1000 }
 /** Runs until `signal` aborts. */
 export async function runMcs(mcs: Mcs, signal: AbortSignal): Promise<void> {
   const stores = watchAll(mcs.local, mcs.broker, signal)
-  const world = worldOf(mcs.clusterID, mcs.allocations, stores)
+  const world = worldOf(mcs.clusterID, mcs.allocations, stores, signal)
   /** By key: why the broker does not take what we offer. */
   const failures = new Map<string, string>()
 

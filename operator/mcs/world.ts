@@ -19,6 +19,7 @@ import { familyOf } from '#lib/net/cidr.ts'
 import type { ClusterID } from '#lib/net/cluster-id.ts'
 import type { Believer } from './believe.ts'
 import { believer } from './believe.ts'
+import { doubts } from './doubt.ts'
 import type { Offer } from './export.ts'
 import { offerOf } from './export.ts'
 import type { Importing } from './import.ts'
@@ -44,12 +45,25 @@ export function watchAll(local: Kube, broker: Kube, signal: AbortSignal) {
 
 type Stores = ReturnType<typeof watchAll>
 
-export function worldOf(self: ClusterID, allocations: Store<Allocation>, stores: Stores) {
+/** A member that is connected has written again what a restored broker lacks; one that is not is waited for no longer. */
+const doubtMs = 30_000
+
+export function worldOf(self: ClusterID, allocations: Store<Allocation>, stores: Stores, signal: AbortSignal) {
   const allocationOf = (clusterID: string) => allocations.get({ namespace: systemNamespace, name: clusterID })
   const believe = believer(allocationOf)
   addIndexes(stores, believe, self)
   const heard = [stores.brokerServices, stores.brokerEndpoints] as const
   const brokerHeard = () => heard.every((store) => store.synced)
+  const doubted = doubts(
+    heard,
+    (object) => {
+      const found = believe.about(object)
+      return found === undefined || found.clusterID === self ? undefined : { ...found, key: keyText(found.key) }
+    },
+    (clusterID) => allocationOf(clusterID)?.spec.state === 'Admitted',
+    doubtMs,
+    signal,
+  )
 
   const offer = (key: ServiceKey): Offer =>
     offerOf({
@@ -68,7 +82,9 @@ export function worldOf(self: ClusterID, allocations: Store<Allocation>, stores:
       .filter(({ spec }) => spec.clusterID !== self)
 
   const merged = (key: ServiceKey, own: Offer): Merged | 'unheard' | undefined =>
-    brokerHeard() ? merge([...others(key), ...(own.kind === 'offered' ? [asPublished(key, own.service)] : [])]) : 'unheard'
+    brokerHeard() && !doubted.has(keyText(key))
+      ? merge([...others(key), ...(own.kind === 'offered' ? [asPublished(key, own.service)] : [])])
+      : 'unheard'
 
   /** Of the age that the others see it in. */
   function asPublished(key: ServiceKey, service: ExportedService): ExportedService {
@@ -154,14 +170,17 @@ export function worldOf(self: ClusterID, allocations: Store<Allocation>, stores:
     ],
     /** The broker's word counts when it comes; nobody waits for it. */
     brokerSources: [
+      doubted.source,
       ...heard.map((store: Store) => unawaited(source(store, about))),
       // Our own Allocation says which families we have, and that the door has brought in what we know of anybody.
       unawaited(
-        source(allocations, ({ spec }) =>
-          (spec.clusterID === self ? stores.brokerServices.list() : stores.brokerServices.by('cluster', spec.clusterID)).flatMap(
-            about,
-          ),
-        ),
+        source(allocations, ({ spec }) => [
+          ...(spec.clusterID === self
+            ? stores.brokerServices.list()
+            : stores.brokerServices.by('cluster', spec.clusterID)
+          ).flatMap(about),
+          ...doubted.of(spec.clusterID),
+        ]),
       ),
       ...heard.map((store: Store) =>
         onceSynced(store, () => (brokerHeard() ? [...stores.imports.list(), ...stores.exports.list()].map(keyOf) : [])),
