@@ -1,4 +1,5 @@
-// About API (KEP-2149). The upstream shape. Of the value nothing is checked, here or by our admission, but that it is not empty.
+// About API (KEP-2149). The upstream shape. What a member's two properties may be is for its Membership to say
+// (operator/install/manifests/properties.ts); of others nothing is checked but that they are not empty.
 import { z } from 'zod'
 import type { ObjectOf } from './define.ts'
 import { define } from './define.ts'

@@ -146,7 +146,7 @@ export const lives: readonly Case[] = [
     title:
       '[mcs 27, mcs 30] endpoints keep their zone, which means the same in all clusters, and their node in its own cluster alone',
     run: async ({ here, there, both }) => {
-      await Promise.all([run(here), expose(here, { trafficDistribution: 'PreferClose' } as Service['spec'])])
+      await Promise.all([run(here), expose(here, { trafficDistribution: 'PreferClose' })])
       await exportIt(here)
       await soonRunning(here, 1)
       for (const at of both)

@@ -110,7 +110,7 @@ export const properties: readonly Case[] = [
   {
     title: '[suite 7, mcs 20] the import has the Service’s trafficDistribution',
     run: (stage) =>
-      inBoth(stage, { trafficDistribution: 'PreferClose' } as Service['spec'], ({ spec }) =>
+      inBoth(stage, { trafficDistribution: 'PreferClose' }, ({ spec }) =>
         assert.equal(spec.trafficDistribution, 'PreferClose'),
       ),
   },
