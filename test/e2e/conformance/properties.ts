@@ -110,9 +110,7 @@ export const properties: readonly Case[] = [
   {
     title: '[suite 7, mcs 20] the import has the Service’s trafficDistribution',
     run: (stage) =>
-      inBoth(stage, { trafficDistribution: 'PreferClose' }, ({ spec }) =>
-        assert.equal(spec.trafficDistribution, 'PreferClose'),
-      ),
+      inBoth(stage, { trafficDistribution: 'PreferClose' }, ({ spec }) => assert.equal(spec.trafficDistribution, 'PreferClose')),
   },
   {
     title: '[suite 8, mcs 15, mcs 16] the import has an address of each family, in the order of the families',
