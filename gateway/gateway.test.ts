@@ -14,6 +14,7 @@ import { nodes, secrets } from '#lib/kube/kinds.ts'
 import type { Kind, KubeObject } from '#lib/kube/object.ts'
 import { reflect } from '#lib/kube/reflector.ts'
 import type { Store } from '#lib/kube/store.ts'
+import type { PublicKey } from '#lib/net/keys.ts'
 import { PresharedKey } from '#lib/net/keys.ts'
 import { logger } from '#lib/std/log.ts'
 import type { ApiServer } from '#test/kit/apiserver.ts'
@@ -85,7 +86,15 @@ suite('a gateway at work', function () {
     const machines = reflect(api, nodes, {}, stop.signal).store
     await Promise.all([allocations, endpoints, pairKeys, machines].map((store) => store.whenSynced(stop.signal)))
     return new Gateway({
-      self: { clusterID: 'east', node: 'n1', nodeAddress: '172.29.1.1', namespace, publicKey: cables.publicKey, port: 51820 },
+      self: {
+        clusterID: 'east',
+        node: 'n1',
+        bootID: 'aa',
+        nodeAddress: '172.29.1.1',
+        namespace,
+        publicKey: cables.publicKey,
+        port: 51820,
+      },
       kube: api,
       host,
       driver: cables,
@@ -114,6 +123,65 @@ suite('a gateway at work', function () {
   /** Which node of west carries its pods. */
   const carrier = () =>
     ['n1', 'n2'].filter((node) => lines('peer').some((l) => l.includes(keyOf(`west/${node}`)) && l.includes('10.242.0.0/16')))
+
+  test('has a cable to each gateway of its own cluster that carries nothing, and learns there that the one in the lead is gone', async () => {
+    const sibling = keyOf('east/n2')
+    put(gatewayEndpoint, gatewayEndpointName('east', 'n2'), {
+      spec: {
+        clusterID: 'east',
+        node: 'n2',
+        candidates: [{ type: 'NodeInternal', address: '172.29.1.2', port: 51820 }],
+        wireguard: { publicKey: sibling },
+      },
+      status: { role: 'Active', term: 3 },
+    })
+    const gateway = await start()
+    gateway.lead({ role: 'follower', holder: 'n2/bb', term: 3 })
+    await gateway.reconcile(stop.signal)
+    const cables = lines('peer').filter((line) => line.includes(sibling))
+    assert.equal(cables.length, 1)
+    assert.doesNotMatch(cables[0] ?? '', /10\.24/)
+    assert.ok(published()?.status?.connections?.every((c) => c.clusterID !== 'east'))
+
+    const hear = (key: PublicKey, ago: number) =>
+      pulse.says.set(key, { heard: { bootID: 'bb', leaving: false, at: performance.now() - ago } })
+    for (const { publicKey } of pulse.peers) hear(publicKey, 100)
+    gateway.lookForSuccession()
+    assert.equal(gateway.gone.value, undefined)
+    hear(sibling, 700)
+    gateway.lookForSuccession()
+    assert.equal(gateway.gone.value, 'n2/bb')
+    gateway.lead({ role: 'leader', holder: 'n1/aa', term: 4 })
+    assert.equal(gateway.gone.value, undefined)
+    await gateway.reconcile(stop.signal)
+    assert.deepEqual(lines('route'), [route])
+  })
+
+  test('one that ends says so to its own cluster’s gateways, and carries on until one of them leads', async () => {
+    const sibling = keyOf('east/n2')
+    const spec = {
+      clusterID: 'east',
+      node: 'n2',
+      candidates: [{ type: 'NodeInternal', address: '172.29.1.2', port: 51820 }],
+      wireguard: { publicKey: sibling },
+    }
+    const gateway = await start()
+    gateway.lead(leader(3))
+    await gateway.reconcile(stop.signal)
+    await gateway.handOver(stop.signal)
+    assert.equal(pulse.left, false, 'there is nobody to wait for')
+
+    put(gatewayEndpoint, gatewayEndpointName('east', 'n2'), { spec })
+    await eventually(() => assert.ok(endpoints.get({ namespace, name: gatewayEndpointName('east', 'n2') })))
+    await gateway.reconcile(stop.signal)
+    let over = false
+    const ending = gateway.handOver(stop.signal).then(() => (over = true))
+    assert.equal(pulse.left, true)
+    await new Promise((resolve) => setTimeout(resolve, 700))
+    assert.deepEqual([over, lines('route')], [false, [route]])
+    pulse.says.set(sibling, { claim: { role: 'Active', term: 4 } })
+    await ending
+  })
 
   test('introduces the key of a pair: says which it holds, uses it when both ends said so, and shows it nowhere', async () => {
     const gateway = await start()
@@ -303,7 +371,8 @@ function brokenWhile(driver: CableDriver, broken: () => boolean): CableDriver {
 type FakePulse = Pulse & {
   peers: readonly PulsePeer[]
   readonly claims: Claim[]
-  readonly says: Map<string, Pick<PeerReading, 'speaker' | 'claim'>>
+  readonly says: Map<string, Partial<Pick<PeerReading, 'speaker' | 'claim' | 'heard'>>>
+  left: boolean
 }
 
 function fakePulse(): FakePulse {
@@ -313,6 +382,10 @@ function fakePulse(): FakePulse {
     peers: [],
     claims,
     says,
+    left: false,
+    leave() {
+      this.left = true
+    },
     set(peers) {
       this.peers = peers
     },
@@ -326,6 +399,7 @@ function fakePulse(): FakePulse {
         loss: 0,
         speaker: undefined,
         claim: undefined,
+        heard: undefined,
         ...says.get(peer.publicKey),
       }))
     },

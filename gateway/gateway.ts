@@ -16,9 +16,11 @@ import { applyPlan } from '#lib/kube/plan.ts'
 import type { Store } from '#lib/kube/store.ts'
 import { cell } from '#lib/std/cell.ts'
 import type { Logger } from '#lib/std/log.ts'
+import { pause } from '#lib/std/pause.ts'
 import type { CableDriver, CableState } from './cable/driver.ts'
 import { nodesOf } from './agent/observe.ts'
-import { claimAfter } from './election/role.ts'
+import { claimAfter, identityOf } from './election/role.ts'
+import { goneHolder, patience } from './election/succession.ts'
 import type { Claim, GatewayFacts, GatewayPlan } from './engine.ts'
 import { planGateway } from './engine.ts'
 import type { GatewayReading } from './metrics.ts'
@@ -34,6 +36,10 @@ export const fieldManager = 'tombolo-gateway'
 const patienceMs = 2_000
 /** Round trips are published at most this often: the path is measured four times a second, the apiserver need not know. */
 const rttEveryMs = 60_000
+
+/** So long does a gateway that ends wait for the next one, and then for the nodes. Both together are less than the pod's grace period. */
+const handOverMs = 3_000
+const settleMs = 500
 
 export type GatewayParts = {
   readonly self: Identity
@@ -53,10 +59,15 @@ export type GatewayParts = {
 export class Gateway implements AsyncDisposable {
   /** Whether this node can carry traffic, as the last passes have shown: a reason to stand for election. */
   readonly fit = cell(false)
+  /** The holder of the Lease, when it need not be waited for. */
+  readonly gone = cell<string | undefined>(undefined)
   readonly #parts: GatewayParts
   #pulse: Pulse | undefined
   /** undefined before the election was heard of: until then routes stay as an earlier process left them. */
   #claim: Claim | undefined
+  #lease: Leadership | undefined
+  /** When the lead was taken from one that was gone, ms on the monotonic clock. */
+  #takenAt: readonly number[] = []
   #failingSince: number | undefined
   #plan: GatewayPlan | undefined
   #refusedCount = 0
@@ -74,7 +85,50 @@ export class Gateway implements AsyncDisposable {
   }
 
   lead(now: Leadership): void {
+    if (now.role === 'leader' && this.gone.value !== undefined && this.#lease?.holder === this.gone.value)
+      this.#takenAt = [...this.#takenAt, performance.now()].slice(-8)
+    this.#lease = now
+    this.lookForSuccession()
     this.#claim = claimAfter(this.#claim ?? newcomer, this.#parts.self.node, now)
+  }
+
+  /** With every pulse, so it only compares what is known. */
+  lookForSuccession(): void {
+    const { clusterID, node, bootID } = this.#parts.self
+    const now = performance.now()
+    const heard = (this.#pulse?.read() ?? []).flatMap((peer) =>
+      peer.heard === undefined ? [] : [{ ...peer, heard: peer.heard }],
+    )
+    const holder = this.#lease?.holder
+    const others = heard.filter((peer) => peer.clusterID !== clusterID || holder?.startsWith(`${peer.node}/`) !== true)
+    this.gone.set(
+      goneHolder({
+        holder,
+        identity: identityOf(node, bootID),
+        siblings: heard
+          .filter((peer) => peer.clusterID === clusterID)
+          .map((peer) => ({ ...peer.heard, node: peer.node, silentMs: now - peer.heard.at })),
+        othersSilentMs: others.length === 0 ? undefined : now - Math.max(...others.map((peer) => peer.heard.at)),
+        patienceMs: patience(this.#takenAt, now),
+      }),
+    )
+  }
+
+  /**
+   * Before the end: what comes is carried on until another gateway of this cluster has said that it leads, and for the moment that nodes
+   * need to hear of it. Resolves at once if there is none to wait for. The lead must have been given back before.
+   */
+  async handOver(signal: AbortSignal): Promise<void> {
+    const before = this.#claim
+    const pulse = this.#pulse
+    const successors = () =>
+      (pulse?.read() ?? []).filter((p) => p.clusterID === this.#parts.self.clusterID && p.link.state === 'Connected')
+    if (pulse === undefined || before?.role !== 'Active' || successors().length === 0) return
+    pulse.leave()
+    const deadline = performance.now() + handOverMs
+    const taken = () => successors().some(({ claim }) => claim?.role === 'Active' && claim.term > before.term)
+    while (!taken() && performance.now() < deadline && !signal.aborted) await pause(50, signal)
+    await pause(settleMs, signal)
   }
 
   read(): GatewayReading {
@@ -95,7 +149,7 @@ export class Gateway implements AsyncDisposable {
       own: fleet.own,
       nodeAddresses: [...new Set([self.nodeAddress, ...nodesOf(nodes.list(), self.nodeAddress).map((n) => n.address)])],
       announced: fleet.announced,
-      gateways: fleet.remoteGateways,
+      gateways: [...fleet.remoteGateways, ...fleet.siblings.filter((sibling) => sibling.node !== self.node)],
       heard: this.#heard(),
       pairKeys: pairKeys.held,
       announcedPairKeys: announcedBy(fleet.ownEndpoints, self.node),
@@ -170,7 +224,7 @@ export class Gateway implements AsyncDisposable {
       const status = statusOf(have, {
         claim,
         driver: this.#parts.driver.about,
-        peers: plan.peers,
+        peers: plan.peers.filter((peer) => peer.clusterID !== this.#parts.self.clusterID),
         cables,
         pulses: this.#pulse?.read() ?? [],
         refused,

@@ -39,8 +39,12 @@ await daemon('gateway', gatewayConfig, process.env, (config, log, signal) =>
   run(config, log.child({ node: config.NODE_NAME }), signal),
 )
 
-async function run(config: GatewayConfig, log: Logger, signal: AbortSignal): Promise<void> {
+async function run(config: GatewayConfig, log: Logger, asked: AbortSignal): Promise<void> {
+  // What carries packets outlives the wish to end: another gateway takes over first.
+  const stop = new AbortController()
+  const { signal } = stop
   const { NAMESPACE: namespace, CLUSTER_ID: clusterID, NODE_NAME: node } = config
+  const bootID = randomBytes(8).toString('hex')
   const host = linuxHost()
   const { underlay } = await readMachine(host, config.NODE_IP, signal)
 
@@ -64,7 +68,7 @@ async function run(config: GatewayConfig, log: Logger, signal: AbortSignal): Pro
   )
   const { publicKey } = driver
   await using gateway = new Gateway({
-    self: { clusterID, node, nodeAddress: config.NODE_IP, namespace, publicKey, port: config.WG_PORT },
+    self: { clusterID, node, bootID, nodeAddress: config.NODE_IP, namespace, publicKey, port: config.WG_PORT },
     kube: api,
     host,
     driver,
@@ -74,7 +78,16 @@ async function run(config: GatewayConfig, log: Logger, signal: AbortSignal): Pro
     secrets: pairKeys.store,
     startPulse: () =>
       startPulse(
-        { address: tunnelAddress(publicKey), port: pulsePort, clusterID, node, onChange: () => work.add(everything), log },
+        {
+          address: tunnelAddress(publicKey),
+          port: pulsePort,
+          clusterID,
+          node,
+          bootID,
+          onChange: () => work.add(everything),
+          onBeat: () => gateway.lookForSuccession(),
+          log,
+        },
         signal,
       ),
     log,
@@ -113,20 +126,22 @@ async function run(config: GatewayConfig, log: Logger, signal: AbortSignal): Pro
       kube: api,
       namespace,
       name: leaseName,
-      identity: identityOf(node, randomBytes(4).toString('hex')),
+      identity: identityOf(node, bootID),
       leaseSeconds: config.LEASE_SECONDS,
       renewSeconds: config.LEASE_SECONDS / 3,
+      gone: gateway.gone,
       firstTerm: () => firstTerm(endpoints.store.list().filter(({ spec }) => spec.clusterID === clusterID)),
       onChange: (now) => {
         gateway.lead(now)
         if (!signal.aborted) work.add(everything)
       },
     },
-    signal,
+    asked,
   )
+  const ending = electing.then(() => gateway.handOver(signal)).finally(() => stop.abort())
   await Promise.all([
     work.run(signal),
-    electing,
+    ending,
     every(fullPassMs, () => work.add(everything), signal),
     allocations.done,
     endpoints.done,

@@ -20,6 +20,8 @@ export type Fleet = {
   readonly own: { readonly podCIDRs: readonly CIDR[]; readonly serviceCIDRs: readonly CIDR[] } | undefined
   readonly announced: readonly Announced[]
   readonly ownEndpoints: readonly GatewayEndpoint[]
+  /** All gateways of this cluster, ours included. */
+  readonly siblings: readonly RemoteGateway[]
   readonly remoteGateways: readonly RemoteGateway[]
   readonly refused: readonly Refusal[]
 }
@@ -37,10 +39,15 @@ export function fleetOf(clusterID: string, allocated: readonly KubeObject[], end
   const remote = gateways.good
     .filter((g) => isPeer(g.spec.clusterID))
     .map((g) => remoteGatewayOf(clusterID, g, allocations.get(g.spec.clusterID)))
+  const ownEndpoints = gateways.good.filter((g) => g.spec.clusterID === clusterID)
   return {
     own: own?.spec,
     announced: uniqueAnnouncements(blocks.good.filter((a) => a.spec.clusterID !== clusterID)),
-    ownEndpoints: gateways.good.filter((g) => g.spec.clusterID === clusterID),
+    ownEndpoints,
+    siblings: ownEndpoints.flatMap((g) => {
+      const sibling = remoteGatewayOf(clusterID, g, own)
+      return sibling.ok ? [sibling.value] : []
+    }),
     remoteGateways: remote.flatMap((r) => (r.ok ? [r.value] : [])),
     refused: [...blocks.bad, ...gateways.bad, ...remote.flatMap((r) => (r.ok ? [] : [r.error]))],
   }

@@ -8,6 +8,7 @@ import { endpointOf, faultStatus, statusOf } from './publish.ts'
 const self = {
   clusterID: 'east',
   node: 'n1',
+  bootID: 'aa',
   nodeAddress: '192.0.2.7',
   namespace: 'tombolo-system',
   publicKey: keyOf('east/n1'),

@@ -16,6 +16,8 @@ import type { PeerReading } from './pulse/pulse.ts'
 export type Identity = {
   readonly clusterID: string
   readonly node: string
+  /** New with every start, 16 hex digits. */
+  readonly bootID: string
   readonly nodeAddress: string
   readonly namespace: string
   readonly publicKey: PublicKey

@@ -32,6 +32,7 @@ suite('the pulse between two gateways', () => {
         port,
         clusterID: self.clusterID,
         node: self.node,
+        bootID: Buffer.from(self.clusterID.padEnd(8)).toString('hex'),
         addressOf: () => ({ address: '::1', port: peerPort }),
         onChange: () => {
           changes++
@@ -56,6 +57,9 @@ suite('the pulse between two gateways', () => {
     b.claim({ role: 'Active', term: 7 })
     await eventually(() => assert.deepEqual(a.read()[0]?.claim, { role: 'Active', term: 7 }))
     assert.ok(changes > before)
+    assert.equal(a.read()[0]?.heard?.leaving, false)
+    b.leave()
+    await eventually(() => assert.equal(a.read()[0]?.heard?.leaving, true))
   })
 
   test('knows soon that the other is gone, and that it is back', async () => {
@@ -86,7 +90,14 @@ suite('the pulse between two gateways', () => {
   test('an address that no device has is an error, and nothing stays open', async () => {
     const descriptors = () => readdirSync('/proc/self/fd').length
     const before = descriptors()
-    const nowhere = { address: '2001:db8::1', port: 4790, clusterID: 'east', node: 'n1', onChange: () => undefined }
+    const nowhere = {
+      address: '2001:db8::1',
+      port: 4790,
+      clusterID: 'east',
+      node: 'n1',
+      bootID: 'aa'.repeat(8),
+      onChange: () => undefined,
+    }
     for (let n = 0; n < 10; n++)
       await assert.rejects(startPulse({ ...nowhere, log: logger('test', 'silent') }, stop.signal), /EADDRNOTAVAIL/)
     await eventually(() => assert.ok(descriptors() <= before + 1))
@@ -100,7 +111,16 @@ suite('the pulse between two gateways', () => {
     for (let n = 0; n < 1000; n++) {
       const node = n % 3 === 0 ? 'n1' : `n${n}`
       const claim = { role: 'Active', term: n } as const
-      const message = { clusterID: 'west', node, bootID: '00'.repeat(8), claim, sequence: n + 1, sentAt: 1, echo: undefined }
+      const message = {
+        clusterID: 'west',
+        node,
+        bootID: '00'.repeat(8),
+        claim,
+        leaving: false,
+        sequence: n + 1,
+        sentAt: 1,
+        echo: undefined,
+      }
       await new Promise((resolve) => {
         socket.send(encode(message), ports.east, '::1', resolve)
       })
@@ -117,6 +137,7 @@ suite('the pulse between two gateways', () => {
       node: 'n1',
       bootID: '00'.repeat(8),
       claim: { role: 'Active', term: 1 },
+      leaving: false,
       sequence: 1,
       sentAt: 0,
       echo: undefined,

@@ -1,5 +1,4 @@
 // The pulse at work: a socket on the tunnel address, a beat for each peer, and word to the owner when something changed.
-import { randomBytes } from 'node:crypto'
 import type { Socket } from 'node:dgram'
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
@@ -21,6 +20,8 @@ export type PeerReading = PulsePeer & {
   readonly claim: Claim | undefined
   /** Who answers under the key; undefined before anyone did. What another one than expected says of itself is not taken. */
   readonly speaker: Speaker | undefined
+  /** Of the newest pulse that was taken: which process sent it, whether it is about to end, and when it came, ms on the monotonic clock. */
+  readonly heard: { readonly bootID: string; readonly leaving: boolean; readonly at: number } | undefined
 }
 
 export interface Pulse extends AsyncDisposable {
@@ -28,6 +29,8 @@ export interface Pulse extends AsyncDisposable {
   set(peers: readonly PulsePeer[]): void
   /** What to say of ourselves from now on. Said at once, because others wait for it. */
   claim(claim: Claim): void
+  /** Says from now on that this process ends soon. */
+  leave(): void
   read(): readonly PeerReading[]
 }
 
@@ -37,10 +40,14 @@ export type PulseOptions = {
   readonly port: number
   readonly clusterID: string
   readonly node: string
+  /** New with every start, 16 hex digits. */
+  readonly bootID: string
   /** Where peers listen, from their key; a test that has no tunnels says otherwise. */
   readonly addressOf?: (peer: PulsePeer) => { readonly address: string; readonly port: number }
   /** A peer's state or claim changed. */
   readonly onChange: () => void
+  /** With every pulse that came, and every one that was sent: when to look whether somebody is missed. Must be quick. */
+  readonly onBeat?: () => void
   readonly log: Logger
 }
 
@@ -76,15 +83,19 @@ type Known = {
 /** A change of one peer waits so long after another, or for the next beat: a peer must not keep us busy by changing all the time. */
 const calmMs = 100
 
+/** However many pulses come. */
+const leastBeatMs = 40
+
 class Heart implements Pulse {
   readonly #options: PulseOptions
   readonly #socket: Socket
-  readonly #bootID = randomBytes(8).toString('hex')
   readonly #stop = new AbortController()
   /** By `address port`, which WireGuard has proven to be the key's. */
   readonly #known = new Map<string, Known>()
   #claim: Claim = { role: 'Standby', term: 0 }
+  #leaving = false
   #sequence = 0
+  #beatAt = -Infinity
   #beating = Promise.resolve()
 
   constructor(options: PulseOptions, socket: Socket) {
@@ -135,6 +146,11 @@ class Heart implements Pulse {
     this.#sendAll()
   }
 
+  leave(): void {
+    this.#leaving = true
+    this.#sendAll()
+  }
+
   read(): readonly PeerReading[] {
     const now = performance.now()
     return [...this.#known.values()].map((known) => ({
@@ -143,6 +159,7 @@ class Heart implements Pulse {
       loss: lossOf(known.session),
       claim: claimOf(known.session),
       speaker: known.speaker,
+      heard: heardOf(known.session),
     }))
   }
 
@@ -156,6 +173,7 @@ class Heart implements Pulse {
     while (!this.#stop.signal.aborted) {
       this.#sendAll()
       this.#noteChanges()
+      this.#tellBeat()
       await pause(timing.everyMs, this.#stop.signal)
     }
   }
@@ -164,12 +182,13 @@ class Heart implements Pulse {
     this.#sequence++
     for (const { at, session } of this.#known.values()) {
       const now = performance.now()
-      const { clusterID, node } = this.#options
+      const { clusterID, node, bootID } = this.#options
       const message: Message = {
         clusterID,
         node,
-        bootID: this.#bootID,
+        bootID,
         claim: this.#claim,
+        leaving: this.#leaving,
         sequence: this.#sequence,
         sentAt: now,
         echo: echoFor(session, now),
@@ -186,8 +205,16 @@ class Heart implements Pulse {
     const { clusterID, node } = message.value
     known.speaker = { clusterID, node }
     // It may speak for nobody but whom its cluster named the key for.
-    if (speaksForItself(known)) known.session = hear(known.session, message.value, this.#bootID, performance.now())
+    if (speaksForItself(known)) known.session = hear(known.session, message.value, this.#options.bootID, performance.now())
     this.#noteChanges()
+    this.#tellBeat()
+  }
+
+  #tellBeat(): void {
+    const now = performance.now()
+    if (now - this.#beatAt < leastBeatMs) return
+    this.#beatAt = now
+    this.#options.onBeat?.()
   }
 
   #noteChanges(): void {
@@ -221,6 +248,9 @@ class Heart implements Pulse {
     return `${at.address} ${at.port}`
   }
 }
+
+const heardOf = ({ heard }: Session): PeerReading['heard'] =>
+  heard === undefined ? undefined : { bootID: heard.message.bootID, leaving: heard.message.leaving, at: heard.at }
 
 const speaksForItself = ({ peer, speaker }: Known): boolean =>
   speaker === undefined || (speaker.clusterID === peer.clusterID && speaker.node === peer.node)

@@ -9,6 +9,7 @@ const message = (sequence: number, change: Partial<Message> = {}): Message => ({
   node: 'n1',
   bootID: 'bb'.repeat(8),
   claim: { role: 'Active', term: 1 },
+  leaving: false,
   sequence,
   sentAt: 0,
   echo: undefined,

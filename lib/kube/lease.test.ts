@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { ApiServer } from '#test/kit/apiserver.ts'
 import { apiserver } from '#test/kit/apiserver.ts'
 import { eventually } from '#test/kit/eventually.ts'
+import { cell } from '#lib/std/cell.ts'
 import { logger } from '#lib/std/log.ts'
 import type { Kube } from './client.ts'
 import { kube } from './client.ts'
@@ -81,6 +82,22 @@ suite('lease', () => {
     const cut = performance.now()
     await eventually(() => assert.deepEqual(said, ['a leader', 'b follower', 'a follower', 'b leader']))
     assert.ok(performance.now() - cut < 1500, 'lease and renewal time')
+    stop.abort()
+    await Promise.all([a, b])
+  })
+
+  test('who is known to be gone is not waited for, and what it still writes does not bring the lead back', async () => {
+    const gone = cell<string | undefined>(undefined)
+    const said: string[] = []
+    const long = { leaseSeconds: 60, renewSeconds: 0.2 }
+    const a = elect({ ...options('a', said), ...long }, stop.signal)
+    await eventually(() => assert.deepEqual(said, ['leader of a in term 0']))
+    const heard: string[] = []
+    const b = elect({ ...options('b', heard), ...long, renewSeconds: 20, gone }, stop.signal)
+    await eventually(() => assert.deepEqual(heard, ['follower of a in term 0']))
+    gone.set('a')
+    await eventually(() => assert.equal(heard[1], 'leader of b in term 1'))
+    await eventually(() => assert.equal(said.at(-1), 'follower of b in term 1'))
     stop.abort()
     await Promise.all([a, b])
   })

@@ -4,8 +4,10 @@
 //   follower  ··sees··sees··················├─ takes over: leaseSeconds after it last *saw* a renewal, by its own clock
 //
 // A renewal is seen after it began, so the leader is always out before a follower is in, without the clocks agreeing on
-// the time of day; they must only run at the same pace. The times written in the Lease are for people.
+// the time of day; they must only run at the same pace. The times written in the Lease are for people. A caller that knows of an end from
+// elsewhere (`gone`) gives that guarantee up for not having to wait.
 import { within } from '#lib/std/deadline.ts'
+import type { Cell } from '#lib/std/cell.ts'
 import { pause } from '#lib/std/pause.ts'
 import type { Kube } from './client.ts'
 import { isAlreadyExists, isConflict } from './errors.ts'
@@ -33,6 +35,8 @@ export interface ElectionOptions {
   readonly renewSeconds: number
   /** The term of a Lease that is made anew: above those that others remember from one that was deleted. Default 0. */
   readonly firstTerm?: () => number
+  /** A holder that is known to have ended, from a better source than its silence here: the lead is taken from it at once. */
+  readonly gone?: Pick<Cell<string | undefined>, 'value' | 'onChange'>
   /** Called when role, holder or term changes, the first time when the first of them is known. Must not throw. */
   readonly onChange: (now: Leadership) => void
 }
@@ -41,10 +45,21 @@ export interface ElectionOptions {
 export async function elect(options: ElectionOptions, signal: AbortSignal): Promise<void> {
   const candidate = makeCandidate(options)
   while (!signal.aborted) {
+    const gone = options.gone?.value
     await candidate.step(signal)
-    await pause(candidate.waitMs(), signal)
+    if (options.gone?.value === gone) await restUntil(candidate.waitMs(), options.gone, signal)
   }
   await candidate.resign()
+}
+
+/** For `ms`, or until there is another one gone. */
+async function restUntil(ms: number, gone: ElectionOptions['gone'], signal: AbortSignal): Promise<void> {
+  const changed = new AbortController()
+  const forget = gone?.onChange(() => {
+    changed.abort()
+  })
+  await pause(ms, AbortSignal.any([signal, changed.signal]))
+  forget?.()
 }
 
 /** Runs `lead` whenever we lead, with a signal that aborts when the lead is lost; ends with `signal`, or throws what `lead` threw. */
@@ -148,7 +163,7 @@ function makeCandidate(options: ElectionOptions): Candidate {
     if (changed || seen === undefined) seen = { lease, until: performance.now() + lengthOf(lease, leaseMs) }
     // Ours by name but not by our own clock: we lost it in between, yet nobody else took it.
     const holder = holderOf(lease)
-    return holder === undefined || holder === identity || performance.now() >= seen.until
+    return holder === undefined || holder === identity || holder === options.gone?.value || performance.now() >= seen.until
   }
 
   async function look(signal: AbortSignal): Promise<void> {

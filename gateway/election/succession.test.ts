@@ -1,0 +1,46 @@
+import assert from 'node:assert/strict'
+import type { Sibling, SuccessionFacts } from './succession.ts'
+import { goneHolder, patience } from './succession.ts'
+
+const active: Sibling = { node: 'n2', bootID: 'bb', silentMs: 100, leaving: false }
+const facts = (change: Partial<SuccessionFacts> = {}): SuccessionFacts => ({
+  holder: 'n2/bb',
+  identity: 'n1/aa',
+  siblings: [active],
+  othersSilentMs: 100,
+  patienceMs: 600,
+  ...change,
+})
+
+suite('whom a standby need not wait for', () => {
+  const cases: readonly (readonly [string, SuccessionFacts, string | undefined])[] = [
+    ['one that is heard leads on', facts(), undefined],
+    ['nobody, if nobody leads', facts({ holder: undefined }), undefined],
+    ['not for ourselves', facts({ holder: 'n1/aa' }), undefined],
+    ['an earlier process of this node', facts({ holder: 'n1/zz', siblings: [] }), 'n1/zz'],
+    ['one that fell silent', facts({ siblings: [{ ...active, silentMs: 601 }] }), 'n2/bb'],
+    ['nobody, if we hear nobody at all', facts({ siblings: [{ ...active, silentMs: 900 }], othersSilentMs: 700 }), undefined],
+    [
+      'one that fell silent in a fleet of one',
+      facts({ siblings: [{ ...active, silentMs: 601 }], othersSilentMs: undefined }),
+      'n2/bb',
+    ],
+    ['one that says it ends', facts({ siblings: [{ ...active, leaving: true }] }), 'n2/bb'],
+    ['one whose node runs another process now', facts({ siblings: [{ ...active, bootID: 'cc' }] }), 'n2/bb'],
+    ['not for one that was never heard: it may have no cable to us yet', facts({ siblings: [] }), undefined],
+    [
+      'not because another standby fell silent',
+      facts({ siblings: [active, { ...active, node: 'n3', silentMs: 9_000 }] }),
+      undefined,
+    ],
+  ]
+  for (const [name, given, gone] of cases) test(name, () => assert.equal(goneHolder(given), gone))
+
+  test('has more patience after each time, up to what the Lease waits anyway, and forgets', () => {
+    const now = 1_000_000
+    assert.deepEqual(
+      [[], [now - 10], [now - 10, now - 20], new Array<number>(9).fill(now - 5), [now - 400_000]].map((at) => patience(at, now)),
+      [600, 1_200, 2_400, 6_000, 600],
+    )
+  })
+})

@@ -1,0 +1,59 @@
+// When a standby need not wait for the Lease to run out. Gateways of one cluster have cables to each other too, and the pulse inside
+// tells within half a second that a process fell silent, and at once that one is about to end. The Lease still decides who follows it.
+// For a moment there may be two that lead; the higher term wins, and far gateways take packets from nobody else.
+
+/** Another gateway of this cluster, as the pulse knows it. Times in ms. */
+export type Sibling = {
+  readonly node: string
+  /** Of the process that was heard last. */
+  readonly bootID: string
+  readonly silentMs: number
+  /** It said that it ends and has given the lead back. */
+  readonly leaving: boolean
+}
+
+export type SuccessionFacts = {
+  /** Who the Lease says leads, as `identityOf` writes it. */
+  readonly holder: string | undefined
+  /** Ours. */
+  readonly identity: string
+  readonly siblings: readonly Sibling[]
+  /** How long ago any gateway was last heard but the holder; undefined if there is no other. */
+  readonly othersSilentMs: number | undefined
+  /** From `patience`. */
+  readonly patienceMs: number
+}
+
+/** Two pulses that did not come, and a little more. */
+const leastMs = 600
+/** What the Lease waits without any pulse. */
+const mostMs = 6_000
+const memoryMs = 300_000
+
+/**
+ * How long the one in the lead may be silent. Longer after each time that it was taken over lately, so that a path that comes and goes
+ * does not move all traffic with each change. `takenAt`: when that happened, on the clock of `now`, ms.
+ */
+export const patience = (takenAt: readonly number[], now: number): number =>
+  Math.min(mostMs, leastMs * 2 ** takenAt.filter((at) => now - at < memoryMs).length)
+
+/**
+ * The holder of the Lease, if its process is known to be gone, or to go. Who hears nobody at all has lost its own way, and knows nothing;
+ * so does one whose process did not run for a while.
+ */
+export function goneHolder({ holder, identity, siblings, othersSilentMs, patienceMs }: SuccessionFacts): string | undefined {
+  if (holder === undefined || holder === identity) return undefined
+  const [node, bootID] = splitIdentity(holder)
+  // An earlier process of this node: there is but one at a time.
+  if (node === splitIdentity(identity)[0]) return holder
+  const sibling = siblings.find((s) => s.node === node)
+  if (sibling === undefined) return undefined
+  const replaced = sibling.bootID !== bootID
+  const silent = sibling.silentMs > patienceMs && (othersSilentMs === undefined || othersSilentMs < patienceMs)
+  return replaced || sibling.leaving || silent ? holder : undefined
+}
+
+function splitIdentity(identity: string): readonly [node: string, bootID: string] {
+  const at = identity.lastIndexOf('/')
+  return [identity.slice(0, at), identity.slice(at + 1)]
+}
