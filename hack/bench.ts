@@ -11,13 +11,14 @@ import { cli } from './bench/cli.ts'
 import { idle } from './bench/idle.ts'
 import { propagation } from './bench/propagation.ts'
 import { membership } from './bench/membership.ts'
+import { failover } from './bench/failover.ts'
 import { start } from './bench/start.ts'
 import { throughput } from './bench/throughput.ts'
 import { sayOnStderr } from './setup/progress.ts'
 import { Refusal } from './setup/refusal.ts'
 
 /** In the order in which they disturb each other least. A new one is a file in bench/ and a word here. */
-const benches: readonly Bench[] = [admission, start, idle, cli, throughput, propagation, membership]
+const benches: readonly Bench[] = [admission, start, idle, cli, throughput, propagation, membership, failover]
 
 const stop = new AbortController()
 for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => stop.abort())

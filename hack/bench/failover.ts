@@ -1,0 +1,152 @@
+// How long nothing passes when the gateway in the lead ends: on a rig of its own, whose east has two gateways and pods on a third node.
+//
+//   killed    SIGKILL of all that runs in its pod: no goodbye
+//   frozen    SIGSTOP of the same, and on again after ten seconds: the one that wakes up must not disturb its successor
+//   handed    `kubectl delete pod`: it has time to hand over
+//
+// Felt by a datagram a millisecond and by one TCP connection, from a pod in west to one in east and back.
+import type { GatewayEndpoint } from '#crds/gateway-endpoint.ts'
+import { gatewayEndpoint } from '#crds/gateway-endpoint.ts'
+import { componentLabel, gatewayNodeLabel, systemNamespace } from '#crds/places.ts'
+import { activeOf } from '#gateway/observe.ts'
+import type { Kube } from '#lib/kube/client.ts'
+import { pods } from '#lib/kube/kinds.ts'
+import { pause } from '#lib/std/pause.ts'
+import { firstAnswer, fleetOf, exportWeb, openClient, openShop } from '#test/kit/fleet.ts'
+import type { Cluster } from '#test/rig/cluster.ts'
+import { startRig } from '#test/rig/rig.ts'
+import type { Bed, Bench } from './bench.ts'
+import { kubeOf } from './kube.ts'
+import { processesOf } from './processes.ts'
+import type { Felt } from './stream.ts'
+import { openStream } from './stream.ts'
+
+const runs = { full: 20, quick: 2 } as const
+const watchMs = 6_000
+
+export const failover: Bench = {
+  name: 'failover',
+  asks: 'How long does nothing pass when the gateway in the lead ends?',
+  run: async (bed) => {
+    const { signal, say } = bed
+    const clusters = [
+      { id: 'east', nodes: 3 },
+      { id: 'west', nodes: 1 },
+    ]
+    await using rig = await startRig({ clusters, purpose: 'bench' }, { say, signal })
+    const [east, west] = [rig.cluster('east'), rig.cluster('west')]
+    const fleet = fleetOf(rig, signal)
+    await Promise.all([fleet.deployBroker(), openShop(east, signal), openClient(west, signal)])
+    await fleet.join(east)
+    await east.kubectl(['label', 'node', east.node(2).name, `${gatewayNodeLabel}=true`], '', signal)
+    await fleet.join(west)
+    await exportWeb(east, signal)
+    await firstAnswer(west, 30_000, signal)
+    await using kube = await kubeOf(east)
+    const [from, to] = await Promise.all([podOf(west, 'shop', 'client', signal), toolbox(east, signal)])
+    for (const [how, goal] of [
+      ['killed', '≤ 1000'],
+      ['frozen', '≤ 2000'],
+      ['handed', '0 lost'],
+    ] as const) {
+      const felt: Felt[] = []
+      for (let run = 0; run < runs[bed.size]; run++) {
+        await using stream = openStream(from.pid, to.pid, to.address)
+        await steady(kube, east, signal)
+        await pause(1_000, signal)
+        await stream.felt()
+        await end(how, kube, east, signal)
+        felt.push(await stream.felt())
+        say(`${how}: ${JSON.stringify(felt.at(-1))}`)
+      }
+      report(bed, how, goal, felt)
+    }
+  },
+}
+
+type How = 'killed' | 'frozen' | 'handed'
+
+function report(bed: Bed, how: How, goal: string, felt: readonly Felt[]): void {
+  const figure = (what: string, unit: string, of: (felt: Felt) => number, wanted?: string) => {
+    const goals = wanted === undefined ? {} : { goal: wanted }
+    bed.report({ figure: `${how}: ${what}`, unit, samples: felt.map(of), ...goals })
+  }
+  const handed = how === 'handed'
+  figure('longest silence of datagrams', 'ms', (f) => f.silentMs, handed ? undefined : goal)
+  figure('datagrams lost', '', (f) => f.lost, handed ? goal : undefined)
+  figure('TCP stalled', 'ms', (f) => f.stalledMs)
+  figure('TCP connections broken', '', (f) => f.broken, '0')
+}
+
+/** Ends the gateway in the lead, and waits until that has been felt. */
+async function end(how: How, kube: Kube, east: Cluster, signal: AbortSignal): Promise<void> {
+  const node = activeIn(await kube.list(gatewayEndpoint, { namespace: systemNamespace }, signal))?.spec.node
+  const { items } = await kube.list(pods, { namespace: systemNamespace, labels: `${componentLabel}=gateway` }, signal)
+  const pod = items.find((p) => p.spec?.nodeName === node)?.metadata.name
+  if (pod === undefined) throw new Error('no gateway leads')
+  if (how === 'handed') {
+    await east.kubectl(['-n', systemNamespace, 'delete', 'pod', pod, '--wait=false'], '', signal)
+    return pause(watchMs, signal)
+  }
+  const processes = (await processesOf(kube, { namespace: systemNamespace }, signal)).filter((p) => p.pod.endsWith(`/${pod}`))
+  const all = (what: NodeJS.Signals) => {
+    for (const { pid } of processes) process.kill(pid, what)
+  }
+  if (how === 'killed') {
+    all('SIGKILL')
+    return pause(watchMs, signal)
+  }
+  all('SIGSTOP')
+  try {
+    await pause(10_000, signal)
+  } finally {
+    all('SIGCONT')
+  }
+  await pause(watchMs, signal)
+}
+
+/** Both gateways of east run, one leads, and each has a cable to west. */
+async function steady(kube: Kube, east: Cluster, signal: AbortSignal): Promise<void> {
+  const limit = AbortSignal.any([signal, AbortSignal.timeout(90_000)])
+  for (;;) {
+    const own = ownOf(await kube.list(gatewayEndpoint, { namespace: systemNamespace }, limit))
+    const connected = own.filter((g) => g.status?.connections?.some((c) => c.state === 'Connected') === true)
+    const leads = own.filter((g) => g.status?.role === 'Active')
+    const ready = await east.kubectl(
+      ['-n', systemNamespace, 'get', 'daemonset', 'tombolo-gateway', '-o', 'jsonpath={.status.numberReady}'],
+      '',
+      limit,
+    )
+    if (connected.length === 2 && leads.length === 1 && ready === '2') return
+    await pause(500, limit)
+    limit.throwIfAborted()
+  }
+}
+
+type Listed = { readonly items: readonly GatewayEndpoint[] }
+const ownOf = ({ items }: Listed) => items.filter((g) => g.spec.clusterID === 'east')
+const activeIn = (listed: Listed) => activeOf(ownOf(listed))
+
+type End = { readonly pid: number; readonly address: string }
+
+async function podOf(cluster: Cluster, namespace: string, name: string, signal: AbortSignal): Promise<End> {
+  const address = await cluster.kubectl(['-n', namespace, 'get', 'pod', name, '-o', 'jsonpath={.status.podIP}'], '', signal)
+  const { pid } = await cluster.process(`${namespace}/${name}`)
+  if (pid === undefined) throw new Error(`pod ${namespace}/${name} does not run`)
+  return { pid, address }
+}
+
+/** A pod on a node without a gateway. */
+async function toolbox(cluster: Cluster, signal: AbortSignal): Promise<End> {
+  const spec = {
+    nodeName: cluster.node(3).name,
+    terminationGracePeriodSeconds: 1,
+    containers: [{ name: 'toolbox', image: 'localhost/toolbox:1', command: ['sleep', 'infinity'] }],
+  }
+  await cluster.apply(
+    JSON.stringify({ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'far', namespace: 'default' }, spec }),
+    signal,
+  )
+  await cluster.kubectl(['wait', '--for=condition=Ready', 'pod/far', '--timeout=60s'], '', signal)
+  return podOf(cluster, 'default', 'far', signal)
+}
