@@ -1,10 +1,11 @@
 // The gateway at work: facts from the stores, the pulse and the election into the planner, its plan onto the node, and word of it to
 // the apiserver. Everything that may be away for a while (apiserver, peers, wireguard-go) is met by doing the whole again.
+import { isDeepStrictEqual } from 'node:util'
 import type { GatewayEndpoint } from '#crds/gateway-endpoint.ts'
 import { gatewayEndpoint } from '#crds/gateway-endpoint.ts'
 import { pairKeysSecretName } from '#crds/places.ts'
 import type { Host } from '#lib/host/host.ts'
-import { applyNetwork, describeChange, planNetwork, readNetwork } from '#lib/host/network.ts'
+import { applyNetwork, describeChange, moveRoutes, planNetwork, readNetwork } from '#lib/host/network.ts'
 import type { Kube } from '#lib/kube/client.ts'
 import type { Next } from '#lib/kube/controller.ts'
 import { blocked, settled } from '#lib/kube/controller.ts'
@@ -70,6 +71,8 @@ export class Gateway implements AsyncDisposable {
   #takenAt: readonly number[] = []
   #failingSince: number | undefined
   #plan: GatewayPlan | undefined
+  /** The claim that was published last. */
+  #told: Claim | undefined
   #refusedCount = 0
   #said = ''
   #rttWrittenAt = -Infinity
@@ -158,6 +161,7 @@ export class Gateway implements AsyncDisposable {
     this.#report(refused)
     try {
       await this.#guard(plan, signal)
+      if (decided !== undefined) await this.#move(plan, decided, refused, signal)
       await driver.set(plan.cables, signal)
       if (decided !== undefined) await this.#apply(plan, signal)
       this.#pulse ??= await this.#parts.startPulse()
@@ -209,6 +213,16 @@ export class Gateway implements AsyncDisposable {
     await applyNetwork(host, planNetwork(have, { ...plan.network, routes: have.routes, sysctls: [] }), signal)
   }
 
+  /** What others wait for when the lead changes hands, before anything is looked at: the routes, and word of it. */
+  async #move(plan: GatewayPlan, claim: Claim, refused: GatewayPlan['refused'], signal: AbortSignal): Promise<void> {
+    const { host, log } = this.#parts
+    if (this.#plan === undefined || isDeepStrictEqual(claim, this.#told)) return
+    const changes = await moveRoutes(host, this.#plan.network, plan.network, signal)
+    this.#pulse?.claim(claim)
+    if (changes.length > 0) log.info({ changes: changes.map(describeChange) }, 'changed the node’s network')
+    await this.#publish(plan, claim, refused, signal)
+  }
+
   async #apply({ network }: GatewayPlan, signal: AbortSignal): Promise<void> {
     const { host, log } = this.#parts
     const keys = network.sysctls.map((s) => s.key)
@@ -231,6 +245,7 @@ export class Gateway implements AsyncDisposable {
         now: new Date(),
         freshRtt: now - this.#rttWrittenAt >= rttEveryMs,
       })
+      this.#told = claim
       if (JSON.stringify(rtts(status)) !== JSON.stringify(rtts(have?.status))) this.#rttWrittenAt = now
       return status
     }, signal)

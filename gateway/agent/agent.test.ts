@@ -4,6 +4,7 @@ import { gatewayEndpoint } from '#crds/gateway-endpoint.ts'
 import { gatewayEndpointName, gatewayNodeLabel } from '#crds/places.ts'
 import type { FakeHost } from '#lib/host/fake.ts'
 import { fakeHost } from '#lib/host/fake.ts'
+import type { Host } from '#lib/host/host.ts'
 import type { Node } from '#lib/kube/kinds.ts'
 import { nodes } from '#lib/kube/kinds.ts'
 import type { Kind, KubeObject } from '#lib/kube/object.ts'
@@ -54,12 +55,12 @@ suite('an agent at work', () => {
       },
       status: { role, term },
     })
-  const agent = (nodeAddress = '172.29.1.2') =>
+  const agent = (nodeAddress = '172.29.1.2', on: Host = host) =>
     new Agent({
       node: 'n2',
       nodeAddress,
       clusterID: 'east',
-      host,
+      host: on,
       nodes: cluster.nodes.store,
       allocations: cluster.allocations.store,
       endpoints: cluster.endpoints.store,
@@ -93,6 +94,28 @@ suite('an agent at work', () => {
     await it.reconcile(signal)
     assert.equal(gatewayInUse(), '172.29.1.3')
     assert.deepEqual(it.read(), { routes: 1, refused: 0 })
+  })
+
+  test('then moves the routes before it looks at the node at all, and mends what others have done since in the same pass', async () => {
+    const asked: string[] = []
+    const watched = Object.assign(Object.create(host) as FakeHost, {
+      run: (...[program, args, how, during]: Parameters<Host['run']>) => {
+        asked.push([program, ...args, how.stdin ?? ''].join(' '))
+        return host.run(program, args, how, during)
+      },
+    })
+    const it = agent('172.29.1.2', watched)
+    await it.reconcile(signal)
+    await host.write('/proc/sys/net/ipv4/ip_forward', '0', {}, signal)
+    asked.length = 0
+    putGateway('n3', 'Active', 2)
+    await it.reconcile(signal)
+    assert.match(asked[0] ?? '', /^ip .*-batch - .*route replace 10\.242\.0\.0\/16/)
+    assert.equal(gatewayInUse(), '172.29.1.3')
+    assert.deepEqual(
+      lines('sysctl').filter((line) => line.includes('ip_forward')),
+      ['sysctl net/ipv4/ip_forward=1'],
+    )
   })
 
   test('a restart finds everything as it should be and changes nothing', async () => {

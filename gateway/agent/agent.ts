@@ -1,6 +1,7 @@
 // The agent at work: facts from the stores into the planner, its plan onto the node. It writes nothing to the apiserver.
 import type { Host } from '#lib/host/host.ts'
-import { describeChange } from '#lib/host/network.ts'
+import type { Network, NetworkChange } from '#lib/host/network.ts'
+import { describeChange, moveRoutes } from '#lib/host/network.ts'
 import type { Next } from '#lib/kube/controller.ts'
 import { again, blocked, settled } from '#lib/kube/controller.ts'
 import type { Node } from '#lib/kube/kinds.ts'
@@ -8,6 +9,7 @@ import type { Store } from '#lib/kube/store.ts'
 import type { Logger } from '#lib/std/log.ts'
 import { activeOf, fleetOf } from '../observe.ts'
 import { applyAgent } from './apply.ts'
+import type { Machine } from '../machine.ts'
 import { readMachine } from '../machine.ts'
 import { nodesOf } from './observe.ts'
 import { agentOwns, everythingOfOurs } from './ownership.ts'
@@ -29,6 +31,8 @@ export type AgentReading = { readonly routes: number; readonly refused: number }
 export class Agent {
   readonly #parts: AgentParts
   #reading: AgentReading | undefined
+  /** What the last pass found and made. */
+  #last: { readonly machine: Machine; readonly network: Network } | undefined
   #said = '[]'
 
   constructor(parts: AgentParts) {
@@ -50,22 +54,32 @@ export class Agent {
     if (self === undefined) return again(5_000, `the Node ${node} has no address of the family of ${nodeAddress} yet`)
     // Of a node that is a gateway no more the GatewayEndpoint may still be there, and say that it is the active one.
     const gateways = fleet.ownEndpoints.filter((e) => nodes.some((n) => n.name === e.spec.node && n.labelled))
-    const { network, refused } = planAgent({
-      self: node,
-      nodes,
-      gateways: gateways.map((e) => e.spec.node),
-      active: activeOf(gateways)?.spec.node,
-      own: fleet.own,
-      announced: fleet.announced,
-      machine: await readMachine(host, nodeAddress, signal),
-    })
+    const { own } = fleet
+    const planFor = (machine: Machine) =>
+      planAgent({
+        self: node,
+        nodes,
+        gateways: gateways.map((e) => e.spec.node),
+        active: activeOf(gateways)?.spec.node,
+        own,
+        announced: fleet.announced,
+        machine,
+      })
+    if (this.#last !== undefined)
+      this.#log(await moveRoutes(host, this.#last.network, planFor(this.#last.machine).network, signal))
+    const machine = await readMachine(host, nodeAddress, signal)
+    const { network, refused } = planFor(machine)
     const all = [...fleet.refused, ...refused]
     const said = JSON.stringify(all)
     if (said !== this.#said) log.warn({ refused: all }, 'the list of peers that are not taken has changed')
     this.#said = said
-    const changes = await applyAgent(host, network, self.labelled ? agentOwns : everythingOfOurs, signal)
-    if (changes.length > 0) log.info({ changes: changes.map(describeChange) }, 'changed the node’s network')
+    this.#log(await applyAgent(host, network, self.labelled ? agentOwns : everythingOfOurs, signal))
+    this.#last = { machine, network }
     this.#reading = { routes: network.routes.filter((r) => r.target.kind === 'device').length, refused: all.length }
     return settled
+  }
+
+  #log(changes: readonly NetworkChange[]): void {
+    if (changes.length > 0) this.#parts.log.info({ changes: changes.map(describeChange) }, 'changed the node’s network')
   }
 }

@@ -167,6 +167,23 @@ export async function applyNetwork(
     throw new AggregateError(failures, failures.map((f) => (f instanceof Error ? f.message : String(f))).join('; '))
 }
 
+/**
+ * Routes alone, from what was last made to what is wanted now: for packets that wait, as reading the node first takes longer than all else.
+ * A full pass must follow, which mends whatever was otherwise than remembered, and what failed here. Does nothing where packet filters
+ * are to change too: those come first.
+ */
+export async function moveRoutes(
+  host: Pick<Host, 'run' | 'write'>,
+  made: Network,
+  want: Network,
+  signal: AbortSignal,
+): Promise<readonly NetworkChange[]> {
+  if (!isDeepStrictEqual(made.nft, want.nft)) return []
+  const changes = planNetwork({ ...nothing, nft: [], routes: made.routes }, { ...nothing, routes: want.routes })
+  await applyNetwork(host, changes, signal).catch(() => undefined)
+  return changes
+}
+
 /** For a log: a change in few words. */
 export function describeChange(change: NetworkChange): string {
   switch (change.with) {
