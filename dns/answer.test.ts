@@ -35,7 +35,20 @@ const zone = zoneOf([
 ])
 
 // Numbers of the types that our records do not have a name for.
-const askable = { A: 1, NS: 2, SOA: 6, MX: 15, TXT: 16, AAAA: 28, SRV: 33, HTTPS: 65, IXFR: 251, AXFR: 252, ANY: 255 } as const
+const askable = {
+  A: 1,
+  NS: 2,
+  SOA: 6,
+  MX: 15,
+  TXT: 16,
+  AAAA: 28,
+  SRV: 33,
+  HTTPS: 65,
+  TYPE65280: 65_280,
+  IXFR: 251,
+  AXFR: 252,
+  ANY: 255,
+} as const
 
 type Row = readonly [about: string, question: string, want: string]
 
@@ -48,9 +61,12 @@ const rows: readonly Row[] = [
   ['a dual-stack service has an address of each family', 'dual.shop.svc AAAA', 'NOERROR | dual.shop.svc 5 IN AAAA fd00:42::8'],
   ['types that we never have are absent from a name that exists', 'web.shop.svc MX', 'NOERROR | SOA'],
   ['browsers ask for HTTPS records first and must not be told "no such name"', 'web.shop.svc HTTPS', 'NOERROR | SOA'],
+  ['HTTPS of a name that does not exist says so', 'nope.shop.svc HTTPS', 'NXDOMAIN | SOA'],
+  ['a type that nobody has defined is absent too', 'web.shop.svc TYPE65280', 'NOERROR | SOA'],
   ['TXT exists for the version alone', 'web.shop.svc TXT', 'NOERROR | SOA'],
   ['other types of a name that does not exist say so', 'nope.shop.svc MX', 'NXDOMAIN | SOA'],
   ['ANY gets one kind of record (RFC 8482)', 'web.shop.svc ANY', 'NOERROR | web.shop.svc 5 IN A 10.42.0.7'],
+  ['an import whose address is still to come exists: AAAA', 'fresh.shop.svc AAAA', 'NOERROR | SOA'],
   ['an import whose address is still to come exists', 'fresh.shop.svc A', 'NOERROR | SOA'],
   ['a service without ports has its address', 'portless.shop.svc A', 'NOERROR | portless.shop.svc 5 IN A 10.42.0.10'],
   [
@@ -80,6 +96,11 @@ const rows: readonly Row[] = [
     '_http._tcp.plain.shop.svc SRV',
     'NXDOMAIN | SOA',
   ],
+  [
+    'SRV is found in any case, and its target is written as it is',
+    '_HTTP._tcp.Web.shop.svc SRV',
+    'NOERROR | _HTTP._tcp.Web.shop.svc 5 IN SRV 0 100 80 web.shop.svc | + web.shop.svc 5 IN A 10.42.0.7',
+  ],
   ['the name of a port has no address', '_http._tcp.web.shop.svc A', 'NOERROR | SOA'],
   ['a protocol with ports below it exists (RFC 8020)', '_tcp.web.shop.svc SRV', 'NOERROR | SOA'],
   [
@@ -91,6 +112,11 @@ const rows: readonly Row[] = [
   ['a headless service without a ready pod does not exist: A', 'asleep.shop.svc A', 'NXDOMAIN | SOA'],
   ['a headless service without a ready pod does not exist: AAAA', 'asleep.shop.svc AAAA', 'NXDOMAIN | SOA'],
   ['a headless service without a ready pod does not exist: SRV', '_pg._tcp.asleep.shop.svc SRV', 'NXDOMAIN | SOA'],
+  ['a headless service without a ready pod does not exist: any type', 'asleep.shop.svc MX', 'NXDOMAIN | SOA'],
+  ['a cluster whose pods are all unready is no name', 'c-a.asleep.shop.svc A', 'NXDOMAIN | SOA'],
+  ['a pod of IPv4 has no IPv6 address, and exists', 'db-0.c-a.db.shop.svc AAAA', 'NOERROR | SOA'],
+  ['a pod has no ports of its own', 'db-0.c-a.db.shop.svc SRV', 'NOERROR | SOA'],
+  ['nothing is below a pod', 'x.db-0.c-a.db.shop.svc A', 'NXDOMAIN | SOA'],
   ['a headless service without any pod does not exist', 'void.shop.svc A', 'NXDOMAIN | SOA'],
   ['a pod with a hostname has a name in its cluster', 'db-0.c-a.db.shop.svc A', 'NOERROR | db-0.c-a.db.shop.svc 5 IN A 10.1.2.4'],
   [
@@ -141,6 +167,7 @@ const rows: readonly Row[] = [
   ],
   ['a cluster of a service with an address is no name: it is reserved', 'c-a.web.shop.svc A', 'NXDOMAIN | SOA'],
   ['a cluster with pods below it exists without records, so that nobody denies its pods', 'c-a.db.shop.svc A', 'NOERROR | SOA'],
+  ['a cluster with pods below it exists without records: AAAA', 'c-a.db.shop.svc AAAA', 'NOERROR | SOA'],
   ['a cluster without pods is no name', 'c-z.db.shop.svc A', 'NXDOMAIN | SOA'],
   ['a service that nobody exports does not exist', 'nope.shop.svc A', 'NXDOMAIN | SOA'],
   ['a namespace that is not in this cluster does not exist', 'web.nope.svc A', 'NXDOMAIN | SOA'],
@@ -153,6 +180,10 @@ const rows: readonly Row[] = [
     'web.shop.svc.cluster.local A',
     'NXDOMAIN | SOA',
   ],
+  ['our own zone in a search list is no name: musl must go on searching', 'web.shop.svc.clusterset.local A', 'NXDOMAIN | SOA'],
+  ['a wildcard is a name like any other', '*.shop.svc A', 'NXDOMAIN | SOA'],
+  ['what the name server is below exists (RFC 8020)', 'dns A', 'NOERROR | SOA'],
+  ['the version is text, and its name has no address', 'dns-version A', 'NOERROR | SOA'],
   ['the top has its SOA', '@ SOA', 'NOERROR | @ 5 IN SOA ns.dns hostmaster N 7200 1800 86400 5'],
   ['the top has a name server, with its address', '@ NS', 'NOERROR | @ 5 IN NS ns.dns | + ns.dns 5 IN A 10.96.0.53'],
   ['the name server has its address', 'ns.dns A', 'NOERROR | ns.dns 5 IN A 10.96.0.53'],
@@ -191,8 +222,16 @@ suite('answers', () => {
       assert.equal(ask(zone, question), want)
     })
 
-  for (const name of ['web.shop.svc.cluster.local.', '7.0.42.10.in-addr.arpa.', 'local.', 'xclusterset.local.', '.'])
-    test(`T7: ${name} is somebody else's: refused, never denied`, () => {
+  for (const name of [
+    'web.shop.svc.cluster.local.',
+    'web.shop.svc.clusterset.local.shop.svc.cluster.local.',
+    'web.shop.svc.clusterset.local.svc.cluster.local.',
+    '7.0.42.10.in-addr.arpa.',
+    'local.',
+    'xclusterset.local.',
+    '.',
+  ])
+    test(`${name} is somebody else's: refused, never denied`, () => {
       assert.equal(ask(zone, `${name} A`), 'REFUSED')
     })
 
