@@ -8,9 +8,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import * as packet from 'dns-packet'
 import { headless, slice, virtual, zoneOf } from '#test/kit/names.ts'
 import { logger } from '#lib/std/log.ts'
+import type { Transport } from './respond.ts'
 import { responder } from './respond.ts'
 import type { DnsServer, TcpLimits } from './server.ts'
-import { listen } from './server.ts'
+import { answerUdp, listen } from './server.ts'
 
 const pods = Array.from({ length: 400 }, (_, i) => `pod-${i} 10.1.${i >> 8}.${i & 255}`)
 const respond = responder(
@@ -56,8 +57,8 @@ async function answers(socket: Socket, count: number): Promise<readonly Buffer[]
   return got
 }
 
-const dial = async (server: DnsServer): Promise<Socket> => {
-  const socket = connect(server.port, '127.0.0.1')
+const dial = async (server: DnsServer, from = '127.0.0.1', to = '127.0.0.1'): Promise<Socket> => {
+  const socket = connect({ port: server.port, host: to, localAddress: from })
   socket.on('error', () => socket.destroy())
   await once(socket, 'connect')
   return socket
@@ -162,7 +163,7 @@ suite('DNS server', () => {
   })
 
   test('a peer that is quiet, or sends a byte now and then, is hung up on', async () => {
-    await using server = await serve(['127.0.0.1'], { mostConnections: 10, idleMs: 200 })
+    await using server = await serve(['127.0.0.1'], { mostConnections: 10, mostPerPeer: 10, idleMs: 200 })
     const [quiet, slow] = [await dial(server), await dial(server)]
     const dripping = setInterval(() => slow.write('\0'), 50)
     await Promise.all([hungUp(quiet), hungUp(slow)])
@@ -170,7 +171,7 @@ suite('DNS server', () => {
   })
 
   test('one connection too many costs the one that was quiet the longest', async () => {
-    await using server = await serve(['127.0.0.1'], { mostConnections: 2, idleMs: 60_000 })
+    await using server = await serve(['127.0.0.1'], { mostConnections: 2, mostPerPeer: 2, idleMs: 60_000 })
     const first = await dial(server)
     const second = await dial(server)
     first.write(framed(query(1)))
@@ -182,6 +183,93 @@ suite('DNS server', () => {
       assert.equal((await answers(socket, 1)).length, 1)
       socket.destroy()
     }
+  })
+
+  test('one connection too many of one peer costs that peer its own quietest, and nobody else', async () => {
+    await using server = await serve(['127.0.0.1'], { mostConnections: 10, mostPerPeer: 2, idleMs: 60_000 })
+    const other = await dial(server, '127.0.0.2')
+    const crowd = [await dial(server), await dial(server), await dial(server)] as const
+    await hungUp(crowd[0])
+    for (const socket of [other, crowd[1], crowd[2]]) {
+      socket.write(framed(query(4)))
+      assert.equal((await answers(socket, 1)).length, 1)
+      socket.destroy()
+    }
+  })
+
+  test('the connections of all addresses count together', async () => {
+    await using server = await serve(['127.0.0.1', '127.0.0.2'], { mostConnections: 2, mostPerPeer: 2, idleMs: 60_000 })
+    const sockets = [await dial(server), await dial(server, '127.0.0.1', '127.0.0.2'), await dial(server)] as const
+    await hungUp(sockets[0])
+    for (const socket of sockets) socket.destroy()
+  })
+
+  test('a peer that reads nothing of its answers is hung up on', async () => {
+    await using server = await serve(['127.0.0.1'], { mostConnections: 10, mostPerPeer: 10, idleMs: 300 })
+    const socket = await dial(server)
+    socket.pause()
+    // More than the buffers of both ends take.
+    for (let i = 0; i < 1000; i++) socket.write(framed(query(i, 'crowd.shop.svc.clusterset.local', 'SRV')))
+    // It reads nothing, so it learns of it by writing: dial() has it closed by the error.
+    const closed = new Promise((resolve) => socket.once('close', resolve))
+    const writing = setInterval(() => socket.write(framed(query(1))), 50)
+    const waited = await Promise.race([closed.then(() => 'hung up'), sleep(5000, 'still there', { ref: false })])
+    clearInterval(writing)
+    assert.equal(waited, 'hung up')
+  })
+
+  test('a peer that has said all it wanted still gets every answer, and then the end', async () => {
+    await using server = await serve()
+    const socket = await dial(server)
+    socket.end(Buffer.concat(Array.from({ length: 200 }, (_, i) => framed(query(i)))))
+    assert.equal((await answers(socket, Infinity)).length, 200)
+  })
+
+  test('a long pipeline does not keep others waiting', async () => {
+    // Each question takes a millisecond here: 400 in one packet would be as many.
+    const busy = (message: Buffer, transport: Transport) => {
+      if (transport === 'tcp') for (const until = performance.now() + 1; performance.now() < until;);
+      return respond(message, transport)
+    }
+    await using server = await listen({ addresses: ['127.0.0.1'], port: 0, respond: busy, onReply: () => undefined, log })
+    const socket = await dial(server)
+    let answered = 0
+    const asking = (async () => {
+      for await (const chunk of socket.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+        answered += chunk.length
+        if (answered >= 400 * 64) return
+      }
+    })()
+    socket.write(Buffer.concat(Array.from({ length: 400 }, (_, i) => framed(query(i)))))
+    await sleep(5)
+    await askUdp('127.0.0.1', server.port, query(1))
+    const before = answered
+    socket.destroy()
+    await asking.catch(() => undefined)
+    assert.ok(before < 300 * 64, `${before} octets of the pipeline went first`)
+  })
+
+  test('while the kernel takes no answers none is made, so that they do not pile up', () => {
+    let unsent = 0
+    const sent: Buffer[] = []
+    const socket = {
+      getSendQueueSize: () => unsent,
+      send: (message: unknown) => {
+        sent.push(message as Buffer)
+      },
+    }
+    const take = answerUdp(socket as never, { respond, onReply: () => undefined })
+    const from = { address: '192.0.2.1', port: 5300 }
+    take(query(1), from)
+    unsent = 2 << 20
+    take(query(2), from)
+    unsent = 0
+    take(query(3), from)
+    take(query(4), { ...from, port: 0 })
+    assert.deepEqual(
+      sent.map((message) => message.readUInt16BE(0)),
+      [1, 3],
+    )
   })
 
   test('stopping hangs up on everybody and frees the port', async () => {
