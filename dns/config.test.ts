@@ -19,6 +19,11 @@ suite('configuration of the DNS server', () => {
     assert.deepEqual(dnsConfig.parse({ DNS_LISTEN: '10.0.0.1, fd00::1' }).DNS_LISTEN, ['10.0.0.1', 'fd00::1'])
   })
 
+  test("the Service's address as Kubernetes tells it is taken, and what else may stand there is passed over", () => {
+    const read = (value: string) => dnsConfig.parse({ TOMBOLO_DNS_SERVICE_HOST: value }).TOMBOLO_DNS_SERVICE_HOST
+    assert.deepEqual(['10.96.0.53', 'None', ''].map(read), ['10.96.0.53', undefined, undefined])
+  })
+
   for (const [name, value] of [
     ['DNS_ZONE', 'cluster set'],
     ['DNS_ZONE', '.'],

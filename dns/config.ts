@@ -30,6 +30,11 @@ export const dnsConfig = z.object({
     .default(5)
     .describe('Seconds an answer may be remembered, "no such name" included: how stale a client can be.'),
   DNS_ADDRESSES: list.optional().describe('Addresses of our Service, told to whoever asks for the name server of the zone.'),
+  TOMBOLO_DNS_SERVICE_HOST: z
+    .union([z.ipv4(), z.ipv6()])
+    .optional()
+    .catch(undefined)
+    .describe('Kubernetes sets it in every pod beside the Service: its address, where DNS_ADDRESSES says nothing.'),
   DRAIN_SECONDS: z.coerce
     .number()
     .min(0)

@@ -33,7 +33,7 @@ async function run(config: DnsConfig, log: Logger, asked: AbortSignal): Promise<
   const settings = { zone: nameOf(config.DNS_ZONE), ttl: config.DNS_TTL }
   const zone = growingZone({
     ...settings,
-    addresses: config.DNS_ADDRESSES ?? [],
+    addresses: config.DNS_ADDRESSES ?? [config.TOMBOLO_DNS_SERVICE_HOST ?? []].flat(),
     serial: Math.floor(Date.now() / 1000),
   })
   const following = follow(zone, settings, sources, log, signal)
