@@ -1,0 +1,150 @@
+// CoreDNS with its `multicluster` option on an apiserver of this machine, beside our own server on the same objects: the peer that our
+// answers and our speed are compared with.
+import { spawn } from 'node:child_process'
+import { createSocket } from 'node:dgram'
+import { once } from 'node:events'
+import { mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import * as packet from 'dns-packet'
+import { stringify } from 'yaml'
+import { mcsServiceNameLabel } from '#crds/places.ts'
+import { serviceImport } from '#crds/service-import.ts'
+import { follow } from '#dns/follow.ts'
+import { responder } from '#dns/respond.ts'
+import { listen } from '#dns/server.ts'
+import { growingZone } from '#dns/zone.ts'
+import { programPath } from '#hack/setup/programs.ts'
+import { customResourceDefinitions, endpointSlices, namespaces } from '#lib/kube/kinds.ts'
+import { reflect } from '#lib/kube/reflector.ts'
+import type { BareBroker } from './bare-broker.ts'
+import { eventually } from './eventually.ts'
+import { zoneName } from './names.ts'
+
+export interface NameServer extends AsyncDisposable {
+  readonly port: number
+}
+
+/** Establishes ServiceImports on a bare apiserver, which has the broker's kinds alone. */
+export async function takeImports({ admin }: BareBroker, signal: AbortSignal): Promise<void> {
+  await admin.apply(customResourceDefinitions, serviceImport.crd() as never, { fieldManager: 'test' }, signal)
+  await eventually(async () => {
+    await admin.list(serviceImport, {}, signal)
+  })
+}
+
+/** Ours, wired as in dns/main.ts; resolves when it has heard everything. */
+export async function ourServer({ admin }: BareBroker): Promise<NameServer> {
+  const stop = new AbortController()
+  const [imports, slices, spaces] = [
+    reflect(admin, serviceImport, {}, stop.signal),
+    reflect(admin, endpointSlices, { labels: mcsServiceNameLabel }, stop.signal),
+    reflect(admin, namespaces, {}, stop.signal),
+  ]
+  const settings = { zone: zoneName, ttl: 5 }
+  const zone = growingZone({ ...settings, addresses: ['127.0.0.1'], serial: 1 })
+  const sources = { imports: imports.store, slices: slices.store, namespaces: spaces.store }
+  await follow(zone, settings, sources, admin.log, stop.signal)
+  const server = await listen({
+    addresses: ['127.0.0.1'],
+    port: 0,
+    respond: responder(zone),
+    onReply: () => undefined,
+    log: admin.log,
+  })
+  return {
+    port: server.port,
+    [Symbol.asyncDispose]: async () => {
+      stop.abort()
+      await Promise.all([imports.done, slices.done, spaces.done, server[Symbol.asyncDispose]()])
+    },
+  }
+}
+
+/** Resolves when it answers from what it has heard. `proof` is a name that has an address. */
+export async function coreDNS(broker: BareBroker, proof: string): Promise<NameServer> {
+  const dir = mkdtempSync(join(tmpdir(), 'tombolo-coredns-'))
+  const write = (file: string, text: string) => writeFileSync(join(dir, file), text, { mode: 0o600 })
+  const port = await freeUdpPort()
+  write('ca.crt', broker.ca)
+  write('kubeconfig', kubeconfigOf(broker, join(dir, 'ca.crt')))
+  write(
+    'Corefile',
+    `.:${port} {
+  bind 127.0.0.1
+  errors
+  kubernetes cluster.local clusterset.local {
+    kubeconfig ${join(dir, 'kubeconfig')}
+    multicluster clusterset.local
+  }
+}
+`,
+  )
+  const log = openSync(join(dir, 'log'), 'a')
+  const program = spawn(programPath('coredns'), ['-conf', join(dir, 'Corefile')], { stdio: ['ignore', log, log], cwd: dir })
+  const end = async () => {
+    if (program.exitCode === null && program.signalCode === null) {
+      const gone = once(program, 'exit')
+      program.kill('SIGKILL')
+      await gone
+    }
+    rmSync(dir, { recursive: true, force: true })
+  }
+  try {
+    await eventually(
+      async () => {
+        const { answers } = await askUdp(port, proof, 'A')
+        if ((answers ?? []).length === 0) throw new Error(`${proof} has no address yet`)
+      },
+      60_000,
+      100,
+    )
+    return { port, [Symbol.asyncDispose]: end }
+  } catch (error) {
+    const said = readFileSync(join(dir, 'log'), 'utf8').slice(-2000)
+    await end()
+    throw new Error(`CoreDNS did not come up: ${said}`, { cause: error })
+  }
+}
+
+/** One question over UDP to this machine. Rejects without an answer in 2 s. */
+export async function askUdp(port: number, name: string, type: packet.RecordType): Promise<packet.DecodedPacket> {
+  const socket = createSocket('udp4')
+  try {
+    const opt = {
+      type: 'OPT',
+      name: '.',
+      udpPayloadSize: 1232,
+      extendedRcode: 0,
+      ednsVersion: 0,
+      flags: 0,
+      flag_do: false,
+      options: [],
+    }
+    const additionals = [opt] as packet.Answer[]
+    socket.send(packet.encode({ type: 'query', id: 1, questions: [{ name, type, class: 'IN' }], additionals }), port, '127.0.0.1')
+    const [answer] = (await once(socket, 'message', { signal: AbortSignal.timeout(2000) })) as [Buffer]
+    return packet.decode(answer)
+  } finally {
+    socket.close()
+  }
+}
+
+async function freeUdpPort(): Promise<number> {
+  const socket = createSocket('udp4')
+  socket.bind(0, '127.0.0.1')
+  await once(socket, 'listening')
+  const { port } = socket.address()
+  await new Promise((resolve) => socket.close(() => resolve(undefined)))
+  return port
+}
+
+const kubeconfigOf = (broker: BareBroker, ca: string): string =>
+  stringify({
+    apiVersion: 'v1',
+    kind: 'Config',
+    'current-context': 'bare',
+    clusters: [{ name: 'bare', cluster: { server: broker.server, 'certificate-authority': ca } }],
+    users: [{ name: 'admin', user: { token: (broker.headersOf('admin').authorization ?? '').replace('Bearer ', '') } }],
+    contexts: [{ name: 'bare', context: { cluster: 'bare', user: 'admin' } }],
+  })
