@@ -22,6 +22,13 @@ export const dnsConfig = z.object({
   DNS_LISTEN: list
     .default(['0.0.0.0', '::'])
     .describe('Addresses to listen on. One of a family that the pod lacks is passed over.'),
+  DNS_SHARE_PORT: z
+    .enum(['true', 'false'])
+    .default('false')
+    .transform((text) => text === 'true')
+    .describe(
+      'Lets a second process listen on the same port (SO_REUSEPORT), so that one can take over from another on one host.',
+    ),
   DNS_TTL: z.coerce
     .number()
     .int()

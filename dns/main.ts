@@ -55,6 +55,7 @@ async function run(config: DnsConfig, log: Logger, asked: AbortSignal): Promise<
   await using server = await listen({
     addresses: config.DNS_LISTEN,
     port: config.DNS_PORT,
+    shared: config.DNS_SHARE_PORT,
     respond: responder(zone),
     onReply: (...reply) => metrics.observe(...reply),
     log,

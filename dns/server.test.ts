@@ -258,7 +258,7 @@ suite('DNS server', () => {
         sent.push(message as Buffer)
       },
     }
-    const take = answerUdp(socket as never, { respond, onReply: () => undefined })
+    const take = answerUdp(socket, { respond, onReply: () => undefined })
     const from = { address: '192.0.2.1', port: 5300 }
     take(query(1), from)
     unsent = 2 << 20

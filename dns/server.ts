@@ -5,6 +5,7 @@ import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import type { AddressInfo, Server, Socket } from 'node:net'
 import { createServer, isIPv6 } from 'node:net'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Logger } from '#lib/std/log.ts'
 import type { Respond, Transport } from './respond.ts'
 import type { Rcode } from './wire/codes.ts'
@@ -14,6 +15,8 @@ export type ServerOptions = {
   readonly addresses: readonly string[]
   /** For UDP and TCP alike; 0 takes any free one. */
   readonly port: number
+  /** Whether other processes of the same user may listen there too (SO_REUSEPORT): the kernel then deals the askers out among them. */
+  readonly shared?: boolean
   readonly respond: Respond
   /** Called after every answer. */
   readonly onReply: (rcode: Rcode, transport: Transport, seconds: number) => void
@@ -47,6 +50,8 @@ const DEFAULT_LIMITS: TcpLimits = { mostConnections: 256, mostPerPeer: 64, idleM
 const MOST_ANSWERS_A_TURN = 32
 /** Answers that the kernel has not taken yet. Beyond it they are worth less than the memory: whoever asked has asked again by then. */
 const MOST_UNSENT_BYTES = 1 << 20
+/** Turns of the event loop that stopping takes at most, however busy the askers are. */
+const MOST_LAST_ROUNDS = 100
 
 /** Resolves when all sockets are bound; rejects when an address cannot be had, or none. */
 export async function listen(options: ServerOptions): Promise<DnsServer> {
@@ -82,11 +87,17 @@ async function listenUdp(options: ServerOptions, address: string, port: number):
   const socket: UdpSocket = createSocket({
     type: `udp${family}`,
     ipv6Only: family === 6,
+    reusePort: options.shared ?? false,
     recvBufferSize: RECEIVE_BUFFER_BYTES,
     // Answers go to addresses, never to names: nothing is to be looked up.
     lookup: (host, _options, found) => found(null, host, family),
   })
-  socket.on('message', answerUdp(socket, options))
+  let heard = 0
+  const take = answerUdp(socket, options)
+  socket.on('message', (message, from) => {
+    heard++
+    take(message, from)
+  })
   // Asked for before binding: with a lookup that answers at once, `bind` says 'listening' before it returns.
   const listening = once(socket, 'listening')
   socket.bind({ address, port })
@@ -99,7 +110,14 @@ async function listenUdp(options: ServerOptions, address: string, port: number):
   socket.on('error', (err) => options.log.warn({ err, address }, 'UDP socket reported an error'))
   return {
     port: socket.address().port,
-    [Symbol.asyncDispose]: () => new Promise((resolve) => socket.close(() => resolve())),
+    [Symbol.asyncDispose]: async () => {
+      // What lies in the socket is lost with it: it is closed right after the event loop found nothing there.
+      for (let before = -1, rounds = 0; before !== heard && rounds < MOST_LAST_ROUNDS; rounds++) {
+        before = heard
+        await nextTurn()
+      }
+      await new Promise<void>((resolve) => socket.close(resolve))
+    },
   }
 }
 
@@ -128,7 +146,7 @@ async function listenTcp(options: ServerOptions, crowd: Crowd, address: string, 
     socket.on('error', () => socket.destroy())
     converse(socket, options, () => crowd.touch(socket))
   })
-  server.listen({ host: address, port, ipv6Only: true })
+  server.listen({ host: address, port, ipv6Only: true, reusePort: options.shared ?? false })
   await once(server, 'listening')
   server.on('error', (err) => options.log.warn({ err, address }, 'TCP socket reported an error'))
   return {
