@@ -18,7 +18,17 @@ import { lives } from './conformance/life.ts'
 import { named } from './conformance/names.ts'
 import { properties } from './conformance/properties.ts'
 import type { Place, Stage } from './conformance/stage.ts'
-import { expose, exportIt, imported, openNamespace, soon, soonGone, soonImported, unexport } from './conformance/stage.ts'
+import {
+  dropNamespace,
+  expose,
+  exportIt,
+  imported,
+  openNamespace,
+  soon,
+  soonGone,
+  soonImported,
+  unexport,
+} from './conformance/stage.ts'
 import { reached } from './conformance/traffic.ts'
 
 suite('the Multi-Cluster Services API', function () {
@@ -53,7 +63,14 @@ suite('the Multi-Cluster Services API', function () {
     const cases = [...reached, ...named, ...lives, ...properties]
     sideBySide(
       6,
-      cases.map(({ title, run }, i) => ({ title, run: async () => run(await stage(`mcs-${i + 1}`)) })),
+      cases.map(({ title, run }, i) => ({
+        title,
+        run: async () => {
+          const own = await stage(`mcs-${i + 1}`)
+          await run(own)
+          await Promise.all(own.both.map(dropNamespace))
+        },
+      })),
     )
   })
 

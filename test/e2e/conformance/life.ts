@@ -6,6 +6,7 @@ import { namespaces, pods, services } from '#lib/kube/kinds.ts'
 import type { Case, Place } from './stage.ts'
 import {
   bothSay,
+  dropNamespace,
   expose,
   exposeOutside,
   exportInBoth,
@@ -34,8 +35,9 @@ const readyIn = async (at: Place): Promise<number> =>
     .length
 
 /** Resolves when it is gone, with all that was in it. */
-async function closeNamespace({ api, namespace, signal }: Place): Promise<void> {
-  await api.delete(namespaces, { name: namespace }, {}, signal)
+async function closeNamespace(at: Place): Promise<void> {
+  const { api, namespace, signal } = at
+  await dropNamespace(at)
   await soon(async () => assert.equal(await api.get(namespaces, { name: namespace }, signal), undefined), 60_000)
 }
 

@@ -76,6 +76,10 @@ export const remove = (at: Place, kind: Kind, called = name): Promise<void> =>
 export const openNamespace = ({ api, namespace, signal }: Place): Promise<unknown> =>
   api.apply(namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } }, { fieldManager }, signal)
 
+/** Does not wait until it is gone. */
+export const dropNamespace = ({ api, namespace, signal }: Place): Promise<void> =>
+  api.delete(namespaces, { name: namespace }, {}, signal)
+
 export const tcp = { name: 'tcp', protocol: 'TCP', port: 42 } as const
 export const udp = { name: 'udp', protocol: 'UDP', port: 42 } as const
 const asked = { selector: { app: name }, ipFamilyPolicy: 'PreferDualStack', ports: [tcp, udp] }
@@ -148,10 +152,11 @@ export const importedSlices = async ({ api, namespace, signal }: Place): Promise
 
 // Replies with the name of its pod. Readiness is whether a file is there.
 const server = `
-const [net, dgram, os] = [require('net'), require('dgram'), require('os')]
+const [net, dgram, os, http, fs] = ['net', 'dgram', 'os', 'http', 'fs'].map(require)
 const said = process.env.CLUSTER + ' ' + os.hostname() + '\\n'
 net.createServer((socket) => socket.on('error', () => 0).end(said)).listen(42, '::')
 const udp = dgram.createSocket('udp6')
+http.createServer((_, reply) => reply.writeHead(fs.existsSync('/tmp/busy') ? 503 : 200).end()).listen(8080, '::')
 udp.on('message', (_, to) => udp.send(said, to.port, to.address)).bind(42)
 process.on('SIGTERM', () => process.exit(0))`
 
@@ -165,7 +170,8 @@ const podTemplate = (cluster: string) => ({
         image: 'localhost/toolbox:1',
         command: ['node', '-e', server],
         env: [{ name: 'CLUSTER', value: cluster }],
-        readinessProbe: { exec: { command: ['test', '!', '-e', '/tmp/busy'] }, periodSeconds: 1 },
+        // By HTTP: a program started each second in each of many pods would take the machine.
+        readinessProbe: { httpGet: { path: '/', port: 8080 }, periodSeconds: 1 },
       },
     ],
   },
