@@ -76,6 +76,8 @@ function headless(root: Name, slices: readonly Slice[]): readonly Row[] | undefi
         [pod.path, data],
       ]),
     ),
+    // No label has a dot or a blank in it.
+    ([path, data]) => `${path.join('.')} ${'address' in data ? data.address : ''}`,
   )
   return [...addresses, ...services(pods.flatMap((pod) => pod.ports.flatMap((port) => offered(port, [...pod.path, ...root]))))]
 }
@@ -120,7 +122,7 @@ function services(offers: readonly Offer[]): readonly Row[] {
   )
   return [[[], offers] as const, ...[...named.values()].map((group) => [group[0]?.path ?? [], group] as const)].flatMap(
     ([path, group]) => {
-      const once = distinct(group.map(({ port, target }) => ({ port, target })))
+      const once = distinct(group, ({ port, target }) => `${port} ${target.join('.')}`)
       // Equal shares of a hundred, so that an answer cut short still says how much of the whole each one takes.
       const weight = Math.max(1, Math.floor(100 / once.length))
       return once.map(({ port, target }): Row => [path, { type: 'SRV', priority: 0, weight, port, target }])
@@ -139,6 +141,7 @@ const typeOf = { IPv4: 'A', IPv6: 'AAAA' } as const satisfies Record<IPFamily, D
 /** A DNS-1123 label. What names are made of comes from other clusters too, and a label with a dot in it would lie about its place. */
 const isLabel = (text: string): boolean => /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(text)
 
-const distinct = <T>(values: readonly T[]): readonly T[] => [
-  ...new Map(values.map((value) => [JSON.stringify(value), value])).values(),
+/** By what tells them apart, in the order of the first ones. */
+const distinct = <T>(values: readonly T[], keyOf: (value: T) => string): readonly T[] => [
+  ...new Map(values.map((value) => [keyOf(value), value])).values(),
 ]
