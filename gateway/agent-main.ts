@@ -44,6 +44,7 @@ async function run(config: AgentConfig, log: Logger, signal: AbortSignal): Promi
     nodeAddress: config.NODE_IP,
     clusterID: config.CLUSTER_ID,
     host: linuxHost(),
+    stateDir: config.STATE_DIR,
     nodes: kept.nodes.store,
     allocations: kept.allocations.store,
     endpoints: kept.endpoints.store,

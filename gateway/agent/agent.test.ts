@@ -61,6 +61,7 @@ suite('an agent at work', () => {
       nodeAddress,
       clusterID: 'east',
       host: on,
+      stateDir: '/var/lib/tombolo',
       nodes: cluster.nodes.store,
       allocations: cluster.allocations.store,
       endpoints: cluster.endpoints.store,

@@ -20,6 +20,7 @@ export type AgentParts = {
   readonly nodeAddress: string
   readonly clusterID: string
   readonly host: Host
+  readonly stateDir: string
   readonly nodes: Store<Node>
   readonly allocations: Store
   readonly endpoints: Store
@@ -45,7 +46,7 @@ export class Agent {
   }
 
   async reconcile(signal: AbortSignal): Promise<Next> {
-    const { node, nodeAddress, clusterID, host, log } = this.#parts
+    const { node, nodeAddress, clusterID, host, stateDir, log } = this.#parts
     const fleet = fleetOf(clusterID, this.#parts.allocations.list(), this.#parts.endpoints.list())
     if (fleet.own === undefined)
       return blocked('NoAllocation', `the operator has not brought the Allocation of ${clusterID} from the broker yet`)
@@ -73,7 +74,7 @@ export class Agent {
     const said = JSON.stringify(all)
     if (said !== this.#said) log.warn({ refused: all }, 'the list of peers that are not taken has changed')
     this.#said = said
-    this.#log(await applyAgent(host, network, self.labelled ? agentOwns : everythingOfOurs, signal))
+    this.#log(await applyAgent(host, network, self.labelled ? agentOwns : everythingOfOurs, stateDir, signal))
     this.#last = { machine, network }
     this.#reading = { routes: network.routes.filter((r) => r.target.kind === 'device').length, refused: all.length }
     return settled

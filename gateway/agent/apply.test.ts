@@ -8,6 +8,7 @@ import { applyAgent, cleanUp } from './apply.ts'
 import { agentOwns } from './ownership.ts'
 import { planAgent } from './plan.ts'
 
+const stateDir = '/var/lib/tombolo'
 const { signal } = new AbortController()
 const machine = () => fakeHost({ devices: { eth0: ['172.29.1.2/24'] } })
 const north = { clusterID: 'north', podCIDRs: cidrs('10.243.0.0/16', 'fd00:243::/48') }
@@ -25,7 +26,7 @@ const want = (name: keyof typeof situations): Network => planAgent(agentFacts(si
 const names = Object.keys(situations) as (keyof typeof situations)[]
 
 const after = async (host: FakeHost, name: keyof typeof situations) => {
-  await applyAgent(host, want(name), agentOwns, signal)
+  await applyAgent(host, want(name), agentOwns, stateDir, signal)
   return host.print()
 }
 
@@ -36,7 +37,7 @@ suite('a node under the agent', function () {
     for (const name of names) {
       const host = machine()
       await after(host, name)
-      assert.deepEqual(await applyAgent(host, want(name), agentOwns, signal), [], name)
+      assert.deepEqual(await applyAgent(host, want(name), agentOwns, stateDir, signal), [], name)
     }
   })
 
@@ -51,14 +52,33 @@ suite('a node under the agent', function () {
     )
   })
 
-  test('cleaning up leaves what was there before, but for kernel settings', async () => {
+  test('cleaning up leaves what was there before, but for forwarding', async () => {
     const host = machine()
     const before = network(host.print())
     await after(host, 'the gateway itself')
-    await host.write('/var/lib/tombolo/wireguard.key', 'x', { mode: 0o600 }, signal)
-    await cleanUp(host, '/var/lib/tombolo', signal)
+    await host.write(`${stateDir}/wireguard.key`, 'x', { mode: 0o600 }, signal)
+    await cleanUp(host, stateDir, signal)
     assert.equal(network(host.print()), before)
     assert.equal(host.files.size, 0)
+  })
+
+  test('cleaning up puts a filter of the node back, unless somebody else changed it since', async () => {
+    const key = '/proc/sys/net/ipv4/conf/eth0/rp_filter'
+    const value = async (host: FakeHost) => (await host.read(key, signal))?.trim()
+    const withoutBlocks = { nodes: agentFacts().nodes.map((node) => ({ ...node, podCIDRs: [] })) }
+    for (const [since, left] of [
+      [undefined, '1'],
+      ['0', '0'],
+    ] as const) {
+      const host = machine()
+      await host.write(key, '1', {}, signal)
+      for (const _ of ['made', 'made again'])
+        await applyAgent(host, planAgent(agentFacts(withoutBlocks)).network, agentOwns, stateDir, signal)
+      assert.equal(await value(host), '2')
+      if (since !== undefined) await host.write(key, since, {}, signal)
+      await cleanUp(host, stateDir, signal)
+      assert.equal(await value(host), left)
+    }
   })
 })
 

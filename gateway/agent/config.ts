@@ -8,7 +8,7 @@ export const agentConfig = z.object({
   NODE_IP: addressSetting.describe('The node’s internal address: the end of its overlay.'),
   CLUSTER_ID: clusterIDSetting,
   NAMESPACE: z.string().default(systemNamespace).describe('Where Tombolo lives in this cluster.'),
-  STATE_DIR: z.string().default('/var/lib/tombolo').describe('Emptied when cleaning up.'),
+  STATE_DIR: z.string().default('/var/lib/tombolo').describe('Where former kernel settings are kept; removed when cleaning up.'),
   CLEANUP: z
     .enum(['true', 'false'])
     .default('false')

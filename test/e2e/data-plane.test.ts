@@ -233,6 +233,6 @@ suite('the data plane between two clusters', function () {
       machine: await readMachine(node.machine.host, node.address, signal),
     })
     assert.deepEqual(refused, [])
-    return applyAgent(node.machine.host, network, agentOwns, signal)
+    return applyAgent(node.machine.host, network, agentOwns, node.machine.dir, signal)
   }
 })
