@@ -65,6 +65,13 @@ const gatewayAt = (id: string, address: string, creationTimestamp = '2026-01-01T
   }) as unknown as GatewayEndpoint
 
 suite('answers to join requests', () => {
+  test('the Fleet keeps a status when the last addresses of those that left are taken', () => {
+    // Real apiservers refuse what server-side apply makes of an empty one, and no join would be answered any more.
+    const lapsed = { cidr: '10.9.0.0/16' as CIDR, clusterID: 'gone', clusterUID: 'uid-gone', until: '2025-01-01T00:00:00Z' }
+    const fleet = { ...fleetWith(), status: { released: [lapsed] } } as JoinsSeen['fleet']
+    assert.deepEqual(Object.keys(statusOf('Fleet', fleet.metadata.name, { fleet })), ['observedGeneration'])
+  })
+
   const asks = requestBy(west, { pods: ['10.2.0.0/16'], services: ['10.102.0.0/16'] })
   const member = memberOf(west, { pods: ['10.2.0.0/16'], services: ['10.102.0.0/16'] })
   const unready: Member = { ...member, status: { observedGeneration: 0, conditions: [] } }

@@ -275,7 +275,9 @@ function joinedWith(grant: JoinGrant, requests: readonly JoinRequest[], members:
 }
 
 function fleetStep(fleet: Fleet, released: ReturnType<typeof releasedOf>): Step {
-  const { released: _, ...rest } = fleet.status ?? {}
+  const { released: _, ...others } = fleet.status ?? {}
+  // Never empty: of a status whose last field is taken away, server-side apply makes null, which the apiserver then refuses.
+  const rest = { ...others, observedGeneration: fleet.metadata.generation ?? 0 }
   const status = released.length === 0 ? rest : { ...rest, released }
   return { do: 'status', kind: fleetKind, key: keyOf(fleet), status, have: fleet }
 }
