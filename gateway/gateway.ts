@@ -41,6 +41,8 @@ const rttEveryMs = 60_000
 /** So long does a gateway that ends wait for the next one, and then for the nodes. Both together are less than the pod's grace period. */
 const handOverMs = 3_000
 const settleMs = 500
+/** So long at most do peers wait for the apiserver to know who leads. */
+const headStartMs = 100
 
 export type GatewayParts = {
   readonly self: Identity
@@ -218,9 +220,12 @@ export class Gateway implements AsyncDisposable {
     const { host, log } = this.#parts
     if (this.#plan === undefined || isDeepStrictEqual(claim, this.#told)) return
     const changes = await moveRoutes(host, this.#plan.network, plan.network, signal)
-    this.#pulse?.claim(claim)
     if (changes.length > 0) log.info({ changes: changes.map(describeChange) }, 'changed the node’s network')
-    await this.#publish(plan, claim, refused, signal)
+    // Far gateways hear it at once, nodes of this cluster by way of the apiserver: told together, they would not move together.
+    const published = this.#publish(plan, claim, refused, signal)
+    await Promise.race([published.catch(() => undefined), pause(headStartMs, signal)])
+    this.#pulse?.claim(claim)
+    await published
   }
 
   async #apply({ network }: GatewayPlan, signal: AbortSignal): Promise<void> {
