@@ -21,6 +21,7 @@ import { pause } from '#lib/std/pause.ts'
 import type { CableDriver, CableState } from './cable/driver.ts'
 import { nodesOf } from './agent/observe.ts'
 import { claimAfter, identityOf } from './election/role.ts'
+import type { Gone } from './election/succession.ts'
 import { goneHolder, patience } from './election/succession.ts'
 import type { Claim, GatewayFacts, GatewayPlan } from './engine.ts'
 import { planGateway } from './engine.ts'
@@ -30,7 +31,7 @@ import { gatewayOwns } from './ownership.ts'
 import { pairKeysOf } from './pair-keys.ts'
 import type { Identity } from './publish.ts'
 import { endpointOf, faultStatus, statusOf } from './publish.ts'
-import type { Pulse } from './pulse/pulse.ts'
+import type { PeerReading, Pulse } from './pulse/pulse.ts'
 
 export const fieldManager = 'tombolo-gateway'
 /** So long may the node refuse to be set up before another gateway should lead: a device is made anew in much less. */
@@ -38,7 +39,7 @@ const patienceMs = 2_000
 /** Round trips are published at most this often: the path is measured four times a second, the apiserver need not know. */
 const rttEveryMs = 60_000
 
-/** So long does a gateway that ends wait for the next one, and then for the nodes. Both together are less than the pod's grace period. */
+/** So long does a gateway that ends wait for the next one, and then for the nodes. With giving the Lease back, less than the pod's grace period. */
 const handOverMs = 3_000
 const settleMs = 500
 /** So long at most do peers wait for the apiserver to know who leads. */
@@ -69,6 +70,9 @@ export class Gateway implements AsyncDisposable {
   /** undefined before the election was heard of: until then routes stay as an earlier process left them. */
   #claim: Claim | undefined
   #lease: Leadership | undefined
+  /** Since when the Lease has its present holder, as far as we know; ms on the monotonic clock. */
+  #holderSince = -Infinity
+  #gone: Gone | undefined
   /** When the lead was taken from one that was gone, ms on the monotonic clock. */
   #takenAt: readonly number[] = []
   #failingSince: number | undefined
@@ -90,8 +94,9 @@ export class Gateway implements AsyncDisposable {
   }
 
   lead(now: Leadership): void {
-    if (now.role === 'leader' && this.gone.value !== undefined && this.#lease?.holder === this.gone.value)
+    if (now.role === 'leader' && this.#gone?.because === 'silent' && this.#lease?.holder === this.#gone.holder)
       this.#takenAt = [...this.#takenAt, performance.now()].slice(-8)
+    if (now.holder !== this.#lease?.holder) this.#holderSince = performance.now()
     this.#lease = now
     this.lookForSuccession()
     this.#claim = claimAfter(this.#claim ?? newcomer, this.#parts.self.node, now)
@@ -106,17 +111,16 @@ export class Gateway implements AsyncDisposable {
     )
     const holder = this.#lease?.holder
     const others = heard.filter((peer) => peer.clusterID !== clusterID || holder?.startsWith(`${peer.node}/`) !== true)
-    this.gone.set(
-      goneHolder({
-        holder,
-        identity: identityOf(node, bootID),
-        siblings: heard
-          .filter((peer) => peer.clusterID === clusterID)
-          .map((peer) => ({ ...peer.heard, node: peer.node, silentMs: now - peer.heard.at })),
-        othersSilentMs: others.length === 0 ? undefined : now - Math.max(...others.map((peer) => peer.heard.at)),
-        patienceMs: patience(this.#takenAt, now),
-      }),
-    )
+    this.#gone = goneHolder({
+      holder,
+      identity: identityOf(node, bootID),
+      siblings: heard
+        .filter((peer) => peer.clusterID === clusterID && peer.heard.at >= this.#holderSince)
+        .map((peer) => ({ ...peer.heard, node: peer.node, silentMs: now - peer.heard.at })),
+      othersSilentMs: others.length === 0 ? undefined : now - Math.max(...others.map((peer) => peer.heard.at)),
+      patienceMs: patience(this.#takenAt, now),
+    })
+    this.gone.set(this.#gone?.holder)
   }
 
   /**
@@ -137,7 +141,14 @@ export class Gateway implements AsyncDisposable {
   }
 
   read(): GatewayReading {
-    return { claim: this.#claim ?? newcomer, pulses: this.#pulse?.read() ?? [], refused: this.#refusedCount }
+    const pulses = this.#pulse?.read() ?? []
+    const isSibling = (p: PeerReading) => p.clusterID === this.#parts.self.clusterID
+    return {
+      claim: this.#claim ?? newcomer,
+      pulses: pulses.filter((p) => !isSibling(p)),
+      siblings: pulses.filter(isSibling),
+      refused: this.#refusedCount,
+    }
   }
 
   async reconcile(signal: AbortSignal): Promise<Next> {

@@ -7,6 +7,8 @@ import type { PeerReading } from './pulse/pulse.ts'
 export type GatewayReading = {
   readonly claim: Claim
   readonly pulses: readonly PeerReading[]
+  /** Of the other gateways of this cluster. */
+  readonly siblings: readonly PeerReading[]
   readonly refused: number
 }
 
@@ -43,6 +45,14 @@ export function gatewayMetrics(read: () => GatewayReading, readCables: () => Pro
   gauge('connected', '1 while packets pass both ways.', peer, (g) => {
     for (const p of read().pulses) g.set(labels(p), p.link.state === 'Connected' ? 1 : 0)
   })
+  gauge(
+    'sibling_connected',
+    '1 while another gateway of this cluster is heard and hears us: else fail-over waits for the Lease.',
+    ['node'],
+    (g) => {
+      for (const p of read().siblings) g.set({ node: p.node }, p.link.state === 'Connected' ? 1 : 0)
+    },
+  )
   gauge('rtt_seconds', 'Smoothed round trip through the cable.', peer, (g) => {
     for (const p of read().pulses) if (p.link.state === 'Connected') g.set(labels(p), p.link.rttMs / 1000)
   })

@@ -46,7 +46,8 @@ export function fleetOf(clusterID: string, allocated: readonly KubeObject[], end
     ownEndpoints,
     siblings: ownEndpoints.flatMap((g) => {
       const sibling = remoteGatewayOf(clusterID, g, own)
-      return sibling.ok ? [sibling.value] : []
+      // Nobody far away writes these objects: of two that name one key, ours is right.
+      return sibling.ok ? [{ ...sibling.value, seenAt: '' }] : []
     }),
     remoteGateways: remote.flatMap((r) => (r.ok ? [r.value] : [])),
     refused: [...blocks.bad, ...gateways.bad, ...remote.flatMap((r) => (r.ok ? [] : [r.error]))],

@@ -74,6 +74,6 @@ export function checked<T>(result: Result<T>): T {
 /** A time span that an option takes. */
 export function seconds(text: string): number {
   const n = Number(text)
-  if (!(n > 0)) throw new InvalidArgumentError('It must be a number of seconds greater than 0.')
+  if (!(n > 0 && n <= 86_400)) throw new InvalidArgumentError('It must be a number of seconds greater than 0, and at most a day.')
   return n
 }

@@ -18,6 +18,8 @@ import type { Failover, Row } from './render.ts'
 
 /** How long the client asks before the gateway is killed. */
 const leadMs = 2000
+/** However little patience was asked for: the kill and what follows must be seen. */
+const leastWatchMs = 15_000
 
 export async function failover({ namespace, near, far }: Testbed<Place>, timeoutMs: number, signal: AbortSignal): Promise<Row> {
   const began = performance.now()
@@ -34,14 +36,16 @@ export async function failover({ namespace, near, far }: Testbed<Place>, timeout
   if (from === undefined || host === undefined)
     return row({ result: 'skipped', why: 'the pods of the two have no address family in common' })
 
+  const watchMs = Math.max(timeoutMs, leastWatchMs)
   const asking = runIn(
     near.at,
     { namespace, pod: from.place },
-    watchCommand({ host, port: serverPort }, timeoutMs),
-    timeoutMs + 30_000,
+    watchCommand({ host, port: serverPort }, watchMs),
+    watchMs + 30_000,
     signal,
   )
-  const [printed] = await Promise.all([asking, killLater(far, victim.active, signal)])
+  const [printed, killed] = await Promise.all([asking, killLater(far, victim.active, signal)])
+  if (killed === 0) return row({ result: 'failed', why: `no pod of a gateway was found on ${victim.active} to be killed` })
   const heard = judgeWatched(parseWatched(printed))
   const { member } = await takeSnapshot(far.at.kube, signal)
   const after = member === undefined ? undefined : activeOf(believed(member), far.cluster)?.spec.node
@@ -97,9 +101,12 @@ export function verdictOf(
   return { result: 'passed', failover: facts }
 }
 
-async function killLater({ at: { kube } }: Testbed<Place>['far'], node: string, signal: AbortSignal): Promise<void> {
+/** How many pods that were. */
+async function killLater({ at: { kube } }: Testbed<Place>['far'], node: string, signal: AbortSignal): Promise<number> {
   await pause(leadMs, signal)
   signal.throwIfAborted()
   const where = { namespace: systemNamespace, labels: `${componentLabel}=gateway`, fields: `spec.nodeName=${node}` }
-  for (const pod of (await kube.list(pods, where, signal)).items) await kube.delete(pods, keyOf(pod), { graceSeconds: 0 }, signal)
+  const { items } = await kube.list(pods, where, signal)
+  for (const pod of items) await kube.delete(pods, keyOf(pod), { graceSeconds: 0 }, signal)
+  return items.length
 }

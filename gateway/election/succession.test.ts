@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import type { Sibling, SuccessionFacts } from './succession.ts'
+import type { Gone, Sibling, SuccessionFacts } from './succession.ts'
 import { goneHolder, patience } from './succession.ts'
 
 const active: Sibling = { node: 'n2', bootID: 'bb', silentMs: 100, leaving: false }
@@ -13,28 +13,28 @@ const facts = (change: Partial<SuccessionFacts> = {}): SuccessionFacts => ({
 })
 
 suite('whom a standby need not wait for', () => {
-  const cases: readonly (readonly [string, SuccessionFacts, string | undefined])[] = [
+  const cases: readonly (readonly [string, SuccessionFacts, Gone['because'] | undefined])[] = [
     ['one that is heard leads on', facts(), undefined],
     ['nobody, if nobody leads', facts({ holder: undefined }), undefined],
     ['not for ourselves', facts({ holder: 'n1/aa' }), undefined],
-    ['an earlier process of this node', facts({ holder: 'n1/zz', siblings: [] }), 'n1/zz'],
-    ['one that fell silent', facts({ siblings: [{ ...active, silentMs: 601 }] }), 'n2/bb'],
+    ['an earlier process of this node', facts({ holder: 'n1/zz', siblings: [] }), 'restarted'],
+    ['one that fell silent', facts({ siblings: [{ ...active, silentMs: 601 }] }), 'silent'],
     ['nobody, if we hear nobody at all', facts({ siblings: [{ ...active, silentMs: 900 }], othersSilentMs: 700 }), undefined],
     [
       'one that fell silent in a fleet of one',
       facts({ siblings: [{ ...active, silentMs: 601 }], othersSilentMs: undefined }),
-      'n2/bb',
+      'silent',
     ],
-    ['one that says it ends', facts({ siblings: [{ ...active, leaving: true }] }), 'n2/bb'],
-    ['one whose node runs another process now', facts({ siblings: [{ ...active, bootID: 'cc' }] }), 'n2/bb'],
-    ['not for one that was never heard: it may have no cable to us yet', facts({ siblings: [] }), undefined],
+    ['one that says it ends', facts({ siblings: [{ ...active, leaving: true }] }), 'leaving'],
+    ['one whose node runs another process now', facts({ siblings: [{ ...active, bootID: 'cc' }] }), 'restarted'],
+    ['nobody that was not heard as the holder: it may have no cable to us', facts({ siblings: [] }), undefined],
     [
       'not because another standby fell silent',
       facts({ siblings: [active, { ...active, node: 'n3', silentMs: 9_000 }] }),
       undefined,
     ],
   ]
-  for (const [name, given, gone] of cases) test(name, () => assert.equal(goneHolder(given), gone))
+  for (const [name, given, gone] of cases) test(name, () => assert.equal(goneHolder(given)?.because, gone))
 
   test('has more patience after each time, up to what the Lease waits anyway, and forgets', () => {
     const now = 1_000_000

@@ -1,8 +1,8 @@
 // When a standby need not wait for the Lease to run out. Gateways of one cluster have cables to each other too, and the pulse inside
-// tells within half a second that a process fell silent, and at once that one is about to end. The Lease still decides who follows it.
+// tells in little more than half a second that a process fell silent, and at once that one is about to end. The Lease still decides who follows it.
 // For a moment there may be two that lead; the higher term wins, and far gateways take packets from nobody else.
 
-/** Another gateway of this cluster, as the pulse knows it. Times in ms. */
+/** Another gateway of this cluster that was heard since the Lease has its present holder. Times in ms. */
 export type Sibling = {
   readonly node: string
   /** Of the process that was heard last. */
@@ -31,26 +31,29 @@ const mostMs = 6_000
 const memoryMs = 300_000
 
 /**
- * How long the one in the lead may be silent. Longer after each time that it was taken over lately, so that a path that comes and goes
+ * How long the one in the lead may be silent. Longer after each time lately that it was taken over for that, so that a path that comes and goes
  * does not move all traffic with each change. `takenAt`: when that happened, on the clock of `now`, ms.
  */
 export const patience = (takenAt: readonly number[], now: number): number =>
   Math.min(mostMs, leastMs * 2 ** takenAt.filter((at) => now - at < memoryMs).length)
 
+export type Gone = { readonly holder: string; readonly because: 'restarted' | 'leaving' | 'silent' }
+
 /**
- * The holder of the Lease, if its process is known to be gone, or to go. Who hears nobody at all has lost its own way, and knows nothing;
- * so does one whose process did not run for a while.
+ * The holder of the Lease, if its process is known to be gone, or to go. Who hears nobody at all has lost its own way, and knows nothing.
+ * One that was never heard as the holder is not missed either: between two gateways whose cable is cut, the lead would go to and fro.
  */
-export function goneHolder({ holder, identity, siblings, othersSilentMs, patienceMs }: SuccessionFacts): string | undefined {
+export function goneHolder({ holder, identity, siblings, othersSilentMs, patienceMs }: SuccessionFacts): Gone | undefined {
   if (holder === undefined || holder === identity) return undefined
   const [node, bootID] = splitIdentity(holder)
   // An earlier process of this node: there is but one at a time.
-  if (node === splitIdentity(identity)[0]) return holder
+  if (node === splitIdentity(identity)[0]) return { holder, because: 'restarted' }
   const sibling = siblings.find((s) => s.node === node)
   if (sibling === undefined) return undefined
-  const replaced = sibling.bootID !== bootID
-  const silent = sibling.silentMs > patienceMs && (othersSilentMs === undefined || othersSilentMs < patienceMs)
-  return replaced || sibling.leaving || silent ? holder : undefined
+  if (sibling.bootID !== bootID) return { holder, because: 'restarted' }
+  if (sibling.leaving) return { holder, because: 'leaving' }
+  const alone = othersSilentMs !== undefined && othersSilentMs >= patienceMs
+  return sibling.silentMs > patienceMs && !alone ? { holder, because: 'silent' } : undefined
 }
 
 function splitIdentity(identity: string): readonly [node: string, bootID: string] {

@@ -25,7 +25,13 @@ suite('the pulse between two gateways', () => {
   })
   teardown(() => stop.abort())
 
-  const start = (self: PulsePeer, port: number, peerPort: number, peer: PulsePeer): Promise<Pulse> =>
+  const start = (
+    self: PulsePeer,
+    port: number,
+    peerPort: number,
+    peer: PulsePeer,
+    onBeat = () => undefined as unknown,
+  ): Promise<Pulse> =>
     startPulse(
       {
         address: '::1',
@@ -37,6 +43,7 @@ suite('the pulse between two gateways', () => {
         onChange: () => {
           changes++
         },
+        onBeat: () => void onBeat(),
         log: logger('test', 'silent'),
       },
       stop.signal,
@@ -85,6 +92,22 @@ suite('the pulse between two gateways', () => {
     assert.match(JSON.stringify(reading?.link), /its key is held by another gateway/)
     a.set([west])
     await eventually(() => assert.equal(state(a), 'Connected'))
+  })
+
+  test('tells when to look who is missed, but not to one that has just stood still itself', async () => {
+    const beats: number[] = []
+    await using a = await start(east, ports.east, ports.west, west, () => beats.push(performance.now()))
+    await using b = await start(west, ports.west, ports.east, east)
+    await eventually(() => assert.deepEqual([state(a), state(b)], ['Connected', 'Connected']))
+    await eventually(() => assert.ok(beats.length > 2))
+    const end = performance.now() + 3 * timing.everyMs
+    while (performance.now() < end);
+    const awake = performance.now()
+    await eventually(() => assert.ok((beats.at(-1) ?? 0) > awake + timing.everyMs))
+    assert.deepEqual(
+      beats.filter((at) => at > awake && at < awake + timing.everyMs / 2),
+      [],
+    )
   })
 
   test('an address that no device has is an error, and nothing stays open', async () => {

@@ -46,7 +46,7 @@ export type PulseOptions = {
   readonly addressOf?: (peer: PulsePeer) => { readonly address: string; readonly port: number }
   /** A peer's state or claim changed. */
   readonly onChange: () => void
-  /** With every pulse that came, and every one that was sent: when to look whether somebody is missed. Must be quick. */
+  /** With every pulse that came or was sent, but not when this process has just stood still: when to look who is missed. Must be quick. */
   readonly onBeat?: () => void
   readonly log: Logger
 }
@@ -96,6 +96,8 @@ class Heart implements Pulse {
   #leaving = false
   #sequence = 0
   #beatAt = -Infinity
+  #beganAt = performance.now()
+  #blindUntil = -Infinity
   #beating = Promise.resolve()
 
   constructor(options: PulseOptions, socket: Socket) {
@@ -171,6 +173,10 @@ class Heart implements Pulse {
 
   async #beat(): Promise<void> {
     while (!this.#stop.signal.aborted) {
+      const now = performance.now()
+      // Who did not run for a while finds what came meanwhile in no order that says who fell silent.
+      if (now - this.#beganAt > 2 * timing.everyMs) this.#blindUntil = now + timing.everyMs
+      this.#beganAt = now
       this.#sendAll()
       this.#noteChanges()
       this.#tellBeat()
@@ -212,7 +218,8 @@ class Heart implements Pulse {
 
   #tellBeat(): void {
     const now = performance.now()
-    if (now - this.#beatAt < leastBeatMs) return
+    const stalled = now - this.#beganAt > 2 * timing.everyMs
+    if (stalled || now < this.#blindUntil || now - this.#beatAt < leastBeatMs) return
     this.#beatAt = now
     this.#options.onBeat?.()
   }

@@ -180,8 +180,10 @@ export async function moveRoutes(
 ): Promise<readonly NetworkChange[]> {
   if (!isDeepStrictEqual(made.nft, want.nft)) return []
   const changes = planNetwork({ ...nothing, nft: [], routes: made.routes }, { ...nothing, routes: want.routes })
-  await applyNetwork(host, changes, signal).catch(() => undefined)
-  return changes
+  return applyNetwork(host, changes, signal).then(
+    () => changes,
+    () => [],
+  )
 }
 
 /** For a log: a change in few words. */

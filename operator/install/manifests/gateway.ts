@@ -27,7 +27,8 @@ export const gatewayDaemonSet = (want: {
         priorityClassName: 'system-node-critical',
         nodeSelector: { [gatewayNodeLabel]: 'true' },
         tolerations: everywhere,
-        terminationGracePeriodSeconds: 5,
+        // A write that is under way, giving the Lease back, and handing over (gateway.ts).
+        terminationGracePeriodSeconds: 10,
         containers: [
           {
             ...containerOf({

@@ -107,7 +107,8 @@ export const gatewayIsKilled = (at: RigSuite): void => {
       process.stdout.write(
         `      ${tookOver ?? '-'} after ${killed}: ${longestSilenceMs} ms silent, ${lost} of ${asked} requests lost\n`,
       )
-      assert.ok(asked > 100 && lost < asked && longestSilenceMs > 0)
+      // The Lease alone would take its six seconds.
+      assert.ok(asked > 100 && lost < asked && longestSilenceMs > 0 && longestSilenceMs < 5_000)
       assert.ok([east().node(1).name, second()].includes(tookOver ?? ''))
       assert.equal(tookOver, await activeGatewayNode(east()))
       await allReady(east(), (component) => component === 'gateway')
