@@ -76,6 +76,18 @@ suite('the door, outward', () => {
 })
 
 suite('the door, inward', () => {
+  test('a copy with another key is made anew: nobody makes a key look older than it is', () => {
+    const remote = endpoint('west', 'n1', 'tombolo-m-west')
+    const spec = { ...remote.spec, wireguard: { publicKey: 'AAAA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg0=' } }
+    const local = { ...endpoint('west', 'n1', 'tombolo-system'), spec } as unknown as GatewayEndpoint
+    const first = bringIn(syncedGatewayEndpoint, 'east', [remote], [local])
+    assert.deepEqual([first.put, first.drop], [[], [local]])
+    const then = bringIn(syncedGatewayEndpoint, 'east', [remote], [])
+    assert.deepEqual([then.put.length, then.drop], [1, []])
+    const later = bringIn(syncedGatewayEndpoint, 'east', [remote], [endpoint('west', 'n1', 'tombolo-system')])
+    assert.deepEqual([later.put.length, later.drop], [1, []])
+  })
+
   const unreachable: readonly (readonly [string, RegExp])[] = [
     ['127.0.0.1', /unicast address/],
     ['169.254.169.254', /unicast address/],

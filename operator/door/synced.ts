@@ -31,6 +31,8 @@ export interface Synced<T extends Owned> {
   nameOfCopy(remote: T): string
   /** As much of the status as `self` reads of a peer: what it says of its other peers is nothing to us, and changes all the time. */
   statusOfCopy(remote: T, self: string): object | undefined
+  /** What an object is known by: a copy that had another one is made anew, so that its age is that of what it says. */
+  knownBy(object: T): string
   /** Of one cluster; what is beyond it is not brought in. */
   readonly mostOfACluster: number
 }
@@ -41,6 +43,7 @@ export const syncedAllocation: Synced<Allocation> = {
   nameAtBroker: () => allocationName,
   nameOfCopy: (remote) => remote.spec.clusterID,
   statusOfCopy: () => undefined,
+  knownBy: ({ spec }) => spec.clusterID,
   mostOfACluster: 1,
 }
 
@@ -58,6 +61,8 @@ export const syncedGatewayEndpoint: Synced<GatewayEndpoint> = {
           ...(status.driver === undefined ? {} : { driver: status.driver }),
           connections: (status.connections ?? []).filter((c) => c.clusterID === self).slice(0, mostGateways),
         },
+  // Of two that name one key the older is believed (gateway/engine.ts): nobody may put a key into an object that has been here long.
+  knownBy: ({ spec }) => spec.wireguard.publicKey,
   mostOfACluster: mostGateways,
 }
 
@@ -88,15 +93,21 @@ export function bringIn<T extends Owned>(
 ): Sync<T> {
   // The broker may be a member itself: what lies elsewhere are its own copies, and nobody's word.
   const judged = cap(synced, atBroker.filter((o) => isMemberNamespace(o.metadata.namespace)).map(read))
-  const put = judged
+  const wanted = judged
     .flatMap((j) => (j.verdict === 'admitted' ? [j.object] : []))
     // Our own published objects are at home already; the broker's word on ourselves, the Allocation, is not.
     .filter((o) => !synced.published || o.spec.clusterID !== self)
-    .map((o) => copyOf(synced, { ...o, status: synced.statusOfCopy(o, self) }, systemNamespace, synced.nameOfCopy(o)))
-  const names = new Set(put.map((copy) => copy.object.metadata.name))
+  const knownBy = new Map(wanted.map((o) => [synced.nameOfCopy(o), synced.knownBy(o)]))
+  const drop = local.filter(
+    (o) => knownBy.get(o.metadata.name) !== synced.knownBy(o) && !(synced.published && o.spec.clusterID === self),
+  )
+  const going = new Set(drop.map((o) => o.metadata.name))
   return {
-    put,
-    drop: local.filter((o) => !names.has(o.metadata.name) && !(synced.published && o.spec.clusterID === self)),
+    // What is to be made anew comes back with the word that it is gone.
+    put: wanted
+      .filter((o) => !going.has(synced.nameOfCopy(o)))
+      .map((o) => copyOf(synced, { ...o, status: synced.statusOfCopy(o, self) }, systemNamespace, synced.nameOfCopy(o))),
+    drop,
     refused: judged.flatMap((j) => (j.verdict === 'refused' ? [j.refusal] : [])),
   }
 }
