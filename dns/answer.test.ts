@@ -231,7 +231,7 @@ suite('answers', () => {
     'xclusterset.local.',
     '.',
   ])
-    test(`${name} is somebody else's: refused, never denied`, () => {
+    test(`T7: ${name} is somebody else's: refused, never denied`, () => {
       assert.equal(ask(zone, `${name} A`), 'REFUSED')
     })
 

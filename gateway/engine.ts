@@ -22,8 +22,8 @@ export type Speaker = { readonly clusterID: string; readonly node: string }
 /** What the pulse brought under a key; no claim if the speaker is not whom we took the key for. */
 export type Heard = { readonly speaker: Speaker; readonly claim: Claim | undefined }
 
-/** A gateway of another cluster, as its GatewayEndpoint describes it. It says nothing about pods: those come from `Announced`. */
-export type RemoteGateway = {
+/** Another gateway, of another cluster or of this one, as its GatewayEndpoint describes it. It says nothing about pods: those come from `Announced`. */
+export type OtherGateway = {
   readonly name: string
   readonly clusterID: string
   readonly node: string
@@ -44,7 +44,7 @@ export type GatewayFacts = {
   /** Of all nodes of this cluster, as the agents take them: none may be routed away, whatever another cluster was admitted with. */
   readonly nodeAddresses: readonly string[]
   readonly announced: readonly Announced[]
-  readonly gateways: readonly RemoteGateway[]
+  readonly gateways: readonly OtherGateway[]
   /** What peers said of themselves in the pulse; a claim is newer than that of their GatewayEndpoint if its term is higher. */
   readonly heard: ReadonlyMap<PublicKey, Heard>
   /** The keys we hold, and the ids that others have been told of, by cluster. */
@@ -53,7 +53,7 @@ export type GatewayFacts = {
 }
 
 /** A peer is a gateway to which there is a cable. `carries`: its cluster's traffic goes over this cable. */
-export type Peer = RemoteGateway & { readonly carries: boolean; readonly presharedKey: PresharedKey | undefined }
+export type Peer = OtherGateway & { readonly carries: boolean; readonly presharedKey: PresharedKey | undefined }
 
 export type GatewayPlan = {
   readonly cables: readonly Cable[]
@@ -111,8 +111,8 @@ export function planGateway(facts: GatewayFacts): GatewayPlan {
 }
 
 /** For each cluster the gateway that carries its traffic: the Active one of the highest term, and before there is one, none. */
-function leadersOf(gateways: readonly RemoteGateway[], heard: GatewayFacts['heard']): ReadonlyMap<string, RemoteGateway> {
-  const leaders = new Map<string, { readonly gateway: RemoteGateway; readonly term: number }>()
+function leadersOf(gateways: readonly OtherGateway[], heard: GatewayFacts['heard']): ReadonlyMap<string, OtherGateway> {
+  const leaders = new Map<string, { readonly gateway: OtherGateway; readonly term: number }>()
   for (const gateway of gateways) {
     const claim = newest(gateway.claim, heard.get(gateway.publicKey)?.claim)
     const best = leaders.get(gateway.clusterID)
@@ -132,8 +132,8 @@ const newest = (published: Claim, pulse: Claim | undefined): Claim =>
 function usableGateways(
   { gateways, publicKey, heard }: GatewayFacts,
   routed: readonly CIDR[],
-): { readonly usable: readonly RemoteGateway[]; readonly refused: readonly Refusal[] } {
-  const usable: RemoteGateway[] = []
+): { readonly usable: readonly OtherGateway[]; readonly refused: readonly Refusal[] } {
+  const usable: OtherGateway[] = []
   const refused: Refusal[] = []
   const sorted = gateways.toSorted((a, b) => (a.name < b.name ? -1 : 1))
   const holders = holdersOf(sorted, heard)
@@ -152,11 +152,11 @@ function usableGateways(
 }
 
 /**
- * Whose each key is: the one's who spoke with it, else the one's who was seen with it first, and of those seen together the first by name. Anyone can name another's key as its own; without the proof one
- * cluster could take another's cable away by that.
+ * Whose each key is: the one's who spoke with it, else the one's who was seen with it first, and of those seen together the first by
+ * name. Anyone can name another's key as its own; without the proof one cluster could take another's cable away by that.
  */
-function holdersOf(gateways: readonly RemoteGateway[], heard: GatewayFacts['heard']): ReadonlyMap<PublicKey, RemoteGateway> {
-  const holders = new Map<PublicKey, RemoteGateway>()
+function holdersOf(gateways: readonly OtherGateway[], heard: GatewayFacts['heard']): ReadonlyMap<PublicKey, OtherGateway> {
+  const holders = new Map<PublicKey, OtherGateway>()
   for (const gateway of gateways.toSorted((a, b) => (a.seenAt < b.seenAt ? -1 : a.seenAt > b.seenAt ? 1 : 0))) {
     const speaker = heard.get(gateway.publicKey)?.speaker
     const proven = speaker?.clusterID === gateway.clusterID && speaker.node === gateway.node

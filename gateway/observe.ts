@@ -13,7 +13,7 @@ import { parsePublicKey } from '#lib/net/keys.ts'
 import { explain } from '#lib/std/result.ts'
 import type { Announced, Refusal } from './admission.ts'
 import type { Candidate } from './cable/driver.ts'
-import type { RemoteGateway } from './engine.ts'
+import type { OtherGateway } from './engine.ts'
 
 /** `own` is undefined until the operator has brought our Allocation: before that nobody knows what must not be routed away. */
 export type Fleet = {
@@ -21,8 +21,8 @@ export type Fleet = {
   readonly announced: readonly Announced[]
   readonly ownEndpoints: readonly GatewayEndpoint[]
   /** All gateways of this cluster, ours included. */
-  readonly siblings: readonly RemoteGateway[]
-  readonly remoteGateways: readonly RemoteGateway[]
+  readonly siblings: readonly OtherGateway[]
+  readonly remoteGateways: readonly OtherGateway[]
   readonly refused: readonly Refusal[]
 }
 
@@ -60,7 +60,7 @@ function uniqueAnnouncements(allocations: readonly Allocation[]): readonly Annou
   return [...byCluster].map(([clusterID, of]) => ({ clusterID, podCIDRs: [...new Set(of.flatMap((a) => a.spec.podCIDRs))] }))
 }
 
-type Parsed = { readonly ok: true; readonly value: RemoteGateway } | { readonly ok: false; readonly error: Refusal }
+type Parsed = { readonly ok: true; readonly value: OtherGateway } | { readonly ok: false; readonly error: Refusal }
 
 function remoteGatewayOf(self: string, endpoint: GatewayEndpoint, allocation: Allocation | undefined): Parsed {
   const { metadata, spec, status } = endpoint

@@ -3,7 +3,7 @@ import type { CIDR } from '#lib/net/cidr.ts'
 import type { PublicKey } from '#lib/net/keys.ts'
 import { PrivateKey } from '#lib/net/keys.ts'
 import type { AgentFacts } from '../../gateway/agent/plan.ts'
-import type { GatewayFacts, RemoteGateway } from '../../gateway/engine.ts'
+import type { GatewayFacts, OtherGateway } from '../../gateway/engine.ts'
 
 export const cidrs = (...texts: readonly string[]): readonly CIDR[] => texts as readonly CIDR[]
 
@@ -15,7 +15,7 @@ export const keyOf = (name: string): PublicKey => {
 }
 const keys = new Map<string, PublicKey>()
 
-export const gatewayOf = (clusterID: string, node: string, change: Partial<RemoteGateway> = {}): RemoteGateway => ({
+export const gatewayOf = (clusterID: string, node: string, change: Partial<OtherGateway> = {}): OtherGateway => ({
   name: `${clusterID}-${node}`,
   clusterID,
   node,
