@@ -32,7 +32,7 @@ const broker: Ground['broker'] = {
   uid: 'uid-hub',
   addresses: [
     { cidr: '192.168.9.9/32' as CIDR, as: '192.168.9.9 of its apiserver' },
-    { cidr: '10.96.0.0/16' as CIDR, as: '10.96.0.0/16 of its Services' },
+    { cidr: '10.96.4.7/32' as CIDR, as: '10.96.4.7 of one of its nodes' },
   ],
 }
 
@@ -104,13 +104,13 @@ suite('admission of a cluster', () => {
       { broker },
     ],
     [
-      'whose Services are the broker’s is refused',
+      'whose Services cover a node of the broker’s is refused',
       west({ pods: ['10.2.0.0/16'], services: ['10.96.4.0/24'] }),
-      /service CIDR 10\.96\.4\.0\/24 of "west" contains 10\.96\.0\.0\/16 of its Services/,
+      /service CIDR 10\.96\.4\.0\/24 of "west" contains 10\.96\.4\.7 of one of its nodes/,
       { broker },
     ],
     [
-      'that is the broker’s own has its own Services',
+      'that is the broker’s own has its own addresses',
       asked('hub', { uid: 'uid-hub', pods: ['10.2.0.0/16'], services: ['10.96.0.0/16'] }),
       'Admitted',
       { broker },

@@ -212,8 +212,8 @@ suite('answers to join requests', () => {
     const free = ['+Member west', 'west: Pending']
     assert.deepEqual(at({ apiservers: ['10.2.3.4'] }), ['west: Refused'])
     assert.deepEqual(at({ nodes: ['10.2.3.4'] }), ['west: Refused'])
-    assert.deepEqual(at({ services: ['10.0.0.0/8'] }), ['west: Refused'])
-    assert.deepEqual(at({ services: ['10.0.0.0/8'], uid: 'uid-west' }), free)
+    assert.deepEqual(at({ nodes: ['10.2.3.4'], uid: 'uid-west' }), free)
+    assert.deepEqual(at({ services: ['10.0.0.0/8'] }), free, 'no member reaches the broker at a Service of its cluster')
     assert.deepEqual(at({}, 'https://10.2.3.4:6443'), ['west: Refused'])
     assert.deepEqual(at({ apiservers: ['192.0.2.1', 'no address'], nodes: ['fd00::1'] }, 'https://hub.example:6443'), free)
   })

@@ -210,18 +210,20 @@ function groundOf({ fleet, members, grants, gateways, broker, now }: JoinsSeen):
   }
 }
 
-/** Where the broker is, as its cluster says, and as its administrator told members. A name is nobody's address. */
-function brokerAddresses({ apiservers, nodes, services }: OwnAddresses, grants: readonly JoinGrant[]): readonly BrokerAddress[] {
+/**
+ * Where the broker is, as its cluster says, and as its administrator told members. A name is nobody's address. Its Services are not among
+ * them: no member reaches the broker there, and two clusters as kubeadm makes them have the same range.
+ */
+function brokerAddresses({ apiservers, nodes }: OwnAddresses, grants: readonly JoinGrant[]): readonly BrokerAddress[] {
   const hosts = grants.flatMap(({ spec }) => serverHost(spec.server) ?? [])
   const named = (texts: readonly string[], as: (text: string) => string): readonly BrokerAddress[] =>
     [...new Set(texts)].flatMap((text) => {
-      const cidr = parseCIDR(text.includes('/') ? text : `${text}/${text.includes(':') ? 128 : 32}`)
+      const cidr = parseCIDR(`${text}/${text.includes(':') ? 128 : 32}`)
       return cidr.ok ? [{ cidr: cidr.value, as: as(text) }] : []
     })
   return [
     ...named([...apiservers, ...hosts], (address) => `${address} of its apiserver`),
     ...named(nodes, (address) => `${address} of one of its nodes`),
-    ...named(services, (range) => `${range} of its Services`),
   ]
 }
 
