@@ -4,6 +4,7 @@ import { keyIDField } from './ca-fields.ts'
 import type { ObjectOf } from './define.ts'
 import { define } from './define.ts'
 import { cidrField, cidrsField, clusterIDField, conditionsField, tomboloGroup } from './fields.ts'
+import { fingerprintField } from './join-grant.ts'
 
 /** In the order in which a rotation goes. */
 export const rotationTargets = ['Introduced', 'Issuing', 'Stable'] as const
@@ -53,7 +54,9 @@ export const fleet = define({
           .min(0)
           .max(86400)
           .default(120)
-          .describe('How long addresses of a cluster that left are given to no other: answers and connections outlive it.'),
+          .describe(
+            'How long addresses of a cluster that left are given to no other, nor to itself with other keys: answers and connections outlive it.',
+          ),
       })
       .prefault({})
       .describe('Who may join, and how addresses change hands.'),
@@ -90,6 +93,7 @@ export const fleet = define({
           cidr: cidrField,
           clusterID: clusterIDField,
           clusterUID: z.string().max(64),
+          identity: fingerprintField.optional().describe('Who proves this one may have them at once.'),
           until: z.string().max(40).meta({ format: 'date-time' }),
         }),
       )

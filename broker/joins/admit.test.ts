@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
-import { publicIdentity } from '#lib/identity/identity.ts'
+import { fingerprint, newIdentity, publicIdentity } from '#lib/identity/identity.ts'
 import type { CIDR } from '#lib/net/cidr.ts'
 import { overlaps } from '#lib/net/cidr.ts'
 import { formatIP } from '#lib/net/ip.ts'
@@ -21,10 +21,11 @@ const ground = (more: Partial<Ground> = {}): Ground => ({
   ...more,
 })
 const nothing: Ground = { taken: [], gateways: [], broker: { uid: 'uid-hub', addresses: [] }, pools: undefined }
-const left = (cidr: string): Taken => ({
+const left = (cidr: string, by: string | undefined = fingerprint(identity)): Taken => ({
   cidr: cidr as CIDR,
   by: { clusterID: 'gone', clusterUID: 'uid-gone' },
   since: 'released',
+  identity: by,
   as: `${cidr} of "gone", which left`,
 })
 
@@ -122,9 +123,27 @@ suite('admission of a cluster', () => {
       { taken: [left('10.7.0.0/16')] },
     ],
     [
-      'that left lately has its own addresses back at once, under another id too',
+      'that left lately has its own addresses back at once by its keys, under another id too',
       asked('back', { uid: 'uid-gone', pods: ['10.7.0.0/16'] }),
       'Admitted',
+      { taken: [left('10.7.0.0/16')] },
+    ],
+    [
+      'that says it is one that left lately, and has other keys, waits',
+      asked('back', { uid: 'uid-gone', pods: ['10.7.0.0/16'] }),
+      /waits for 10\.7\.0\.0\/16 of "gone", which left/,
+      { taken: [left('10.7.0.0/16', fingerprint(publicIdentity(newIdentity())))] },
+    ],
+    [
+      'that left when nobody wrote down by which keys waits',
+      asked('back', { uid: 'uid-gone', pods: ['10.7.0.0/16'] }),
+      /waits for 10\.7\.0\.0\/16/,
+      { taken: [{ ...left('10.7.0.0/16'), identity: undefined } as Taken] },
+    ],
+    [
+      'that has the keys of one that left lately and is another, a copy, is refused',
+      asked('copy', { uid: 'uid-copy', pods: ['10.7.0.0/16'] }),
+      /overlaps 10\.7\.0\.0\/16 of "gone", which left/,
       { taken: [left('10.7.0.0/16')] },
     ],
   ]

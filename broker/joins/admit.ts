@@ -2,6 +2,7 @@
 // tested, printed and repeated. Routes, allowed IPs and admission policies all follow from what is decided here.
 import type { JoinRequest } from '#crds/join-request.ts'
 import type { Member } from '#crds/member.ts'
+import { fingerprint } from '#lib/identity/identity.ts'
 import type { CIDR } from '#lib/net/cidr.ts'
 import { contains, overlaps } from '#lib/net/cidr.ts'
 import { reservedIn } from '#lib/net/reserved.ts'
@@ -12,7 +13,11 @@ export type Obstacle =
 
 export type Refusal = { readonly reason: Obstacle; readonly message: string }
 
-export type Decision = { readonly state: 'Admitted'; readonly spec: Granted } | ({ readonly state: 'Refused' } & Refusal)
+export type Decision =
+  | { readonly state: 'Admitted'; readonly spec: Granted }
+  | ({ readonly state: 'Refused' } & Refusal)
+  /** Time alone lets it in. */
+  | { readonly state: 'Pending'; readonly message: string }
 
 export type Asked = Pick<JoinRequest['spec'], 'clusterID' | 'clusterUID' | 'podCIDRs' | 'serviceCIDRs' | 'identity'>
 /** What the controller says of a member; the rest of its spec is the administrator's. */
@@ -22,9 +27,12 @@ export type Granted = Omit<Member['spec'], 'state' | 'requestedAt'>
 export type Taken = {
   readonly cidr: CIDR
   readonly by: { readonly clusterID: string; readonly clusterUID: string }
-  readonly since: 'held' | 'released'
   readonly as: string
-}
+} & (
+  | { readonly since: 'held' }
+  /** `identity`: the fingerprint of who left; undefined where an earlier version did not write it down. */
+  | { readonly since: 'released'; readonly identity: string | undefined }
+)
 /** What the broker's own cluster cannot do without, and what to call it. */
 export type BrokerAddress = { readonly cidr: CIDR; readonly as: string }
 
@@ -41,23 +49,34 @@ export type Ground = {
   readonly pools: readonly CIDR[] | undefined
 }
 
-/** One request against what there is. What the asking cluster has or had itself is no obstacle: `join` may be repeated, and changed. */
+/**
+ * One request, whose signature holds (judge.ts), against what there is. What the asking cluster has or had itself is no obstacle: `join` may
+ * be repeated, and changed. That it had them before it left its identity proves; with other keys it waits until they are anybody's.
+ */
 export function admit(asked: Asked, { taken, gateways, broker, pools }: Ground): Decision {
   const { clusterID } = asked
+  const others = taken.filter((t) => !isOwn(t, asked))
   const obstacle =
     unusable(asked) ??
     overlapsItself(asked) ??
     outside(asked, pools) ??
     overlapsAnother(
       asked,
-      taken.filter((t) => !isOwn(t, asked)),
+      others.filter((t) => !isSaidToBeOwn(t, asked)),
     ) ??
     (asked.clusterUID === broker.uid ? undefined : coversBroker(asked, broker.addresses)) ??
     coversGateway(
       asked,
       gateways.filter((g) => g.clusterID !== clusterID),
     )
-  return obstacle === undefined ? { state: 'Admitted', spec: grantedBy(asked) } : { state: 'Refused', ...obstacle }
+  if (obstacle !== undefined) return { state: 'Refused', ...obstacle }
+  const kept = blocksOf(asked).flatMap(({ cidr }) => others.find((t) => overlaps(t.cidr, cidr)) ?? [])[0]
+  return kept === undefined
+    ? { state: 'Admitted', spec: grantedBy(asked) }
+    : {
+        state: 'Pending',
+        message: `It waits for ${kept.as}: it may be the same cluster, and its keys, which would prove it, are others. After that it is let in, without anybody's doing.`,
+      }
 }
 
 export const grantedBy = ({ clusterID, clusterUID, podCIDRs, serviceCIDRs, identity }: Asked): Granted => ({
@@ -85,8 +104,13 @@ export function admitAll<R extends { readonly spec: Asked }>(
 }
 
 /** A cluster that left may come back under another id. While it is a member, the same cluster under another id is a copy of it. */
-const isOwn = ({ by, since }: Taken, { clusterID, clusterUID }: Asked): boolean =>
-  by.clusterUID === clusterUID && (by.clusterID === clusterID || since === 'released')
+const isOwn = (taken: Taken, { clusterID, clusterUID, identity }: Asked): boolean =>
+  taken.by.clusterUID === clusterUID &&
+  (taken.since === 'held' ? taken.by.clusterID === clusterID : taken.identity === fingerprint(identity))
+
+/** Anybody may say so: the UID is no secret. */
+const isSaidToBeOwn = ({ by, since }: Taken, { clusterUID }: Asked): boolean =>
+  since === 'released' && by.clusterUID === clusterUID
 
 export const takenBy = (spec: Omit<Granted, 'identity'>): readonly Taken[] =>
   blocksOf(spec).map(({ cidr, use }) => ({

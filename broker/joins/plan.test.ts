@@ -5,9 +5,11 @@ import { gatewayEndpoint } from '#crds/gateway-endpoint.ts'
 import type { JoinGrant } from '#crds/join-grant.ts'
 import type { JoinRequest } from '#crds/join-request.ts'
 import type { Member } from '#crds/member.ts'
+import { fingerprint, newIdentity, publicIdentity } from '#lib/identity/identity.ts'
 import type { CIDR } from '#lib/net/cidr.ts'
 import { overlaps } from '#lib/net/cidr.ts'
 import { blocksOf } from '#broker/members/addresses.ts'
+import type { Joiner } from '#test/kit/joining.ts'
 import { fleetWith, grantFor, joiner, memberOf, requestBy } from '#test/kit/joining.ts'
 import type { JoinsSeen } from './plan.ts'
 import { planJoins } from './plan.ts'
@@ -70,6 +72,25 @@ suite('answers to join requests', () => {
     const lapsed = { cidr: '10.9.0.0/16' as CIDR, clusterID: 'gone', clusterUID: 'uid-gone', until: '2025-01-01T00:00:00Z' }
     const fleet = { ...fleetWith(), status: { released: [lapsed] } } as JoinsSeen['fleet']
     assert.deepEqual(Object.keys(statusOf('Fleet', fleet.metadata.name, { fleet })), ['observedGeneration'])
+  })
+
+  test('a cluster that left has its addresses back at once by its old keys; with others, whatever UID it names, it waits and is let in by time alone', () => {
+    const until = '2026-01-01T00:02:00Z'
+    const identity = fingerprint(publicIdentity(west.identity))
+    const released = [{ cidr: '10.2.0.0/16' as CIDR, clusterID: west.id, clusterUID: 'uid-west', identity, until }]
+    const asksAs = (who: Joiner): Partial<JoinsSeen> => ({
+      fleet: fleetWith({}, { released }),
+      requests: [requestBy(who, { uid: 'uid-west', pods: ['10.2.0.0/16'] })],
+      grants: [grantFor(who)],
+    })
+    assert.deepEqual(said(asksAs(west)), ['+Member west', 'west: Pending'])
+    const stranger = asksAs({ ...west, identity: newIdentity() })
+    assert.deepEqual(said(stranger), ['west: Pending'])
+    const { message } = statusOf('JoinRequest', 'west', stranger) as NonNullable<JoinRequest['status']>
+    assert.match(message ?? '', /10\.2\.0\.0\/16 of "west", which left .* until 2026-01-01T00:02:00Z.*its keys/)
+    const { next } = planJoins(seen(stranger))
+    assert.ok(next.kind === 'again' && next.afterMs === 60_100)
+    assert.deepEqual(said({ ...stranger, now: new Date('2026-01-01T00:02:01Z') }), ['+Member west', 'west: Pending'])
   })
 
   const asks = requestBy(west, { pods: ['10.2.0.0/16'], services: ['10.102.0.0/16'] })
@@ -316,14 +337,14 @@ suite('joining, whatever the interleaving', () => {
   // runs; each run sees what is there and its steps are done.
   type Event =
     | {
-        readonly do: 'ask' | 'takeBack' | 'provision' | 'remove' | 'announce' | 'run'
+        readonly do: 'ask' | 'takeBack' | 'provision' | 'remove' | 'loseKeys' | 'announce' | 'run'
         readonly who: number
         readonly block: number
       }
     | { readonly do: 'wait'; readonly who: number; readonly block: number }
   const ids = ['a', 'b', 'c', 'd'].map(joiner)
   const event: fc.Arbitrary<Event> = fc.record({
-    do: fc.constantFrom('ask', 'ask', 'takeBack', 'provision', 'remove', 'announce', 'run', 'run', 'wait'),
+    do: fc.constantFrom('ask', 'ask', 'takeBack', 'provision', 'remove', 'loseKeys', 'announce', 'run', 'run', 'wait'),
     who: fc.nat(ids.length - 1),
     block: fc.nat(3),
   })
@@ -331,6 +352,7 @@ suite('joining, whatever the interleaving', () => {
   test('no two members ever have the same addresses, and none those of one that has just left', () => {
     fc.assert(
       fc.property(fc.array(event, { maxLength: 60 }), (events) => {
+        const clusters = [...ids]
         const requests = new Map<string, JoinRequest>()
         const members = new Map<string, Member>()
         const gateways = new Map<string, GatewayEndpoint>()
@@ -338,7 +360,7 @@ suite('joining, whatever the interleaving', () => {
         let time = now.getTime()
         let made = 0
         for (const { do: what, who, block } of events) {
-          const one = ids[who]
+          const one = clusters[who]
           assert.ok(one !== undefined)
           const member = members.get(one.id)
           switch (what) {
@@ -365,6 +387,9 @@ suite('joining, whatever the interleaving', () => {
                   ...member,
                   metadata: { ...member.metadata, deletionTimestamp: new Date(time).toISOString() },
                 })
+              break
+            case 'loseKeys':
+              clusters[who] = { ...one, identity: newIdentity() }
               break
             // Of an address that is its own, another's or nobody's.
             case 'announce':
@@ -420,7 +445,7 @@ suite('joining, whatever the interleaving', () => {
                 for (const y of blocksOf(b)) assert.ok(!overlaps(x, y), `${x} of ${a.metadata.name}, ${y} of ${b.metadata.name}`)
           for (const r of fleet.status?.released ?? [])
             for (const m of alive)
-              if (new Date(r.until).getTime() > time && m.spec.clusterUID !== r.clusterUID)
+              if (new Date(r.until).getTime() > time && fingerprint(m.spec.identity) !== r.identity)
                 for (const x of blocksOf(m))
                   assert.ok(!overlaps(x, r.cidr), `${x} of ${m.metadata.name} was released by ${r.clusterID}`)
         }

@@ -104,6 +104,7 @@ export function planJoins(seen: JoinsSeen): JoinsPlan {
         const { reason, message } = decision
         return { steps: [answer(request, { ...decision, remarks: reason === 'Overlap' ? { Overlap: message } : {} }, now)] }
       }
+      if (decision.state === 'Pending') return { steps: [pending(request, decision.message, now)] }
       const member = memberOf(request, members)
       if (member?.metadata.deletionTimestamp !== undefined)
         return { steps: [pending(request, 'The earlier membership under this id is being removed.', now)] }
@@ -188,10 +189,11 @@ function groundOf({ fleet, members, grants, gateways, broker, now }: JoinsSeen):
   )
   const released = (fleet.status?.released ?? [])
     .filter(({ until }) => new Date(until) > now)
-    .map(({ cidr, clusterID, clusterUID, until }): Taken => ({
+    .map(({ cidr, clusterID, clusterUID, identity, until }): Taken => ({
       cidr,
       by: { clusterID, clusterUID },
       since: 'released',
+      identity,
       as: `${cidr} of "${clusterID}", which left and whose addresses are kept until ${until}`,
     }))
   const taken = [...members.flatMap(({ spec }) => takenBy(spec)), ...draining, ...released]

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import type { Allocation } from '#crds/allocation.ts'
 import { allocation } from '#crds/allocation.ts'
+import { fingerprint, newIdentity, publicIdentity } from '#lib/identity/identity.ts'
 import type { CIDR } from '#lib/net/cidr.ts'
 import { joiner, memberOf } from '#test/kit/joining.ts'
-import type { Draining } from './addresses.ts'
+import type { Draining, Released } from './addresses.ts'
 import { drainingOf, isReleased, releasedOf, soonest } from './addresses.ts'
 import { memberObjects } from './objects.ts'
 
@@ -92,11 +93,13 @@ suite('addresses of a member that leaves', () => {
 
   test('are kept from others, from when they were first seen to go', () => {
     assert.deepEqual(
-      released.map(({ cidr, clusterUID, until }) => [cidr, clusterUID, until]),
-      [
-        ['10.1.0.0/16', 'uid-east', '2026-01-01T00:02:00Z'],
-        ['10.101.0.0/16', 'uid-east', '2026-01-01T00:02:00Z'],
-      ],
+      released.map(({ cidr, clusterUID, identity, until }) => [cidr, clusterUID, identity, until]),
+      ['10.1.0.0/16', '10.101.0.0/16'].map((cidr) => [
+        cidr,
+        'uid-east',
+        fingerprint(publicIdentity(east.identity)),
+        '2026-01-01T00:02:00Z',
+      ]),
     )
     assert.deepEqual(releasedOf(released, [going], 120, new Date('2026-01-01T00:01:00Z')), released)
   })
@@ -109,6 +112,11 @@ suite('addresses of a member that leaves', () => {
 
   test('are its own again when it comes back', () => assert.deepEqual(releasedOf(released, [before], 120, now), []))
 
+  test('stay on record for a cluster of that UID with other keys', () => {
+    const other = { ...before, spec: { ...before.spec, identity: publicIdentity(newIdentity()) } }
+    assert.deepEqual(releasedOf(released, [other], 120, now), released)
+  })
+
   test('let the Member vanish only when all of them are on record', () => {
     assert.ok(isReleased(going, released, 120))
     assert.ok(!isReleased(going, released.slice(1), 120))
@@ -117,7 +125,9 @@ suite('addresses of a member that leaves', () => {
   })
 
   test('are not taken from another that has them on record already', () => {
-    const others = [{ cidr: '10.9.0.0/16' as CIDR, clusterID: east.id, clusterUID: 'other', until: '2026-01-01T00:01:00Z' }]
+    const others: Released[] = [
+      { cidr: '10.9.0.0/16' as CIDR, clusterID: east.id, clusterUID: 'other', until: '2026-01-01T00:01:00Z' },
+    ]
     assert.deepEqual(releasedOf(others, [before], 120, now), others)
   })
 })

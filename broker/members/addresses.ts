@@ -9,6 +9,7 @@ import type { Fleet } from '#crds/fleet.ts'
 import type { Member } from '#crds/member.ts'
 import { maxDraining } from '#crds/member.ts'
 import type { Allocation } from '#crds/allocation.ts'
+import { fingerprint } from '#lib/identity/identity.ts'
 import type { CIDR } from '#lib/net/cidr.ts'
 import { without } from '#lib/net/cidr.ts'
 import { time } from '#lib/kube/time.ts'
@@ -46,13 +47,13 @@ export function releasedOf(
   const until = time(new Date(now.getTime() + reuseAfterSeconds * 1000))
   for (const member of members) {
     const { clusterID, clusterUID } = member.spec
+    const identity = fingerprint(member.spec.identity)
     const going = member.metadata.deletionTimestamp !== undefined
     for (const cidr of blocksOf(member)) {
       const entry = held.get(cidr)
-      if (!going && entry?.clusterUID === clusterUID) held.delete(cidr)
+      if (!going && isOf(member, entry)) held.delete(cidr)
       // Timed from when it was first seen to go: the clock of the entry, if there is one, goes on.
-      if (going && reuseAfterSeconds > 0 && entry?.clusterUID !== clusterUID)
-        held.set(cidr, { cidr, clusterID, clusterUID, until })
+      if (going && reuseAfterSeconds > 0 && !isOf(member, entry)) held.set(cidr, { cidr, clusterID, clusterUID, identity, until })
     }
   }
   return [...held.values()].toSorted((a, b) => (a.cidr < b.cidr ? -1 : 1))
@@ -60,8 +61,11 @@ export function releasedOf(
 
 /** Whether the removal of a member is on record, so that it may vanish. */
 export const isReleased = (member: Member, released: readonly Released[], reuseAfterSeconds: number): boolean =>
-  reuseAfterSeconds === 0 ||
-  blocksOf(member).every((cidr) => released.some((r) => r.cidr === cidr && r.clusterUID === member.spec.clusterUID))
+  reuseAfterSeconds === 0 || blocksOf(member).every((cidr) => released.some((r) => r.cidr === cidr && isOf(member, r)))
+
+/** The same cluster with the same keys: a copy has the one, and whoever says so the other. */
+const isOf = ({ spec }: Member, entry: Released | undefined): boolean =>
+  entry?.clusterUID === spec.clusterUID && entry.identity === fingerprint(spec.identity)
 
 /** All that is believed of a member, what drains among it. */
 export const blocksOf = ({ spec, status }: Pick<Member, 'spec' | 'status'>): readonly CIDR[] => [

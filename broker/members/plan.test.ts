@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import type { Allocation } from '#crds/allocation.ts'
 import type { Fleet } from '#crds/fleet.ts'
 import { brokerRoles } from '#broker/install/rbac.ts'
+import { fingerprint } from '#lib/identity/identity.ts'
 import type { KubeObject } from '#lib/kube/object.ts'
 import { keyOf, keyText } from '#lib/kube/object.ts'
 import { fleetWith, joiner, memberOf, requestBy } from '#test/kit/joining.ts'
@@ -102,7 +103,8 @@ suite('what a Member consists of', () => {
     ])
     assert.equal(planMember({ ...everything, member: leaving }).finalizer, 'keep')
     const until = '2026-01-02T00:02:00Z'
-    const kept = ['10.2.0.0/16', '10.102.0.0/16'].map((cidr) => ({ cidr, clusterID: 'west', clusterUID: 'uid-west', until }))
+    const who = { clusterID: 'west', clusterUID: 'uid-west', identity: fingerprint(west.spec.identity) }
+    const kept = ['10.2.0.0/16', '10.102.0.0/16'].map((cidr) => ({ cidr, ...who, until }))
     const recorded = fleetWith({}, { released: kept as NonNullable<Fleet['status']>['released'] })
     assert.equal(planMember({ ...nothing, member: leaving, fleet: recorded }).finalizer, 'release')
     assert.equal(planMember({ ...nothing, member: leaving }).finalizer, 'keep', 'its addresses would be free at once')
