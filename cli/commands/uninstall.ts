@@ -18,6 +18,7 @@ import { leaveCluster } from '../uninstall/leave.ts'
 import type { MemberSurvey } from '../uninstall/member.ts'
 import {
   forgetExports,
+  forgetRollouts,
   isClean,
   memberObjects,
   partOf as memberPart,
@@ -125,6 +126,7 @@ async function runMember(options: Options, session: Session): Promise<void> {
     ...(await step('Gateway labels', () => unlabelGateways(cluster, signal))),
   )
   await step('Operator, rights, namespace', (say) => removeOperator(cluster, say, signal))
+  remains.push(...(await step('Former pods of the cluster DNS', () => forgetRollouts(cluster, signal))))
   await step('What ServiceExports say of themselves', () => forgetExports(cluster, signal))
   remains.push(...(await step('CRDs', (say) => removeCRDs(cluster, memberPart(survey), keep, say, signal))))
   if (!withdrew) remains.push(...onTheBroker(survey, context))

@@ -13,7 +13,7 @@ import { daemonSets, deployments, nodes, pods } from '#lib/kube/kinds.ts'
 import { keyOf } from '#lib/kube/object.ts'
 import { DeadlineError, within } from '#lib/std/deadline.ts'
 import { pause } from '#lib/std/pause.ts'
-import { finalizer, takeAway } from '#operator/install/leave.ts'
+import { finalizer, removeCopies, takeAway } from '#operator/install/leave.ts'
 import { nameOf } from '#operator/install/manifests/pod.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import type { Say } from '../cluster/until.ts'
@@ -147,6 +147,7 @@ async function giveUp(
     )
   await stopOperator(kube, signal)
   await dropPods(kube, signal)
+  await removeCopies(kube, signal)
   return [`on ${where}, until it is restarted: Tombolo's devices, routes and rules; and its folder /var/lib/tombolo`]
 }
 

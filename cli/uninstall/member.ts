@@ -5,10 +5,13 @@ import { fleet } from '#crds/fleet.ts'
 import { brokerNamespace, brokerSecretName, fleetName, gatewayNodeLabel, membershipName, systemNamespace } from '#crds/places.ts'
 import type { ServiceExport } from '#crds/service-export.ts'
 import { serviceExport } from '#crds/service-export.ts'
-import type { Namespace, Node } from '#lib/kube/kinds.ts'
-import { customResourceDefinitions, namespaces, nodes, secrets } from '#lib/kube/kinds.ts'
+import type { Namespace, Node, ReplicaSet } from '#lib/kube/kinds.ts'
+import { customResourceDefinitions, namespaces, nodes, replicaSets, secrets } from '#lib/kube/kinds.ts'
 import type { KubeObject } from '#lib/kube/object.ts'
 import { keyOf } from '#lib/kube/object.ts'
+import { pause } from '#lib/std/pause.ts'
+import { wiredAnnotation } from '#operator/install/coredns.ts'
+import { coreDNSKey } from '#operator/install/install.ts'
 import { operatorManifests } from '#operator/install/manifests/operator.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import { fieldManager } from '../cluster/cluster.ts'
@@ -116,3 +119,27 @@ export async function forgetExports({ kube }: Cluster, signal: AbortSignal): Pro
         signal,
       )
 }
+
+/** So long may CoreDNS take to be rolled back. */
+const rollMs = 20_000
+
+/**
+ * CoreDNS' history of being wired: ReplicaSets without pods, with our annotation. One that still has pods is what answers in the cluster;
+ * it stays. Resolves to those that do.
+ */
+export async function forgetRollouts({ kube }: Cluster, signal: AbortSignal): Promise<readonly string[]> {
+  const end = performance.now() + rollMs
+  for (;;) {
+    const { items } = await kube.list(replicaSets, { namespace: coreDNSKey.namespace }, signal)
+    const wired = items.filter(({ spec }) => spec?.template?.metadata?.annotations?.[wiredAnnotation] !== undefined)
+    const busy = wired.filter(hasPods)
+    for (const one of wired.filter((it) => !hasPods(it))) await kube.delete(replicaSets, keyOf(one), {}, signal)
+    if (busy.length === 0) return []
+    if (performance.now() > end)
+      return busy.map(({ metadata: { name, namespace } }) => `ReplicaSet ${namespace ?? ''}/${name}, which still has pods`)
+    await pause(500, signal)
+    signal.throwIfAborted()
+  }
+}
+
+const hasPods = ({ spec, status }: ReplicaSet): boolean => (spec?.replicas ?? 1) > 0 || (status?.replicas ?? 0) > 0

@@ -71,21 +71,21 @@ export async function takeAway(
       },
     },
     { name: 'CleaningNodes', run: (stop) => cleanNodes(kube, member, stop) },
-    {
-      name: 'RemovingCopies',
-      run: async (stop) => {
-        await deleteAll(kube, gatewayEndpoint, inSystem, stop)
-        for (const kind of [allocation, gatewayCertificate, trustBundle]) await deleteAll(kube, kind, inSystem, stop)
-        // Where there is a clusterset there is an id in it (KEP-2149).
-        for (const name of [clustersetProperty, clusterIDProperty]) await kube.delete(clusterProperty, { name }, {}, stop)
-      },
-    },
+    { name: 'RemovingCopies', run: (stop) => removeCopies(kube, stop) },
   ]
   for (const step of steps) {
     log.info({ step: step.name }, 'leaving')
     await say(step.name)
     await step.run(signal)
   }
+}
+
+/** What is known of other clusters. Needs no node, so it goes also where nodes are given up. */
+export async function removeCopies(kube: Kube, signal: AbortSignal): Promise<void> {
+  for (const kind of [gatewayEndpoint, allocation, gatewayCertificate, trustBundle])
+    await deleteAll(kube, kind, { namespace: systemNamespace }, signal)
+  // Where there is a clusterset there is an id in it (KEP-2149).
+  for (const name of [clustersetProperty, clusterIDProperty]) await kube.delete(clusterProperty, { name }, {}, signal)
 }
 
 /** A pod on every node takes what is ours off it and becomes ready when nothing is left. */
