@@ -85,7 +85,7 @@ const written: Readonly<Record<string, { readonly fields?: readonly string[]; re
 }
 
 function plainObject(object: KubeObject): object {
-  // Status is what controllers and kubelets see: heartbeats, images, pods that are ready.
+  // Counted and kept by the apiserver with every write, whoever made it; status is what controllers and kubelets see: heartbeats, images, pods that are ready.
   const { status: _status, metadata, ...content } = object
   const {
     resourceVersion: _v,
@@ -108,8 +108,9 @@ const without = (object: object, names: readonly string[]): object =>
 
 /** By what is looked at: lines that are of pods or of the moment. */
 const passing: Readonly<Record<string, RegExp>> = {
-  // Where kube-proxy keeps the addresses of pods that are on this node, to know a pod that calls itself.
-  'packet filter': /(\d+\.\d+\.\d+\.\d+) \. \1 \. /,
+  // kube-proxy's: the addresses of pods on this node, to know a pod that calls itself, and its choice among the pods of CoreDNS, which
+  // are new. Nothing of ours translates destinations.
+  'packet filter': /(\d+\.\d+\.\d+\.\d+) \. \1 \. |\bdnat (ip6? )?to /,
   settings: /nf_conntrack_count:/,
   // What containerd, runc and CNI plugins keep of every pod, and the rig of itself: no folders of ours.
   files: / \/(run\/(containerd|netns|tombolo-rigs)|var\/lib\/cni)(\/|$)/,
@@ -122,12 +123,8 @@ function plainLines(name: string, text: string): readonly string[] {
       .filter((line) => line !== '' && passing[name]?.test(line) !== true)
       // The near ends of CoreDNS' pods, as CNI plugins name them: new pods have new ones.
       .filter((line) => !/\bveth[0-9a-f]{8}\b/.test(line))
-      .map((line) =>
-        line
-          .replace(/counter packets \d+ bytes \d+/g, 'counter')
-          // kube-proxy's choice among pods of CoreDNS.
-          .replace(/\b([01]) : \d+\.\d+\.\d+\.\d+ \. /g, '$1 : POD . '),
-      )
+      // Packets are counted.
+      .map((line) => line.replace(/counter packets \d+ bytes \d+/g, 'counter'))
       .toSorted()
   )
 }
