@@ -30,8 +30,8 @@ suite('leaving with something broken', function () {
     async (rig, signal) => {
       const fleet = fleetOf(rig, signal)
       // As kube-proxy writes down how many pods of CoreDNS are ready.
-      for (const { kubectl } of rig.clusters)
-        await kubectl(['-n', 'kube-system', 'rollout', 'status', 'deployment/coredns', '--timeout=60s'], '', signal)
+      for (const cluster of rig.clusters)
+        await cluster.kubectl(['-n', 'kube-system', 'rollout', 'status', 'deployment/coredns', '--timeout=60s'], '', signal)
       for (const [name, footprint] of await footprints(rig.clusters, signal)) before.set(name, footprint)
       await fleet.deployBroker()
       await Promise.all(rig.clusters.map((cluster) => fleet.join(cluster)))
