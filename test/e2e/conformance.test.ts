@@ -62,7 +62,7 @@ suite('the Multi-Cluster Services API', function () {
     // What needs pods first: these take the longest.
     const cases = [...reached, ...named, ...lives, ...properties]
     sideBySide(
-      6,
+      3,
       cases.map(({ title, run }, i) => ({
         title,
         run: async () => {
