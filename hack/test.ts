@@ -33,7 +33,7 @@ const unit: Step = {
   counts: 'tests',
 }
 
-/** Clusters wait more than they work, so two lanes of them share the machine. In the order given: what the first lane does takes as long as the rest. */
+/** Two lanes of clusters, in the order given: what the first does takes as long as the rest. */
 const firstLane = ['two-clusters', 'uninstall', 'faults', 'noisy-member']
 /** First, since it kills rigs and looks at what is left: a rig that starts would sweep that away, and meanwhile the first lane starts none. */
 const headOfSecond = 'rig'
@@ -46,16 +46,20 @@ const endToEnd = (lane: readonly string[]): Pick<Step, 'run' | 'counts'> => ({
   counts: 'tests',
 })
 
+/** Side by side only where there are cores for both: on two they starve each other until Leases run out and requests are lost. */
+const lanesOf = (lanes: readonly Step[]): readonly (readonly Step[])[] =>
+  availableParallelism() > 2 ? [lanes] : lanes.map((lane) => [lane])
+
 /** One phase after the other; the steps of one run side by side. */
 const phases: readonly (readonly Step[])[] = process.argv.includes('--verify')
   ? [sources]
   : [
       sources,
       [{ ...unit, live: true }],
-      [
+      ...lanesOf([
         { name: 'end to end, first lane', live: true, ...endToEnd(firstLane) },
         { name: 'end to end, second lane', ...endToEnd(secondLane()) },
-      ],
+      ]),
     ]
 
 // First, so that a machine on which it cannot be proved says so before anything is tried.
