@@ -1,13 +1,12 @@
 // The table of what each question gets: KEP-1645's DNS section, and what resolvers need beyond it. Read this first.
 import assert from 'node:assert/strict'
-import { emptyZone, headless, slice, virtual, zoneOf } from '#test/kit/names.ts'
+import { emptyZone, headlessServices, virtual, zoneOf } from '#test/kit/names.ts'
 import { answer } from './answer.ts'
 import { classes } from './wire/codes.ts'
 import { nameOf } from './wire/name.ts'
 import { recordText } from './wire/record.ts'
 
 const http = [{ name: 'http', protocol: 'TCP', port: 80 }]
-const pg = [{ name: 'pg', port: 5432 }]
 
 const zone = zoneOf([
   [virtual('web', ['10.42.0.7'], http)],
@@ -27,11 +26,7 @@ const zone = zoneOf([
       ],
     ),
   ],
-  [headless('db'), slice('c-a', ['db-0 10.1.2.4', '10.1.2.3', 'db-9 10.1.2.9 unready'], pg), slice('c-b', ['db-0 10.2.0.4'], pg)],
-  [headless('many'), slice('c-a', ['m-0 10.1.3.1', 'm-0 10.1.3.2'], pg)],
-  [headless('six-pods'), slice('c-a', ['fd00:1::', 'p-1 fd00:1::2'], pg)],
-  [headless('asleep'), slice('c-a', ['a-0 10.1.4.1 unready'], pg)],
-  [headless('void')],
+  ...headlessServices,
 ])
 
 // Numbers of the types that our records do not have a name for.

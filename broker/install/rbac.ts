@@ -58,8 +58,6 @@ const controllerEverywhere: readonly Rule[] = [
   { apiGroups: tombolo, resources: ['joinrequests/status', 'gatewaycertificates/status'], verbs: status },
   // Where the broker itself is: no member may have these addresses.
   { apiGroups: core, resources: ['nodes'], verbs: ['list'] },
-  { apiGroups: ['networking.k8s.io'], resources: ['servicecidrs'], verbs: ['list'] },
-  { apiGroups: core, resources: ['services'], resourceNames: ['kubernetes'], verbs: ['get'] },
   { apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'], resourceNames: ['kubernetes'], verbs: ['get'] },
   { apiGroups: rbac, resources: ['rolebindings', 'clusterrolebindings'], verbs: write },
   { apiGroups: rbac, resources: ['clusterroles'], resourceNames: [memberReadRole, memberWriteRole, joinerRole], verbs: ['bind'] },

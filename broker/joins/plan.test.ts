@@ -16,7 +16,7 @@ import { planJoins } from './plan.ts'
 
 const now = new Date('2026-01-01T00:01:00Z')
 const [west, north] = [joiner('west'), joiner('north')]
-const broker: JoinsSeen['broker'] = { version: '0.1.0', addresses: { uid: 'uid-hub', apiservers: [], nodes: [], services: [] } }
+const broker: JoinsSeen['broker'] = { version: '0.1.0', addresses: { uid: 'uid-hub', apiservers: [], nodes: [] } }
 const seen = (more: Partial<JoinsSeen>): JoinsSeen => ({
   fleet: fleetWith(),
   requests: [],
@@ -234,7 +234,6 @@ suite('answers to join requests', () => {
     assert.deepEqual(at({ apiservers: ['10.2.3.4'] }), ['west: Refused'])
     assert.deepEqual(at({ nodes: ['10.2.3.4'] }), ['west: Refused'])
     assert.deepEqual(at({ nodes: ['10.2.3.4'], uid: 'uid-west' }), free)
-    assert.deepEqual(at({ services: ['10.0.0.0/8'] }), free, 'no member reaches the broker at a Service of its cluster')
     assert.deepEqual(at({}, 'https://10.2.3.4:6443'), ['west: Refused'])
     assert.deepEqual(at({ apiservers: ['192.0.2.1', 'no address'], nodes: ['fd00::1'] }, 'https://hub.example:6443'), free)
   })

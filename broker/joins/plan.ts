@@ -24,7 +24,6 @@ import { isTrue, setConditions } from '#lib/kube/conditions.ts'
 import type { Next } from '#lib/kube/controller.ts'
 import { again, settled } from '#lib/kube/controller.ts'
 import { keyOf } from '#lib/kube/object.ts'
-import type { OwnAddresses } from '#lib/kube/own-addresses.ts'
 import { time } from '#lib/kube/time.ts'
 import type { Plan, Step } from '#lib/kube/plan.ts'
 import { deleteStep } from '#lib/kube/plan.ts'
@@ -38,6 +37,7 @@ import { misfitOf, skewOf } from './fit.ts'
 import { keptFree } from './gateways.ts'
 import type { Verdict } from './judge.ts'
 import { judge, sameAddresses } from './judge.ts'
+import type { OwnAddresses } from './own-addresses.ts'
 
 /** All read from the apiserver in this run, not from a store that may lag behind our own writes. */
 export type JoinsSeen = {

@@ -10,10 +10,10 @@ import type { Kube } from '#lib/kube/client.ts'
 import type { Controller } from '#lib/kube/controller.ts'
 import { blocked, controller, source } from '#lib/kube/controller.ts'
 import type { KubeObject } from '#lib/kube/object.ts'
-import { readOwnAddresses } from '#lib/kube/own-addresses.ts'
 import { applyPlan } from '#lib/kube/plan.ts'
 import type { Stores } from '#broker/stores.ts'
 import { issue } from './issue.ts'
+import { readOwnAddresses } from './own-addresses.ts'
 import { planJoins } from './plan.ts'
 
 /** The one key. */

@@ -7,7 +7,6 @@ import { brokerNamespace, joinerAccount, joinNamespace, managedBy } from '#crds/
 import { formatGrant, GrantCode } from '#lib/identity/grant.ts'
 import { serviceAccounts } from '#lib/kube/kinds.ts'
 import { pathOf } from '#lib/kube/object.ts'
-import { readOwnAddresses } from '#lib/kube/own-addresses.ts'
 import type { ClusterID } from '#lib/net/cluster-id.ts'
 import { parseClusterID } from '#lib/net/cluster-id.ts'
 import type { Cluster } from '../cluster/cluster.ts'
@@ -16,6 +15,8 @@ import { readFleet } from '../cluster/fleet.ts'
 import { removeObject } from '../cluster/remove.ts'
 import type { Say } from '../cluster/until.ts'
 import { until } from '../cluster/until.ts'
+import { serviceCIDRsOf } from '../detect/cidrs.ts'
+import { gatherEvidence } from '../detect/gather.ts'
 import { brokerAddress } from '../join/broker-address.ts'
 import { checkPlace } from '../join/server-place.ts'
 import type { Column } from '../output/table.ts'
@@ -79,11 +80,11 @@ async function runCreate(id: ClusterID, options: CreateOptions, { output, signal
   await using broker = await openCluster(options)
   const fleet = await readFleet(broker, signal)
   const { server, ca } = await brokerAddress(broker, options.brokerServer, signal)
-  const [own, members] = await Promise.all([
-    readOwnAddresses(broker.kube, signal),
+  const [evidence, members] = await Promise.all([
+    gatherEvidence(broker.kube, [], signal),
     broker.kube.list(member, { namespace: brokerNamespace }, signal),
   ])
-  checkPlace(server, own, members.items)
+  checkPlace(server, serviceCIDRsOf(evidence)?.cidrs ?? [], members.items)
   const code = GrantCode.generate()
   const expiresAt = new Date(Date.now() + options.expires * 1000).toISOString()
   const object: JoinGrant = {

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
+import { cidrs } from '#test/kit/gateway.ts'
 import { joiner, memberOf } from '#test/kit/joining.ts'
 import { Problem } from '../problem.ts'
 import { checkPlace } from './server-place.ts'
 
-const hub = { uid: 'uid-hub', apiservers: ['192.0.2.1'], nodes: ['192.0.2.1'], services: ['10.96.0.0/16', 'fd00:96::/112'] }
+const services = cidrs('10.96.0.0/16', 'fd00:96::/112')
 const members = [memberOf(joiner('east'), { pods: ['10.1.0.0/16'], services: ['10.101.0.0/16'] })]
 
 suite('the address that a grant names', () => {
@@ -21,7 +22,7 @@ suite('the address that a grant names', () => {
   ]
   for (const [name, server, want] of cases)
     test(name, () => {
-      const check = () => checkPlace(server, hub, members)
+      const check = () => checkPlace(server, services, members)
       if (want === undefined) check()
       else assert.throws(check, (error) => error instanceof Problem && want.test(error.message))
     })

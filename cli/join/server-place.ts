@@ -1,22 +1,18 @@
 // Where a grant may say that the broker is: an address that members can use now and will when they are members. Pure.
 import type { Member } from '#crds/member.ts'
-import type { OwnAddresses } from '#lib/kube/own-addresses.ts'
-import { contains, parseCIDR } from '#lib/net/cidr.ts'
+import type { CIDR } from '#lib/net/cidr.ts'
+import { contains } from '#lib/net/cidr.ts'
 import { parseIP } from '#lib/net/ip.ts'
 import { isUsable } from '#lib/net/reserved.ts'
 import { refused } from '../problem.ts'
 
-/** Throws for an address that is the broker's alone, or a member's. Of a name nothing is known: it may mean something else elsewhere. */
-export function checkPlace(server: string, broker: OwnAddresses, members: readonly Member[]): void {
+/** `services`: the ranges of the broker's cluster, as far as they are known. Throws for an address that is the broker's alone, or a member's. Of a name nothing is known: it may mean something else elsewhere. */
+export function checkPlace(server: string, services: readonly CIDR[], members: readonly Member[]): void {
   const host = new URL(server).hostname.replace(/^\[(.*)\]$/, '$1')
   if (!parseIP(host).ok) return
   const other = 'Give the one that members can use: --broker-server https://HOST:PORT.'
-  const inside = (text: string): boolean => {
-    const cidr = parseCIDR(text)
-    return cidr.ok && contains(cidr.value, host)
-  }
   if (!isUsable(host)) throw refused(`The broker's address ${host} means something else on every machine.`, other)
-  const own = broker.services.find(inside)
+  const own = services.find((range) => contains(range, host))
   if (own !== undefined)
     throw refused(`The broker's address ${host} lies in its cluster's Services (${own}), which no other cluster reaches.`, other)
   const taken = members.find(({ spec }) => [...spec.podCIDRs, ...spec.serviceCIDRs].some((cidr) => contains(cidr, host)))

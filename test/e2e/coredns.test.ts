@@ -9,9 +9,8 @@ import type { BareBroker } from '#test/kit/bare-broker.ts'
 import { bareBroker } from '#test/kit/bare-broker.ts'
 import type { NameServer } from '#test/kit/coredns.ts'
 import { askUdp, coreDNS, ourServer, takeImports } from '#test/kit/coredns.ts'
-import { headless, slice, virtual } from '#test/kit/names.ts'
+import { headlessServices, virtual } from '#test/kit/names.ts'
 
-const pg = [{ name: 'pg', protocol: 'TCP', port: 5432 }]
 const http = [{ name: 'http', protocol: 'TCP', port: 80 }]
 
 const services: readonly (readonly [Service, ...slices: readonly Slice[]])[] = [
@@ -29,11 +28,7 @@ const services: readonly (readonly [Service, ...slices: readonly Slice[]])[] = [
       ],
     ),
   ],
-  [headless('db'), slice('c-a', ['db-0 10.1.2.4', '10.1.2.3', 'db-9 10.1.2.9 unready'], pg), slice('c-b', ['db-0 10.2.0.4'], pg)],
-  [headless('many'), slice('c-a', ['m-0 10.1.3.1', 'm-0 10.1.3.2'], pg)],
-  [headless('six-pods'), slice('c-a', ['fd00:1::', 'p-1 fd00:1::2'], pg)],
-  [headless('asleep'), slice('c-a', ['a-0 10.1.4.1 unready'], pg)],
-  [headless('void')],
+  ...headlessServices,
 ]
 
 /** Both must say the same. */

@@ -35,6 +35,17 @@ export function slice(cluster: string, endpoints: readonly string[], ports: Port
   }
 }
 
+const pg: Ports = [{ name: 'pg', protocol: 'TCP', port: 5432 }]
+
+/** Headless services of every sort that answers differ by: host names and none, one for two pods, IPv6, nobody ready, nobody at all. */
+export const headlessServices: readonly (readonly [Service, ...slices: readonly Slice[]])[] = [
+  [headless('db'), slice('c-a', ['db-0 10.1.2.4', '10.1.2.3', 'db-9 10.1.2.9 unready'], pg), slice('c-b', ['db-0 10.2.0.4'], pg)],
+  [headless('many'), slice('c-a', ['m-0 10.1.3.1', 'm-0 10.1.3.2'], pg)],
+  [headless('six-pods'), slice('c-a', ['fd00:1::', 'p-1 fd00:1::2'], pg)],
+  [headless('asleep'), slice('c-a', ['a-0 10.1.4.1 unready'], pg)],
+  [headless('void')],
+]
+
 export const zoneName = nameOf('clusterset.local')
 
 /** A synced zone with the namespace `shop` and these services in it. */
