@@ -6,13 +6,12 @@ import { gatewayEndpoint } from '#crds/gateway-endpoint.ts'
 import { pairKeysSecretName } from '#crds/places.ts'
 import type { Host } from '#lib/host/host.ts'
 import { applyNetwork, describeChange, moveRoutes, planNetwork, readNetwork } from '#lib/host/network.ts'
-import type { Kube } from '#lib/kube/client.ts'
 import type { Next } from '#lib/kube/controller.ts'
 import { blocked, settled } from '#lib/kube/controller.ts'
 import type { Leadership } from '#lib/kube/lease.ts'
 import type { Node, Secret } from '#lib/kube/kinds.ts'
 import { keyOf } from '#lib/kube/object.ts'
-import type { Step } from '#lib/kube/plan.ts'
+import type { Applier, Step } from '#lib/kube/plan.ts'
 import { applyPlan } from '#lib/kube/plan.ts'
 import type { Store } from '#lib/kube/store.ts'
 import { cell } from '#lib/std/cell.ts'
@@ -47,7 +46,7 @@ const headStartMs = 100
 
 export type GatewayParts = {
   readonly self: Identity
-  readonly kube: Pick<Kube, 'apply' | 'delete' | 'log'>
+  readonly kube: Applier
   readonly host: Host
   readonly driver: CableDriver
   readonly allocations: Store

@@ -9,6 +9,7 @@ import type { Host } from '#lib/host/host.ts'
 import type { Kube } from '#lib/kube/client.ts'
 import { controller, settled, source } from '#lib/kube/controller.ts'
 import type { KubeObject } from '#lib/kube/object.ts'
+import type { Applier } from '#lib/kube/plan.ts'
 import { applyPlan } from '#lib/kube/plan.ts'
 import { reflect } from '#lib/kube/reflector.ts'
 import type { Store } from '#lib/kube/store.ts'
@@ -76,7 +77,7 @@ export async function keepCertificate(
 
 /** Brings node and request to what is planned, once. */
 export async function certify(
-  kube: Pick<Kube, 'apply' | 'delete' | 'log'>,
+  kube: Applier,
   parts: CertificateParts,
   seen: Pick<CertificateSeen, 'asked' | 'bundle' | 'now'> & { readonly endpoint: GatewayEndpoint },
   signal: AbortSignal,

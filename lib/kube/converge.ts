@@ -2,17 +2,16 @@
 // address that the apiserver chose. What a write answers counts at once, so the way to the goal is as long as its longest chain of
 // needs, not as long as the watch takes each time. And it ends only when the watch has caught up with its own writes, so that the
 // next run for the key does not decide on a state from before them.
-import type { Kube } from './client.ts'
 import type { Next } from './controller.ts'
 import { StatusError } from './errors.ts'
 import type { Kind, KubeObject } from './object.ts'
 import { keyOf, keyText } from './object.ts'
-import type { Plan, Step } from './plan.ts'
+import type { Applier, Plan, Step } from './plan.ts'
 import { applyPlan, changes, marked } from './plan.ts'
 import type { Store } from './store.ts'
 
 export interface Convergence {
-  readonly kube: Pick<Kube, 'apply' | 'delete' | 'log'>
+  readonly kube: Applier
   readonly fieldManager: string
   /** Where what is written comes back. */
   readonly stores: readonly Store[]
@@ -63,8 +62,9 @@ function sideBySide(what: Convergence, steps: readonly Step[], ear: Ear, signal:
   return Promise.all(
     steps.map(async (step): Promise<Outcome> => {
       let object: KubeObject | undefined
-      const kube: Convergence['kube'] = {
+      const kube: Applier = {
         log: what.kube.log,
+        get: (kind, key, stop) => what.kube.get(kind, key, stop),
         apply: async (kind, wanted, options, stop) => {
           const applied = await what.kube.apply(kind, wanted, options, stop)
           object = applied

@@ -5,6 +5,7 @@ import { logger } from '#lib/std/log.ts'
 import type { Kube } from './client.ts'
 import { kube } from './client.ts'
 import { settled } from './controller.ts'
+import { isConflict } from './errors.ts'
 import { configMaps, services } from './kinds.ts'
 import type { KubeObject } from './object.ts'
 import type { Plan, Step } from './plan.ts'
@@ -62,6 +63,15 @@ suite('plan', () => {
     assert.deepEqual([await status({ a: '1', b: '1' }), await status({ a: '1', b: '1' }), await status({ a: '1' })], [1, 0, 1])
     assert.deepEqual(server.read(services, key)?.status, { a: '1' })
     await apply({ do: 'status', kind: services, key: { namespace: 'n', name: 'gone' }, status: {} })
+  })
+
+  test('a status that others write to all the time is given up after a while, and told', async () => {
+    const key = { namespace: 'n', name: 's' }
+    const have = server.put(services, { apiVersion: 'v1', kind: 'Service', metadata: key })
+    const isStatus = ({ subresource }: { readonly subresource: string }) => subresource === 'status'
+    server.fault(isStatus, { do: 'status', code: 409, reason: 'Conflict' }, Infinity)
+    await assert.rejects(apply({ do: 'status', kind: services, key, status: { a: '1' }, have }), isConflict)
+    assert.ok(server.requests.filter(isStatus).length < 10)
   })
 
   test('a failed step does not stop the others, but then no status is written; all failures are told', async () => {

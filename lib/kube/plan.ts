@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import type { Kube } from './client.ts'
 import type { Next } from './controller.ts'
 import { differs, same } from './differs.ts'
-import { isNotFound } from './errors.ts'
+import { isConflict, isNotFound } from './errors.ts'
 import type { Key, Kind, KubeObject, Meta } from './object.ts'
 import { keyOf } from './object.ts'
 
@@ -11,7 +11,7 @@ import { keyOf } from './object.ts'
 export type Step =
   /** Server-side apply under our field manager; creates or changes. `object` names only the fields that are ours. */
   | { readonly do: 'apply'; readonly kind: Kind; readonly object: KubeObject; readonly have?: KubeObject | undefined }
-  /** The whole status: the field manager is its only writer. The object must exist; if it went meanwhile, that is well. */
+  /** The whole status: the field manager is its only writer. Of `have` only: if that went meanwhile, or another has its name, that is well. */
   | {
       readonly do: 'status'
       readonly kind: Kind
@@ -30,18 +30,16 @@ export const deleteStep = (kind: Kind, { metadata }: Pick<KubeObject, 'metadata'
   ...(metadata.uid === undefined ? {} : { uid: metadata.uid }),
 })
 
+/** What it takes to apply a plan. */
+export type Applier = Pick<Kube, 'get' | 'apply' | 'delete' | 'log'>
+
 export type Plan = { readonly steps: readonly Step[]; readonly next: Next }
 
 /**
  * Does the steps in order and returns `plan.next`. A failed step does not stop the others, so one bad object holds nobody up, but
  * after a failure no status is written: it would say what is not so. Throws the failure, or an AggregateError of several.
  */
-export async function applyPlan(
-  kube: Pick<Kube, 'apply' | 'delete' | 'log'>,
-  plan: Plan,
-  fieldManager: string,
-  signal: AbortSignal,
-): Promise<Next> {
+export async function applyPlan(kube: Applier, plan: Plan, fieldManager: string, signal: AbortSignal): Promise<Next> {
   const failures: unknown[] = []
   for (const step of plan.steps) {
     if (step.do === 'status' && failures.length > 0) continue
@@ -73,12 +71,7 @@ export function changes(step: Step, fieldManager: string): boolean {
   }
 }
 
-async function applyStep(
-  kube: Pick<Kube, 'apply' | 'delete' | 'log'>,
-  step: Step,
-  fieldManager: string,
-  signal: AbortSignal,
-): Promise<void> {
+async function applyStep(kube: Applier, step: Step, fieldManager: string, signal: AbortSignal): Promise<void> {
   kube.log.debug(
     { do: step.do, kind: step.kind.kind, key: step.do === 'apply' ? step.object.metadata.name : step.key },
     'writing',
@@ -96,18 +89,33 @@ async function applyStep(
   }
 }
 
+/** So often at most may another writer be faster. */
+const mostTries = 5
+
+/**
+ * An apiserver passes over the uid in a status of a custom resource, so it is told the version. Where that is another now, either somebody
+ * wrote to the object or it is another under the same name, which the status is not about.
+ */
 async function applyStatus(
-  kube: Pick<Kube, 'apply'>,
-  { kind, key, status }: Step & { readonly do: 'status' },
+  kube: Pick<Kube, 'get' | 'apply'>,
+  { kind, key, status, have }: Step & { readonly do: 'status' },
   fieldManager: string,
   signal: AbortSignal,
 ): Promise<void> {
   const { apiVersion, kind: name } = kind
-  const object = { apiVersion, kind: name, metadata: { ...key }, status }
-  try {
-    await kube.apply(kind, object, { fieldManager, subresource: 'status' }, signal)
-  } catch (error) {
-    if (!isNotFound(error)) throw error
+  let seen = have
+  for (let tries = 1; ; tries++) {
+    const version = seen?.metadata.resourceVersion
+    const metadata = { ...key, ...(version === undefined ? {} : { resourceVersion: version }) }
+    try {
+      await kube.apply(kind, { apiVersion, kind: name, metadata, status }, { fieldManager, subresource: 'status' }, signal)
+      return
+    } catch (error) {
+      if (isNotFound(error)) return
+      if (have === undefined || !isConflict(error) || tries === mostTries) throw error
+    }
+    seen = await kube.get(kind, key, signal)
+    if (seen?.metadata.uid !== have.metadata.uid) return
   }
 }
 

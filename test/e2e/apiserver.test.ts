@@ -3,13 +3,18 @@ import assert from 'node:assert/strict'
 import { randomInt } from 'node:crypto'
 import type { Definition } from '#crds/define.ts'
 import { allKinds } from '#crds/index.ts'
+import { joinGrant } from '#crds/join-grant.ts'
 import { membership } from '#crds/membership.ts'
 import { kube } from '#lib/kube/client.ts'
 import type { Connection } from '#lib/kube/connection.ts'
+import { settled } from '#lib/kube/controller.ts'
 import { StatusError } from '#lib/kube/errors.ts'
 import { customResourceDefinitions, namespaces } from '#lib/kube/kinds.ts'
 import { fromKubeconfig } from '#lib/kube/kubeconfig.ts'
 import type { Kind, KubeObject } from '#lib/kube/object.ts'
+import { keyOf } from '#lib/kube/object.ts'
+import type { Step } from '#lib/kube/plan.ts'
+import { applyPlan } from '#lib/kube/plan.ts'
 import { logger } from '#lib/std/log.ts'
 import { eventually } from '#test/kit/eventually.ts'
 import { forgetHistory } from '#test/kit/forget-history.ts'
@@ -75,6 +80,26 @@ suite('a real apiserver', function () {
           await assert.rejects(client.create(kind, bad, { dryRun: true }, at.signal), refused, JSON.stringify(change))
         }
       })
+
+    test('a JoinGrant that was made anew meanwhile does not get the status of the one before', async () => {
+      await using client = kube(await connection(), logger('test', 'silent'))
+      const made = () => client.create(joinGrant, objectOf(joinGrant, examples['JoinGrant']?.good ?? {}, 'anew'), {}, at.signal)
+      const write = (have: KubeObject) => {
+        const step: Step = { do: 'status', kind: joinGrant, key: keyOf(have), status: { state: 'Used' }, have }
+        return applyPlan(client, { steps: [step], next: settled }, 'test', at.signal)
+      }
+      const first = await made()
+      const read = () => client.get(joinGrant, keyOf(first), at.signal)
+      await client.delete(joinGrant, keyOf(first), {}, at.signal)
+      await write(first)
+      assert.equal(await read(), undefined)
+      const second = await made()
+      await write(first)
+      assert.equal((await read())?.status, undefined)
+      await client.patch(joinGrant, keyOf(second), { metadata: { labels: { changed: 'since' } } }, {}, at.signal)
+      await write(second)
+      assert.equal((await read())?.status?.state, 'Used')
+    })
 
     test('a Membership keeps its cluster id for life', async () => {
       await using client = kube(await connection(), logger('test', 'silent'))

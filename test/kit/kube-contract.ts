@@ -7,14 +7,15 @@ import { kube } from '#lib/kube/client.ts'
 import type { Connection } from '#lib/kube/connection.ts'
 import { isAlreadyExists, isConflict, isNotFound } from '#lib/kube/errors.ts'
 import { recorder } from '#lib/kube/events.ts'
-import { pathOf } from '#lib/kube/object.ts'
+import { keyOf, pathOf } from '#lib/kube/object.ts'
 import { addFinalizer, lifeOf, removeFinalizer } from '#lib/kube/finalizer.ts'
-import type { ConfigMap } from '#lib/kube/kinds.ts'
+import type { ConfigMap, Service } from '#lib/kube/kinds.ts'
 import { configMaps, events, leases, services } from '#lib/kube/kinds.ts'
 import type { Leadership } from '#lib/kube/lease.ts'
 import { elect } from '#lib/kube/lease.ts'
 import { reflect } from '#lib/kube/reflector.ts'
 import { settled } from '#lib/kube/controller.ts'
+import type { Plan } from '#lib/kube/plan.ts'
 import { applyPlan } from '#lib/kube/plan.ts'
 import { time } from '#lib/kube/time.ts'
 import { logger } from '#lib/std/log.ts'
@@ -42,6 +43,18 @@ export function kubeContract(name: string, connect: () => Promise<ContractWorld>
       metadata: { name: called, namespace, labels },
       data,
     })
+    const service = (called: string): Service => ({
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { name: called, namespace },
+      spec: { ports: [{ port: 80 }], selector: { app: 'none' } },
+    })
+    const conditions = [{ type: 'Ready', status: 'True', reason: 'Tested', message: '', lastTransitionTime: time(new Date()) }]
+    const ready = (have: Service): Plan => ({
+      steps: [{ do: 'status', kind: services, key: keyOf(have), status: { conditions }, have }],
+      next: settled,
+    })
+    const conditionOf = (object: Service | undefined) => object?.status?.conditions?.[0]?.type
 
     suiteSetup(async function () {
       this.timeout(60_000)
@@ -153,19 +166,28 @@ export function kubeContract(name: string, connect: () => Promise<ContractWorld>
     })
 
     test('status is written apart from the rest', async () => {
-      const service = {
-        apiVersion: 'v1',
-        kind: 'Service',
-        metadata: { name: 'with-status', namespace },
-        spec: { ports: [{ port: 80 }], selector: { app: 'none' } },
-      }
-      await client.apply(services, service, { fieldManager: 'contract' }, stop.signal)
-      const conditions = [{ type: 'Ready', status: 'True', reason: 'Tested', message: '', lastTransitionTime: time(new Date()) }]
-      const status = { ...service, status: { conditions } }
+      const object = service('with-status')
+      await client.apply(services, object, { fieldManager: 'contract' }, stop.signal)
+      const status = { ...object, status: { conditions } }
       await client.apply(services, status, { fieldManager: 'contract', subresource: 'status' }, stop.signal)
       const after = await client.get(services, { namespace, name: 'with-status' }, stop.signal)
       assert.deepEqual(after?.status?.conditions, conditions)
       assert.deepEqual(after.spec?.selector, { app: 'none' })
+    })
+
+    test('a status is written to the object that was seen, also when it has changed since', async () => {
+      const have = await client.create(services, service('changed'), {}, stop.signal)
+      await client.patch(services, keyOf(have), { metadata: { labels: { changed: 'since' } } }, {}, stop.signal)
+      await applyPlan(client, ready(have), 'contract', stop.signal)
+      assert.equal(conditionOf(await client.get(services, keyOf(have), stop.signal)), 'Ready')
+    })
+
+    test('a status is not written to what was made anew under the name, and that is well', async () => {
+      const have = await client.create(services, service('made-anew'), {}, stop.signal)
+      await client.delete(services, keyOf(have), {}, stop.signal)
+      await client.create(services, service('made-anew'), {}, stop.signal)
+      await applyPlan(client, ready(have), 'contract', stop.signal)
+      assert.equal(conditionOf(await client.get(services, keyOf(have), stop.signal)), undefined)
     })
 
     test('a delete with the uid of another incarnation is a conflict', async () => {
