@@ -157,16 +157,20 @@ suite('admission of a cluster', () => {
 
   test('of requests that overlap, the first is admitted', () => {
     const all = [asked('west', { pods: ['10.2.0.0/16'] }), asked('north', { pods: ['10.2.0.0/17'], services: ['10.102.0.0/16'] })]
-    assert.deepEqual(
-      admitAll(
-        all.map((spec) => ({ spec })),
+    const [first, second] = all.map((spec) => ({ spec }))
+    assert.ok(first !== undefined && second !== undefined)
+    const stateOf = (waiting: readonly (typeof first)[]) => {
+      const decisions = admitAll(
+        [first, second].filter((one) => !waiting.includes(one)),
+        waiting,
         ground(),
-      ).map(({ request, decision }) => [request.spec.clusterID, decision.state]),
-      [
-        ['west', 'Admitted'],
-        ['north', 'Refused'],
-      ],
-    )
+      )
+      return [first, second].map((one) => decisions.get(one)?.state)
+    }
+    assert.deepEqual(stateOf([]), ['Admitted', 'Refused'])
+    // Who is not approved yet keeps nobody out, and is told so.
+    assert.deepEqual(stateOf([first]), ['Refused', 'Admitted'])
+    assert.deepEqual(stateOf([first, second]), ['Admitted', 'Admitted'])
   })
 
   test('T3: of any lattice of prefixes, IPv4 and IPv6, whoever is let in has only its own: nothing of another’s, wider or narrower, and nothing reserved', () => {
@@ -193,8 +197,8 @@ suite('admission of a cluster', () => {
     fc.assert(
       fc.property(asking, (all) => {
         const specs = all.map(({ pods, services }, i) => ({ spec: asked(`c${i}`, { uid: `u${i}`, pods, services: [services] }) }))
-        const judged = admitAll(specs, nothing)
-        const blocks = judged.flatMap(({ decision }) =>
+        const judged = [...admitAll(specs, [], nothing)]
+        const blocks = judged.flatMap(([, decision]) =>
           decision.state === 'Admitted' ? [[...decision.spec.podCIDRs, ...decision.spec.serviceCIDRs]] : [],
         )
         const flat = blocks.flat()
@@ -202,7 +206,7 @@ suite('admission of a cluster', () => {
           assert.equal(reservedIn(x), undefined, x)
           for (const y of flat.slice(i + 1)) assert.ok(!overlaps(x, y), `${x} ${y}`)
         }
-        for (const { request, decision } of judged) {
+        for (const [request, decision] of judged) {
           if (decision.state === 'Admitted') continue
           const own = [...request.spec.podCIDRs, ...request.spec.serviceCIDRs]
           const meets = (x: CIDR, i: number) => [...flat, ...own.slice(i + 1)].some((y) => overlaps(x, y))
@@ -230,7 +234,7 @@ suite('admission of a cluster', () => {
             services: [`10.${100 + block}.0.0/16`],
           }),
         }))
-        const admitted = admitAll(specs, nothing).flatMap(({ decision }) =>
+        const admitted = [...admitAll(specs, [], nothing).values()].flatMap((decision) =>
           decision.state === 'Admitted' ? [decision.spec] : [],
         )
         assert.ok(admitted.length > 0, 'the first has nobody to overlap with')

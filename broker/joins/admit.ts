@@ -89,18 +89,23 @@ export const grantedBy = ({ clusterID, clusterUID, podCIDRs, serviceCIDRs, ident
 
 /**
  * All requests of one moment, in the order in which they are to be judged: each against what there is and against those admitted
- * before it, so of two that overlap exactly one gets in, whatever order they were listed in.
+ * before it, so of two that overlap exactly one gets in, whatever order they were listed in. Who waits for an administrator is told
+ * whether it would get in, and takes nothing from anybody: it is judged again when it is approved.
  */
 export function admitAll<R extends { readonly spec: Asked }>(
   requests: readonly R[],
+  waiting: readonly R[],
   ground: Ground,
-): readonly { readonly request: R; readonly decision: Decision }[] {
+): ReadonlyMap<R, Decision> {
   const taken = [...ground.taken]
-  return requests.map((request) => {
+  const decisions = new Map<R, Decision>()
+  for (const request of requests) {
     const decision = admit(request.spec, { ...ground, taken })
     if (decision.state === 'Admitted') taken.push(...takenBy(decision.spec))
-    return { request, decision }
-  })
+    decisions.set(request, decision)
+  }
+  for (const request of waiting) decisions.set(request, admit(request.spec, { ...ground, taken }))
+  return decisions
 }
 
 /** A cluster that left may come back under another id. While it is a member, the same cluster under another id is a copy of it. */

@@ -32,6 +32,7 @@ export type Verdict =
   /** Proven; `grant`: by one that is used up with it. `asItIs`: a member that asks for what it has, which needs no other's consent. */
   | { readonly kind: 'mayJoin'; readonly by: 'identity' | 'grant'; readonly asItIs?: true }
   | { readonly kind: 'mayLeave' }
+  /** Proven, and it may join once an administrator says so; who is to ask them is judged after this (plan.ts). */
   | { readonly kind: 'awaitsApproval'; readonly message: string }
   | { readonly kind: 'refused'; readonly message: string }
   /** Refused, and counted: it came with a grant and could not prove its code. */

@@ -218,6 +218,48 @@ suite('answers to join requests', () => {
     assert.deepEqual(said({ requests: [asks], fleet }), ['west: Refused'])
   })
 
+  test('nobody is asked to approve what would be refused, and who is refused has claimed no grant', () => {
+    const manual = fleetWith({ approval: 'Manual' })
+    const taken = [memberOf(north, { pods: ['10.2.128.0/17'], services: ['10.109.0.0/16'] })]
+    const old = requestBy(west, { pods: ['10.2.0.0/16'], version: '0.9.0' })
+    for (const refused of [
+      { fleet: manual, requests: [asks], members: taken },
+      { fleet: manual, requests: [asks], broker: { ...broker, addresses: { ...broker.addresses, nodes: ['10.2.3.4'] } } },
+      { fleet: manual, requests: [old] },
+      { fleet: fleetWith({ approval: 'Manual', cables: ['other'] as never }), requests: [asks] },
+    ]) {
+      assert.deepEqual(said(refused), ['west: Refused'])
+      assert.equal(grantStatus(refused).state, 'Open')
+    }
+    assert.deepEqual(said({ fleet: manual, requests: [asks] }), ['west: AwaitingApproval'])
+  })
+
+  test('who waits for approval keeps nobody out; it is refused when its addresses are gone, and judged again when it is approved', () => {
+    const fleet = fleetWith({ approval: 'Manual' })
+    const approved = (one: Joiner) => grantFor(one, { approved: fingerprint(publicIdentity(one.identity)) })
+    const younger = requestBy(
+      north,
+      { pods: ['10.2.128.0/17'], services: ['10.103.0.0/16'] },
+      { creationTimestamp: '2026-01-01T00:00:01Z' },
+    )
+    const both = { fleet, requests: [asks, younger] }
+    assert.deepEqual(said(both), ['west: AwaitingApproval', 'north: AwaitingApproval'])
+    const grants = [grantFor(west), approved(north)]
+    assert.deepEqual(said({ ...both, grants }), ['west: Refused', '+Member north', 'north: Pending'])
+    assert.deepEqual(said({ ...both, grants: [approved(west), approved(north)] }), [
+      ...['+Member west', 'west: Pending'],
+      'north: Refused',
+    ])
+  })
+
+  test('who waits for time to pass is put before an administrator after that', () => {
+    const until = '2026-01-01T00:02:00Z'
+    const released = [{ cidr: '10.2.0.0/16' as CIDR, clusterID: west.id, clusterUID: 'uid-west', until }]
+    const waits = { fleet: fleetWith({ approval: 'Manual' }, { released }), requests: [asks] }
+    assert.deepEqual(said(waits), ['west: Pending'])
+    assert.deepEqual(said({ ...waits, now: new Date('2026-01-01T00:02:01Z') }), ['west: AwaitingApproval'])
+  })
+
   test('a member that is far behind keeps its credentials, and is remarked', () => {
     const again = requestBy(west, { pods: ['10.2.0.0/16'], services: ['10.102.0.0/16'], version: '0.9.0' }, {}, false)
     const [issue] = planJoins(seen({ requests: [again], members: [member] })).issue

@@ -4,6 +4,8 @@
 //
 //   Pending ──► AwaitingApproval ──► Pending (Member made) ──► Admitted, with credentials
 //      └──────────────┴──► Refused (final: joining again asks anew)
+//
+// An administrator is asked to approve only what would be admitted then, and it is judged again when they have.
 import type { Fleet } from '#crds/fleet.ts'
 import { fleet as fleetKind } from '#crds/fleet.ts'
 import type { GatewayEndpoint } from '#crds/gateway-endpoint.ts'
@@ -31,7 +33,7 @@ import type { Claim } from '#broker/grants/state.ts'
 import { endOf, factsOf, messageOf, stateOf } from '#broker/grants/state.ts'
 import { releasedOf, soonest } from '#broker/members/addresses.ts'
 import { provisioned } from '#broker/members/plan.ts'
-import type { BrokerAddress, Decision, Ground, Refusal, Taken } from './admit.ts'
+import type { BrokerAddress, Decision, Granted, Ground, Refusal, Taken } from './admit.ts'
 import { admitAll, byAge, grantedBy, takenBy } from './admit.ts'
 import { misfitOf, skewOf } from './fit.ts'
 import { keptFree } from './gateways.ts'
@@ -79,52 +81,75 @@ type Answer = {
 export function planJoins(seen: JoinsSeen): JoinsPlan {
   const { fleet, requests, members, now } = seen
   const open = requests.filter((r) => r.metadata.deletionTimestamp === undefined && !isFinal(r)).toSorted(byAge)
-  const judged = open.map((request) => ({ request, verdict: judgeOne(request, seen) }))
-  // A member that asks for what it has keeps it: nobody else's words can hold up its credentials.
-  const [renewals, others] = [true, false].map((asItIs) =>
-    judged.flatMap(({ request, verdict }) =>
-      verdict.kind === 'mayJoin' && (verdict.asItIs === true) === asItIs ? [request] : [],
-    ),
-  )
-  const fitting = (others ?? []).map((request) => ({ request, misfit: newMisfit(request, seen) }))
-  const decisions: readonly { readonly request: JoinRequest; readonly decision: Decision }[] = [
-    ...(renewals ?? []).map((request) => ({ request, decision: { state: 'Admitted', spec: grantedBy(request.spec) } as const })),
-    ...fitting.flatMap(({ request, misfit }) =>
-      misfit === undefined ? [] : [{ request, decision: { state: 'Refused', ...misfit } as const }],
-    ),
-    ...admitAll(
-      fitting.flatMap(({ request, misfit }) => (misfit === undefined ? [request] : [])),
-      groundOf(seen),
-    ),
-  ]
-  const outcomes = [
-    ...judged.flatMap(({ request, verdict }) => unproven(request, verdict, members, now)),
-    ...decisions.map(({ request, decision }): Outcome => {
-      if (decision.state === 'Refused') {
-        const { reason, message } = decision
-        return { steps: [answer(request, { ...decision, remarks: reason === 'Overlap' ? { Overlap: message } : {} }, now)] }
-      }
-      if (decision.state === 'Pending') return { steps: [pending(request, decision.message, now)] }
-      const member = memberOf(request, members)
-      if (member?.metadata.deletionTimestamp !== undefined)
-        return { steps: [pending(request, 'The earlier membership under this id is being removed.', now)] }
-      const spec = { ...decision.spec, requestedAt: askedAt(request, now) }
-      const put: Step = { do: 'apply', kind: memberKind, object: memberObject(spec), have: member }
-      return member !== undefined && isProvisioned(member, decision.spec)
-        ? { steps: [put], issue: { request, remarks: skewRemark(request, seen.broker.version) } }
-        : { steps: [put, pending(request, 'Admitted; its namespace and account are being made.', now)] }
-    }),
-  ]
+  const judged = open.map((request): Judged => ({ request, verdict: judgeOne(request, seen) }))
+  const decisions = decide(judged, seen)
+  const outcomes = judged.flatMap(({ request, verdict }): readonly Outcome[] => {
+    const decision = decisions.get(request)
+    if (decision === undefined) return unproven(request, verdict, members, now)
+    if (decision.state === 'Refused') {
+      const { reason, message } = decision
+      return [{ steps: [answer(request, { ...decision, remarks: reason === 'Overlap' ? { Overlap: message } : {} }, now)] }]
+    }
+    if (decision.state === 'Pending') return [{ steps: [pending(request, decision.message, now)] }]
+    return verdict.kind === 'awaitsApproval'
+      ? [{ steps: [answer(request, { state: 'AwaitingApproval', message: verdict.message }, now)] }]
+      : [admitted(request, decision.spec, seen)]
+  })
   const released = releasedOf(fleet.status?.released ?? [], members, fleet.spec.join.reuseAfterSeconds, now)
   return {
-    steps: [...outcomes.flatMap(({ steps }) => steps), ...grantSteps(seen, judged), fleetStep(fleet, released)],
+    steps: [...outcomes.flatMap(({ steps }) => steps), ...grantSteps(seen, judged, decisions), fleetStep(fleet, released)],
     issue: outcomes.flatMap(({ issue }) => issue ?? []),
     next: later(soonest(released, now), seen),
   }
 }
 
-type Judged = readonly { readonly request: JoinRequest; readonly verdict: Verdict }[]
+type Judged = { readonly request: JoinRequest; readonly verdict: Verdict }
+/** Of those who may join, and of those who may once they are approved. */
+type Decisions = ReadonlyMap<JoinRequest, Decision>
 type Outcome = { readonly steps: readonly Step[]; readonly issue?: Issue }
+
+function decide(judged: readonly Judged[], seen: JoinsSeen): Decisions {
+  const standing = Map.groupBy(judged, ({ verdict }) => standingOf(verdict))
+  const those = (which: Standing) => (standing.get(which) ?? []).map(({ request }) => request)
+  const misfits = [...those('joins'), ...those('waits')].flatMap((request) => {
+    const misfit = newMisfit(request, seen)
+    return misfit === undefined ? [] : [[request, { state: 'Refused', ...misfit }] as const]
+  })
+  const unfit = new Set(misfits.map(([request]) => request))
+  const fitting = (which: Standing) => those(which).filter((request) => !unfit.has(request))
+  return new Map<JoinRequest, Decision>([
+    ...those('keeps').map((request) => [request, { state: 'Admitted', spec: grantedBy(request.spec) }] as const),
+    ...misfits,
+    ...admitAll(fitting('joins'), fitting('waits'), groundOf(seen)),
+  ])
+}
+
+type Standing = 'keeps' | 'joins' | 'waits' | 'none'
+
+/** A member that asks for what it has keeps it: nobody else's words can hold up its credentials. */
+function standingOf(verdict: Verdict): Standing {
+  switch (verdict.kind) {
+    case 'mayJoin':
+      return verdict.asItIs === true ? 'keeps' : 'joins'
+    case 'awaitsApproval':
+      return 'waits'
+    case 'mayLeave':
+    case 'refused':
+    case 'failedAttempt':
+      return 'none'
+  }
+}
+
+function admitted(request: JoinRequest, granted: Granted, { members, broker, now }: JoinsSeen): Outcome {
+  const member = memberOf(request, members)
+  if (member?.metadata.deletionTimestamp !== undefined)
+    return { steps: [pending(request, 'The earlier membership under this id is being removed.', now)] }
+  const spec = { ...granted, requestedAt: askedAt(request, now) }
+  const put: Step = { do: 'apply', kind: memberKind, object: memberObject(spec), have: member }
+  return member !== undefined && isProvisioned(member, granted)
+    ? { steps: [put], issue: { request, remarks: skewRemark(request, broker.version) } }
+    : { steps: [put, pending(request, 'Admitted; its namespace and account are being made.', now)] }
+}
 
 /** A member is told of a skew, and keeps what it has: it is on its way to another version. */
 function skewRemark({ spec }: JoinRequest, version: string): Remarks {
@@ -160,18 +185,17 @@ function judgeOne(request: JoinRequest, { fleet, grants, members, placed, now }:
   })
 }
 
-/** Answers to those that may not join, or not yet. */
+/** Answers to those about whom nothing is to be decided. */
 function unproven(request: JoinRequest, verdict: Verdict, members: readonly Member[], now: Date): readonly Outcome[] {
   switch (verdict.kind) {
     case 'mayJoin':
+    case 'awaitsApproval':
       return []
     case 'mayLeave': {
       const member = memberOf(request, members)
       const gone = member === undefined ? [] : [deleteStep(memberKind, member)]
       return [{ steps: [answer(request, { state: 'Left', message: 'It is a member no more.' }, now), ...gone] }]
     }
-    case 'awaitsApproval':
-      return [{ steps: [answer(request, { state: 'AwaitingApproval', message: verdict.message }, now)] }]
     case 'refused':
     case 'failedAttempt':
       return [{ steps: [answer(request, { state: 'Refused', message: verdict.message }, now)] }]
@@ -229,14 +253,18 @@ function brokerAddresses({ apiservers, nodes }: OwnAddresses, grants: readonly J
   ]
 }
 
-function grantSteps({ grants, placed, requests, members, now }: JoinsSeen, judged: Judged): readonly Step[] {
+function grantSteps(
+  { grants, placed, requests, members, now }: JoinsSeen,
+  judged: readonly Judged[],
+  decisions: Decisions,
+): readonly Step[] {
   return grants.map((grant) => {
     const id = grant.metadata.name
     const failed = judged.filter(({ request, verdict }) => verdict.kind === 'failedAttempt' && request.metadata.name === id)
     const before = factsOf(grant, placed.has(id))
     const attempts = new Set([...before.failedAttempts, ...failed.map(({ request }) => request.metadata.uid ?? '')])
     const usedBy = before.usedBy ?? joinedWith(grant, requests, members)
-    const claim = before.claim ?? claimOf(id, judged)
+    const claim = before.claim ?? claimOf(id, judged, decisions)
     const facts = { ...before, failedAttempts: [...attempts], usedBy, claim }
     const state = stateOf(facts, now)
     const observedGeneration = grant.metadata.generation ?? 0
@@ -260,9 +288,9 @@ function grantSteps({ grants, placed, requests, members, now }: JoinsSeen, judge
 }
 
 /** Whoever waits for approval has proved the grant. Timed from the request, so that a run that was cut off comes to the same. */
-function claimOf(id: string, judged: Judged): Claim | undefined {
+function claimOf(id: string, judged: readonly Judged[], decisions: Decisions): Claim | undefined {
   const waits = judged.find(({ request, verdict }) => verdict.kind === 'awaitsApproval' && request.metadata.name === id)
-  if (waits === undefined) return undefined
+  if (waits === undefined || decisions.get(waits.request)?.state !== 'Admitted') return undefined
   const { metadata, spec } = waits.request
   const until = new Date(new Date(metadata.creationTimestamp ?? '').getTime() + approvalSeconds * 1000)
   return { by: fingerprint(spec.identity), until }
