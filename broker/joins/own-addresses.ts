@@ -1,6 +1,8 @@
 // Where the broker's cluster itself is: no member may have these addresses. As texts, as they stand in its objects.
 import type { Kube } from '#lib/kube/client.ts'
 import { endpointSlices, namespaces, nodes } from '#lib/kube/kinds.ts'
+import type { Result } from '#lib/std/result.ts'
+import { ok } from '#lib/std/result.ts'
 
 export type OwnAddresses = {
   /** UID of the namespace kube-system: the identity of a cluster as far as Kubernetes has one. */
@@ -10,18 +12,28 @@ export type OwnAddresses = {
   readonly nodes: readonly string[]
 }
 
+/** Why not, where they cannot be read: who asks for nothing new is answered without them. */
+export type ReadOwnAddresses = Result<OwnAddresses, string>
+
 /** It takes `list` of Nodes, and `get` of kube-system and of the EndpointSlice `kubernetes`. */
-export async function readOwnAddresses(kube: Pick<Kube, 'get' | 'list'>, signal: AbortSignal): Promise<OwnAddresses> {
-  const [system, slice, all] = await Promise.all([
-    kube.get(namespaces, { name: 'kube-system' }, signal),
-    kube.get(endpointSlices, { namespace: 'default', name: 'kubernetes' }, signal),
-    kube.list(nodes, {}, signal),
-  ])
-  return {
-    uid: system?.metadata.uid ?? '',
-    apiservers: (slice?.endpoints ?? []).flatMap(({ addresses }) => addresses),
-    nodes: all.items.flatMap(({ status }) =>
-      (status?.addresses ?? []).flatMap(({ type, address }) => (type === 'InternalIP' || type === 'ExternalIP' ? [address] : [])),
-    ),
+export async function readOwnAddresses(kube: Pick<Kube, 'get' | 'list'>, signal: AbortSignal): Promise<ReadOwnAddresses> {
+  try {
+    const [system, slice, all] = await Promise.all([
+      kube.get(namespaces, { name: 'kube-system' }, signal),
+      kube.get(endpointSlices, { namespace: 'default', name: 'kubernetes' }, signal),
+      kube.list(nodes, {}, signal),
+    ])
+    return ok({
+      uid: system?.metadata.uid ?? '',
+      apiservers: (slice?.endpoints ?? []).flatMap(({ addresses }) => addresses),
+      nodes: all.items.flatMap(({ status }) =>
+        (status?.addresses ?? []).flatMap(({ type, address }) => (isPlace(type) ? [address] : [])),
+      ),
+    })
+  } catch (error) {
+    signal.throwIfAborted()
+    return { ok: false, error: String(error) }
   }
 }
+
+const isPlace = (type: string): boolean => type === 'InternalIP' || type === 'ExternalIP'

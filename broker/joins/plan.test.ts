@@ -8,22 +8,25 @@ import type { Member } from '#crds/member.ts'
 import { fingerprint, newIdentity, publicIdentity } from '#lib/identity/identity.ts'
 import type { CIDR } from '#lib/net/cidr.ts'
 import { overlaps } from '#lib/net/cidr.ts'
+import { ok } from '#lib/std/result.ts'
 import { blocksOf } from '#broker/members/addresses.ts'
 import type { Joiner } from '#test/kit/joining.ts'
 import { fleetWith, grantFor, joiner, memberOf, requestBy } from '#test/kit/joining.ts'
+import type { OwnAddresses } from './own-addresses.ts'
 import type { JoinsSeen } from './plan.ts'
 import { planJoins } from './plan.ts'
 
 const now = new Date('2026-01-01T00:01:00Z')
 const [west, north] = [joiner('west'), joiner('north')]
-const broker: JoinsSeen['broker'] = { version: '0.1.0', addresses: { uid: 'uid-hub', apiservers: [], nodes: [] } }
+const own: OwnAddresses = { uid: 'uid-hub', apiservers: [], nodes: [] }
+const brokerAt = (more: Partial<OwnAddresses>): JoinsSeen['broker'] => ({ version: '0.1.0', addresses: ok({ ...own, ...more }) })
 const seen = (more: Partial<JoinsSeen>): JoinsSeen => ({
   fleet: fleetWith(),
   requests: [],
   grants: [grantFor(west), grantFor(north)],
   members: [],
   gateways: [],
-  broker,
+  broker: brokerAt({}),
   placed: new Set(['west', 'north']),
   now,
   ...more,
@@ -224,7 +227,7 @@ suite('answers to join requests', () => {
     const old = requestBy(west, { pods: ['10.2.0.0/16'], version: '0.9.0' })
     for (const refused of [
       { fleet: manual, requests: [asks], members: taken },
-      { fleet: manual, requests: [asks], broker: { ...broker, addresses: { ...broker.addresses, nodes: ['10.2.3.4'] } } },
+      { fleet: manual, requests: [asks], broker: brokerAt({ nodes: ['10.2.3.4'] }) },
       { fleet: manual, requests: [old] },
       { fleet: fleetWith({ approval: 'Manual', cables: ['other'] as never }), requests: [asks] },
     ]) {
@@ -268,9 +271,9 @@ suite('answers to join requests', () => {
   })
 
   test('nobody gets the addresses of the broker: those its cluster has, and those its grants name', () => {
-    const at = (addresses: Partial<typeof broker.addresses>, server?: string) => {
+    const at = (addresses: Partial<OwnAddresses>, server?: string) => {
       const grants = [grantFor(west, server === undefined ? {} : { server })]
-      return said({ requests: [asks], grants, broker: { ...broker, addresses: { ...broker.addresses, ...addresses } } })
+      return said({ requests: [asks], grants, broker: brokerAt(addresses) })
     }
     const free = ['+Member west', 'west: Pending']
     assert.deepEqual(at({ apiservers: ['10.2.3.4'] }), ['west: Refused'])
@@ -278,6 +281,22 @@ suite('answers to join requests', () => {
     assert.deepEqual(at({ nodes: ['10.2.3.4'], uid: 'uid-west' }), free)
     assert.deepEqual(at({}, 'https://10.2.3.4:6443'), ['west: Refused'])
     assert.deepEqual(at({ apiservers: ['192.0.2.1', 'no address'], nodes: ['fd00::1'] }, 'https://hub.example:6443'), free)
+  })
+
+  test('while the broker cannot read where it is, nobody new is let in and told why; members renew, and who does not fit is refused', () => {
+    const blind: JoinsSeen['broker'] = { version: '0.1.0', addresses: { ok: false, error: '403 Forbidden: nodes' } }
+    const joins = { requests: [asks], broker: blind }
+    assert.deepEqual(said(joins), ['west: Pending'])
+    assert.match(
+      (statusOf('JoinRequest', 'west', joins) as JoinRequest['status'])?.message ?? '',
+      /cannot read.*403 Forbidden: nodes/,
+    )
+    assert.deepEqual(said({ ...joins, fleet: fleetWith({ approval: 'Manual' }) }), ['west: Pending'])
+    assert.deepEqual(said({ ...joins, requests: [requestBy(west, { version: '0.9.0' })] }), ['west: Refused'])
+    const renews = requestBy(west, { pods: ['10.2.0.0/16'], services: ['10.102.0.0/16'] }, {}, false)
+    assert.deepEqual(said({ requests: [renews], members: [member], broker: blind }), ['+Member west', 'issue west'])
+    const { next } = planJoins(seen(joins))
+    assert.ok(next.kind === 'again' && next.afterMs <= 10_000 && next.because.includes('403 Forbidden'))
   })
 
   test('a refusal stands for what was asked, also when the obstacle has gone', () => {

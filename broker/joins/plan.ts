@@ -9,7 +9,6 @@
 import type { Fleet } from '#crds/fleet.ts'
 import { fleet as fleetKind } from '#crds/fleet.ts'
 import type { GatewayEndpoint } from '#crds/gateway-endpoint.ts'
-import { gatewayEndpoint } from '#crds/gateway-endpoint.ts'
 import type { JoinGrant } from '#crds/join-grant.ts'
 import { approvalSeconds, joinGrant } from '#crds/join-grant.ts'
 import type { JoinRequest } from '#crds/join-request.ts'
@@ -18,9 +17,7 @@ import { proofsOf } from '#crds/join-proof.ts'
 import type { Member } from '#crds/member.ts'
 import { member as memberKind } from '#crds/member.ts'
 import { toleratedSkewMs } from '#crds/rules/tokens.ts'
-import { brokerNamespace, clusterIDLabel, managedBy, memberNamespace } from '#crds/places.ts'
-import { contains, parseCIDR } from '#lib/net/cidr.ts'
-import { parseIP } from '#lib/net/ip.ts'
+import { brokerNamespace, clusterIDLabel, managedBy } from '#crds/places.ts'
 import { fingerprint, sameIdentity } from '#lib/identity/identity.ts'
 import { isTrue, setConditions } from '#lib/kube/conditions.ts'
 import type { Next } from '#lib/kube/controller.ts'
@@ -33,13 +30,13 @@ import type { Claim } from '#broker/grants/state.ts'
 import { endOf, factsOf, messageOf, stateOf } from '#broker/grants/state.ts'
 import { releasedOf, soonest } from '#broker/members/addresses.ts'
 import { provisioned } from '#broker/members/plan.ts'
-import type { BrokerAddress, Decision, Granted, Ground, Refusal, Taken } from './admit.ts'
-import { admitAll, byAge, grantedBy, takenBy } from './admit.ts'
+import type { Decision, Granted, Refusal } from './admit.ts'
+import { admitAll, byAge, grantedBy } from './admit.ts'
 import { misfitOf, skewOf } from './fit.ts'
-import { keptFree } from './gateways.ts'
+import { groundOf, isAdmitted } from './ground.ts'
 import type { Verdict } from './judge.ts'
 import { judge, sameAddresses } from './judge.ts'
-import type { OwnAddresses } from './own-addresses.ts'
+import type { ReadOwnAddresses } from './own-addresses.ts'
 
 /** All read from the apiserver in this run, not from a store that may lag behind our own writes. */
 export type JoinsSeen = {
@@ -49,7 +46,7 @@ export type JoinsSeen = {
   readonly members: readonly Member[]
   readonly gateways: readonly GatewayEndpoint[]
   /** The broker's own cluster and program. */
-  readonly broker: { readonly version: string; readonly addresses: OwnAddresses }
+  readonly broker: { readonly version: string; readonly addresses: ReadOwnAddresses }
   /** Cluster ids whose joining place exists. */
   readonly placed: ReadonlySet<string>
   readonly now: Date
@@ -120,8 +117,15 @@ function decide(judged: readonly Judged[], seen: JoinsSeen): Decisions {
   return new Map<JoinRequest, Decision>([
     ...those('keeps').map((request) => [request, { state: 'Admitted', spec: grantedBy(request.spec) }] as const),
     ...misfits,
-    ...admitAll(fitting('joins'), fitting('waits'), groundOf(seen)),
+    ...byAddresses(fitting('joins'), fitting('waits'), seen),
   ])
+}
+
+function byAddresses(joining: readonly JoinRequest[], waiting: readonly JoinRequest[], seen: JoinsSeen): Decisions {
+  const { addresses } = seen.broker
+  if (addresses.ok) return admitAll(joining, waiting, groundOf(seen, addresses.value))
+  const message = `The broker cannot read where it is itself, and lets nobody new in until it can: ${addresses.error}. Its administrator can set its rights anew: tombolo deploy-broker.`
+  return new Map([...joining, ...waiting].map((request) => [request, { state: 'Pending', message }]))
 }
 
 type Standing = 'keeps' | 'joins' | 'waits' | 'none'
@@ -202,57 +206,6 @@ function unproven(request: JoinRequest, verdict: Verdict, members: readonly Memb
   }
 }
 
-function groundOf({ fleet, members, grants, gateways, broker, now }: JoinsSeen): Ground {
-  const draining = members.flatMap((member) =>
-    (member.status?.draining ?? []).map(({ cidr, until }): Taken => ({
-      cidr,
-      by: member.spec,
-      since: 'held',
-      as: `${cidr}, which member "${member.spec.clusterID}" gives up at ${until}`,
-    })),
-  )
-  const released = (fleet.status?.released ?? [])
-    .filter(({ until }) => new Date(until) > now)
-    .map(({ cidr, clusterID, clusterUID, identity, until }): Taken => ({
-      cidr,
-      by: { clusterID, clusterUID },
-      since: 'released',
-      identity,
-      as: `${cidr} of "${clusterID}", which left and whose addresses are kept until ${until}`,
-    }))
-  const taken = [...members.flatMap(({ spec }) => takenBy(spec)), ...draining, ...released]
-  const admitted = new Set(members.filter(isAdmitted).map(({ spec }) => spec.clusterID))
-  // Members wrote them: one that is not what its kind says must not stand in anybody's way.
-  const said = gateways
-    .filter((gateway) => gatewayEndpoint.parse(gateway).ok)
-    .filter(({ metadata, spec }) => metadata.namespace === memberNamespace(spec.clusterID))
-    .filter(({ spec }) => admitted.has(spec.clusterID))
-  return {
-    taken,
-    // No gateway is reached at an address of a member: whoever names one only wants it refused to its owner.
-    gateways: keptFree(said, admitted, now).filter(({ address }) => !taken.some(({ cidr }) => contains(cidr, address))),
-    broker: { uid: broker.addresses.uid, addresses: brokerAddresses(broker.addresses, grants) },
-    pools: fleet.spec.join.addresses,
-  }
-}
-
-/**
- * Where the broker is, as its cluster says, and as its administrator told members. A name is nobody's address. Its Services are not among
- * them: no member reaches the broker there, and two clusters as kubeadm makes them have the same range.
- */
-function brokerAddresses({ apiservers, nodes }: OwnAddresses, grants: readonly JoinGrant[]): readonly BrokerAddress[] {
-  const hosts = grants.flatMap(({ spec }) => serverHost(spec.server) ?? [])
-  const named = (texts: readonly string[], as: (text: string) => string): readonly BrokerAddress[] =>
-    [...new Set(texts)].flatMap((text) => {
-      const cidr = parseCIDR(`${text}/${text.includes(':') ? 128 : 32}`)
-      return cidr.ok ? [{ cidr: cidr.value, as: as(text) }] : []
-    })
-  return [
-    ...named([...apiservers, ...hosts], (address) => `${address} of its apiserver`),
-    ...named(nodes, (address) => `${address} of one of its nodes`),
-  ]
-}
-
 function grantSteps(
   { grants, placed, requests, members, now }: JoinsSeen,
   judged: readonly Judged[],
@@ -313,15 +266,6 @@ function fleetStep(fleet: Fleet, released: ReturnType<typeof releasedOf>): Step 
   const status = released.length === 0 ? rest : { ...rest, released }
   return { do: 'status', kind: fleetKind, key: keyOf(fleet), status, have: fleet }
 }
-
-/** Undefined for a name, and for what is no URL. */
-function serverHost(server: string | undefined): string | undefined {
-  const host = server !== undefined && URL.canParse(server) ? new URL(server).hostname.replace(/^\[(.*)\]$/, '$1') : undefined
-  return host !== undefined && parseIP(host).ok ? host : undefined
-}
-
-const isAdmitted = ({ spec, metadata }: Member): boolean =>
-  metadata.deletionTimestamp === undefined && spec.state !== 'Quarantined'
 
 /** Not later than our own clock allows: a clock that was far ahead once must not lock its cluster out for as long. */
 const askedAt = ({ spec }: JoinRequest, now: Date): string =>
@@ -387,13 +331,17 @@ function clockSkewOf({ metadata, spec }: JoinRequest): string | undefined {
   return `The clock of the joining cluster is ${minutes} minutes ${ms > 0 ? 'ahead of' : 'behind'} the broker's: set it right (chrony, timesyncd), or its credentials will be taken for expired.`
 }
 
+/** How soon to look again at what no watch tells of. */
+const lookAgainMs = 10_000
+
 /** Nothing tells when time has passed. */
-function later(releasedMs: number | undefined, { grants, now }: JoinsSeen): Next {
+function later(releasedMs: number | undefined, { grants, broker: { addresses }, now }: JoinsSeen): Next {
   const open = grants.map((g) => factsOf(g, true)).filter((facts) => facts.usedBy === undefined && endOf(facts) > now)
   const expiresMs = soonest(
     open.map((facts) => ({ until: time(endOf(facts)) })),
     now,
   )
+  if (!addresses.ok) return again(lookAgainMs, `the broker's own addresses cannot be read: ${addresses.error}`)
   const times = [releasedMs, expiresMs].filter((ms) => ms !== undefined)
   return times.length === 0 ? settled : again(Math.min(...times) + 100, 'addresses and grants change with time')
 }

@@ -16,6 +16,7 @@ import { kube } from '#lib/kube/client.ts'
 import { namespaces, secrets } from '#lib/kube/kinds.ts'
 import { cell } from '#lib/std/cell.ts'
 import { logger } from '#lib/std/log.ts'
+import { ok } from '#lib/std/result.ts'
 import type { ApiServer } from '#test/kit/apiserver.ts'
 import { apiserver } from '#test/kit/apiserver.ts'
 import { eventually } from '#test/kit/eventually.ts'
@@ -122,7 +123,7 @@ suite('a cluster that slept', function () {
       const asked = hub.read(joinRequest, at)
       if (asked === undefined || asked.status !== undefined) continue
       const request: JoinRequest = { ...asked, metadata: { ...asked.metadata, creationTimestamp: clock().toISOString() } }
-      const hubCluster = { version: ownVersion, addresses: { uid: 'uid-hub', apiservers: [], nodes: [] } }
+      const hubCluster = { version: ownVersion, addresses: ok({ uid: 'uid-hub', apiservers: [], nodes: [] }) }
       const seen = { fleet: fleetWith(), requests: [request], grants, members: [member], gateways: [], broker: hubCluster }
       const plan = planJoins({ ...seen, placed: new Set(['east']), now: clock() })
       const issued = await Promise.all(plan.issue.map((one) => issue(minting, one, 'default', clock(), stop.signal)))

@@ -14,6 +14,8 @@ import { brokerNamespace, joinNamespace } from '#crds/places.ts'
 import { userOf } from '#crds/rules/account.ts'
 import { timeIn, timeQuestion } from '#lib/kube/server-time.ts'
 import { conditionOf } from '#lib/kube/conditions.ts'
+import { isForbidden } from '#lib/kube/errors.ts'
+import { clusterRoles, nodes } from '#lib/kube/kinds.ts'
 import { pause } from '#lib/std/pause.ts'
 import type { BareBroker } from '#test/kit/bare-broker.ts'
 import { bareBroker } from '#test/kit/bare-broker.ts'
@@ -84,6 +86,17 @@ suite('the registry of members, on a real apiserver', function () {
     }
   })
 
+  test('nobody is asked to approve what is then refused, and who is refused may come with the same grant again', async () => {
+    const one = joiner('asks-first')
+    await grant(one, { approval: 'Manual' })
+    await asks(one, { pods: ['10.1.64.0/18'], services: ['10.201.0.0/16'] })
+    assert.equal(reasonOf(await answer(one)), 'Overlap')
+    assert.equal(await grantState(one), 'Open')
+    await broker.admin.delete(joinRequest, keyOf(one), {}, stop.signal)
+    await asks(one, { pods: ['10.21.0.0/16'], services: ['10.201.0.0/16'] })
+    await eventually(async () => assert.equal(await grantState(one), 'Claimed'))
+  })
+
   test('a member that asks for what another has keeps its own, and is told so', async () => {
     const mover = joiner('mover')
     await grant(mover)
@@ -135,6 +148,31 @@ suite('the registry of members, on a real apiserver', function () {
     await broker.admin.patch(joinGrant, key, { spec: { approved: waiting.fingerprint } }, {}, stop.signal)
     assert.equal((await answer(one)).state, 'Admitted')
     await eventually(async () => assert.equal(await grantState(one), 'Used'))
+  })
+
+  test('while the broker cannot read where it is, members renew and newcomers wait and are told why; then they are let in', async () => {
+    const [renews, comes] = [joiner('renews'), joiner('comes')]
+    await Promise.all([grant(renews), grant(comes)])
+    const own = { pods: ['10.60.0.0/16'], services: ['10.160.0.0/16'] }
+    await asks(renews, own)
+    assert.equal((await answer(renews)).state, 'Admitted')
+    const key = { name: controllerName }
+    const rules = (await broker.admin.get(clusterRoles, key, stop.signal))?.rules ?? []
+    const blind = rules.filter(({ resources }) => resources?.includes('nodes') !== true)
+    await broker.admin.patch(clusterRoles, key, { rules: blind }, {}, stop.signal)
+    const controller = broker.as(userOf(brokerNamespace, controllerName))
+    await eventually(() => assert.rejects(controller.list(nodes, {}, stop.signal), isForbidden))
+    await broker.admin.delete(joinRequest, keyOf(renews), {}, stop.signal)
+    await asks(renews, own)
+    await asks(comes, { pods: ['10.61.0.0/16'], services: ['10.161.0.0/16'] })
+    assert.equal((await answer(renews)).state, 'Admitted')
+    await eventually(async () => {
+      const status = (await broker.admin.get(joinRequest, keyOf(comes), stop.signal))?.status
+      assert.equal(status?.state, 'Pending')
+      assert.match(status.message ?? '', /cannot read where it is itself.*403 Forbidden/)
+    })
+    await broker.admin.patch(clusterRoles, key, { rules }, {}, stop.signal)
+    assert.equal((await answer(comes)).state, 'Admitted')
   })
 
   test('where the apiserver gives shorter tokens than it is asked for, that is remarked', async () => {
