@@ -43,6 +43,8 @@ export const fleetCASecretName = 'tombolo-fleet-ca'
 export const trustBundleName = 'fleet'
 /** The private half of the member's identity. Made here; it goes nowhere. */
 export const identitySecretName = 'tombolo-identity'
+/** On `tombolo-system`: the fingerprint of that identity. To a broker in the same cluster it is proof of whose cluster it is. */
+export const identityAnnotation = 'tombolo.dev/identity'
 export const allocationName = 'allocation'
 export const fleetName = 'fleet'
 /** The Lease that a member renews on the broker, in its own namespace. */

@@ -16,11 +16,11 @@ const asked = (id: string, spec: Spec): Asked => ({ ...askedOf(id, spec), identi
 const ground = (more: Partial<Ground> = {}): Ground => ({
   taken: takenBy(asked('east', { pods: ['10.1.0.0/16', 'fd00:1::/48'], services: ['10.91.0.0/16'] })),
   gateways: [],
-  broker: { uid: 'uid-hub', addresses: [] },
+  broker: { identity: undefined, addresses: [] },
   pools: undefined,
   ...more,
 })
-const nothing: Ground = { taken: [], gateways: [], broker: { uid: 'uid-hub', addresses: [] }, pools: undefined }
+const nothing: Ground = { taken: [], gateways: [], broker: { identity: undefined, addresses: [] }, pools: undefined }
 const left = (cidr: string, by: string | undefined = fingerprint(identity)): Taken => ({
   cidr: cidr as CIDR,
   by: { clusterID: 'gone', clusterUID: 'uid-gone' },
@@ -30,7 +30,7 @@ const left = (cidr: string, by: string | undefined = fingerprint(identity)): Tak
 })
 
 const broker: Ground['broker'] = {
-  uid: 'uid-hub',
+  identity: fingerprint(publicIdentity(joiner('hub').identity)),
   addresses: [
     { cidr: '192.168.9.9/32' as CIDR, as: '192.168.9.9 of its apiserver' },
     { cidr: '10.96.4.7/32' as CIDR, as: '10.96.4.7 of one of its nodes' },
@@ -111,10 +111,10 @@ suite('admission of a cluster', () => {
       { broker },
     ],
     [
-      'that is the broker’s own has its own addresses',
-      asked('hub', { uid: 'uid-hub', pods: ['10.2.0.0/16'], services: ['10.96.0.0/16'] }),
+      'that is the broker’s own, as the mark there shows, has its own addresses',
+      asked('hub', { pods: ['10.2.0.0/16'], services: ['10.96.0.0/16'] }),
       'Admitted',
-      { broker },
+      { broker: { ...broker, identity: fingerprint(identity) } },
     ],
     [
       'that asks for addresses of one that left lately is refused for a while',

@@ -2,6 +2,7 @@
 // tested, printed and repeated. Routes, allowed IPs and admission policies all follow from what is decided here.
 import type { JoinRequest } from '#crds/join-request.ts'
 import type { Member } from '#crds/member.ts'
+import { identityAnnotation, systemNamespace } from '#crds/places.ts'
 import { fingerprint } from '#lib/identity/identity.ts'
 import type { CIDR } from '#lib/net/cidr.ts'
 import { contains, overlaps } from '#lib/net/cidr.ts'
@@ -43,8 +44,8 @@ export type Ground = {
   /** Of members, what drains among it, and of clusters that left lately. */
   readonly taken: readonly Taken[]
   readonly gateways: readonly GatewayAddress[]
-  /** `uid`: of the cluster that the broker runs in, which is told to nobody: it may have its own addresses as a member. */
-  readonly broker: { readonly uid: string; readonly addresses: readonly BrokerAddress[] }
+  /** `identity`: fingerprint of the cluster that the broker runs in, if that is a member: it may have its own addresses. */
+  readonly broker: { readonly identity: string | undefined; readonly addresses: readonly BrokerAddress[] }
   /** If given, all addresses must lie in these. */
   readonly pools: readonly CIDR[] | undefined
 }
@@ -64,7 +65,7 @@ export function admit(asked: Asked, { taken, gateways, broker, pools }: Ground):
       asked,
       others.filter((t) => !isSaidToBeOwn(t, asked)),
     ) ??
-    (asked.clusterUID === broker.uid ? undefined : coversBroker(asked, broker.addresses)) ??
+    (fingerprint(asked.identity) === broker.identity ? undefined : coversBroker(asked, broker.addresses)) ??
     coversGateway(
       asked,
       gateways.filter((g) => g.clusterID !== clusterID),
@@ -174,7 +175,7 @@ function coversBroker(asked: Asked, addresses: readonly BrokerAddress[]): Refusa
     if (found !== undefined)
       return refusal(
         'BrokerAddresses',
-        `${use} ${cidr} of "${asked.clusterID}" contains ${found.as}, which is the broker's: the members' way to it must stay free. Renumber, or, if the range was detected wrongly, join with --pod-cidr or --service-cidr.`,
+        `${use} ${cidr} of "${asked.clusterID}" contains ${found.as}, which is the broker's: the members' way to it must stay free. Renumber, or, if the range was detected wrongly, join with --pod-cidr or --service-cidr. The broker's own cluster may have it: tombolo join shows that it is that one by marking its namespace ${systemNamespace} (${identityAnnotation}).`,
       )
   }
   return undefined

@@ -49,7 +49,7 @@ export function groundOf({ fleet, members, grants, gateways, now }: Registered, 
     taken,
     // No gateway is reached at an address of a member: whoever names one only wants it refused to its owner.
     gateways: keptFree(said, admitted, now).filter(({ address }) => !taken.some(({ cidr }) => contains(cidr, address))),
-    broker: { uid: own.uid, addresses: brokerAddresses(own, grants) },
+    broker: { identity: own.identity, addresses: brokerAddresses(own, grants) },
     pools: fleet.spec.join.addresses,
   }
 }

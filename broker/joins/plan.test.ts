@@ -18,7 +18,7 @@ import { planJoins } from './plan.ts'
 
 const now = new Date('2026-01-01T00:01:00Z')
 const [west, north] = [joiner('west'), joiner('north')]
-const own: OwnAddresses = { uid: 'uid-hub', apiservers: [], nodes: [] }
+const own: OwnAddresses = { identity: undefined, apiservers: [], nodes: [] }
 const brokerAt = (more: Partial<OwnAddresses>): JoinsSeen['broker'] => ({ version: '0.1.0', addresses: ok({ ...own, ...more }) })
 const seen = (more: Partial<JoinsSeen>): JoinsSeen => ({
   fleet: fleetWith(),
@@ -278,7 +278,8 @@ suite('answers to join requests', () => {
     const free = ['+Member west', 'west: Pending']
     assert.deepEqual(at({ apiservers: ['10.2.3.4'] }), ['west: Refused'])
     assert.deepEqual(at({ nodes: ['10.2.3.4'] }), ['west: Refused'])
-    assert.deepEqual(at({ nodes: ['10.2.3.4'], uid: 'uid-west' }), free)
+    assert.deepEqual(at({ nodes: ['10.2.3.4'], identity: fingerprint(publicIdentity(west.identity)) }), free)
+    assert.deepEqual(at({ nodes: ['10.2.3.4'], identity: fingerprint(publicIdentity(north.identity)) }), ['west: Refused'])
     assert.deepEqual(at({}, 'https://10.2.3.4:6443'), ['west: Refused'])
     assert.deepEqual(at({ apiservers: ['192.0.2.1', 'no address'], nodes: ['fd00::1'] }, 'https://hub.example:6443'), free)
   })

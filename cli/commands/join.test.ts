@@ -9,6 +9,7 @@ import { joinRequest } from '#crds/join-request.ts'
 import { member } from '#crds/member.ts'
 import { membership } from '#crds/membership.ts'
 import { formatGrant, GrantCode } from '#lib/identity/grant.ts'
+import { fingerprint } from '#lib/identity/identity.ts'
 import { kube } from '#lib/kube/client.ts'
 import { configMaps, namespaces, nodes, secrets } from '#lib/kube/kinds.ts'
 import { logger } from '#lib/std/log.ts'
@@ -76,7 +77,7 @@ suite('joining by grant', () => {
     return ran
   }
   /** A grant as \`grant create\` makes it, but for a broker that only this machine reaches. */
-  const granted = async (id: 'east' | 'west', spec: Parameters<typeof grantFor>[1] = {}): Promise<string> => {
+  const granted = async (id: keyof typeof servers, spec: Parameters<typeof grantFor>[1] = {}): Promise<string> => {
     const { hub } = servers
     const one = joiner(id)
     if (hub.read(joinGrant, inBroker(id)) !== undefined) hub.remove(joinGrant, inBroker(id))
@@ -90,7 +91,7 @@ suite('joining by grant', () => {
       code: one.code,
     })
   }
-  const joinWith = (grant: string, id: 'east' | 'west', pods: string, ...more: readonly string[]) =>
+  const joinWith = (grant: string, id: keyof typeof servers, pods: string, ...more: readonly string[]) =>
     run(
       [
         ...['join', ...(grant === '' ? [] : ['--grant', '-']), '--context', id, '--gateway-node', `${id}-1`],
@@ -99,7 +100,7 @@ suite('joining by grant', () => {
       ],
       grant,
     )
-  const join = async (id: 'east' | 'west', pods: string, ...more: readonly string[]) =>
+  const join = async (id: keyof typeof servers, pods: string, ...more: readonly string[]) =>
     joinWith(await granted(id), id, pods, ...more)
   /** What an operator says when all is well. */
   async function operatorIsReady(server: ApiServer, signal: AbortSignal): Promise<void> {
@@ -140,12 +141,28 @@ suite('joining by grant', () => {
     assert.deepEqual([read('token'), read('renewalToken'), read('server')], [...tokens, front.server])
     const keys = east.read(secrets, inSystem('tombolo-identity'))
     assert.ok(keys?.data?.['signing'] !== undefined && keys.data['agreement'] !== undefined)
+    const mark = () => east.read(namespaces, { name: 'tombolo-system' })?.metadata.annotations?.['tombolo.dev/identity']
+    assert.equal(mark(), fingerprint(admitted.spec.identity))
     await eventually(() => assert.equal(hub.read(joinGrant, inBroker('east'))?.status?.state, 'Used'))
     const { resourceVersion } = east.read(membership, ownMembership)?.metadata ?? {}
     const again = await joinWith('', 'east', '10.1.0.0/16')
     assert.equal(again.code, 0, again.err)
     assert.equal(east.read(membership, ownMembership)?.metadata.resourceVersion, resourceVersion)
     assert.deepEqual(hub.read(member, inBroker('east'))?.spec.identity, admitted.spec.identity)
+  })
+
+  test('T3: a cluster that the broker is in may have the addresses of its nodes, and no other', async () => {
+    const { hub } = servers
+    const own = hub.read(nodes, { name: 'hub-1' })
+    assert.ok(own !== undefined)
+    hub.put(nodes, { ...own, status: { addresses: [{ type: 'InternalIP', address: '10.7.0.1' }] } })
+    const other = await join('west', '10.7.0.0/16')
+    assert.equal(other.code, 2, other.err)
+    assert.match(other.err, /contains 10\.7\.0\.1 of one of its nodes/)
+    const itself = controlPlane(hub, stop.signal)
+    const ran = await withOperator(hub, () => join('hub', '10.7.0.0/16'))
+    assert.equal(ran.code, 0, ran.err)
+    running = Promise.all([running, itself])
   })
 
   test('T8: a grant that was used lets nobody else in, and nothing stays in the cluster that tried', async () => {

@@ -4,7 +4,8 @@
 import { memberKinds } from '#crds/index.ts'
 import type { Membership } from '#crds/membership.ts'
 import { membership } from '#crds/membership.ts'
-import { gatewayNodeLabel, managedBy, membershipName, systemNamespace } from '#crds/places.ts'
+import { gatewayNodeLabel, identityAnnotation, managedBy, membershipName, systemNamespace } from '#crds/places.ts'
+import type { Identity } from '#lib/identity/identity.ts'
 import { fingerprint, publicIdentity } from '#lib/identity/identity.ts'
 import type { Kube } from '#lib/kube/client.ts'
 import { namespaces, nodes } from '#lib/kube/kinds.ts'
@@ -106,7 +107,9 @@ async function run(options: Options, session: Session): Promise<void> {
   const isNew = facts.namespace === undefined
   const identity = await step(`Keys of "${id}", made in ${context}`, async () => {
     await kube.apply(namespaces, systemNamespaceObject(), { fieldManager }, signal)
-    return must(await keepIdentity(kube, fieldManager, signal))
+    const kept = must(await keepIdentity(kube, fieldManager, signal))
+    await kube.patch(namespaces, { name: systemNamespace }, markedWith(kept), { fieldManager: 'tombolo-identity' }, signal)
+    return kept
   })
   output.note(`  fingerprint ${fingerprint(publicIdentity(identity))}`)
   const answer = await step(`The broker admits "${id}"`, (say) =>
@@ -138,6 +141,11 @@ const systemNamespaceObject = (): KubeObject => {
   if (found === undefined) throw new Error('the manifests have no namespace')
   return found
 }
+
+/** A broker in this cluster knows it by that (broker/joins/own-addresses.ts). By a writer of its own: applying the rest leaves it. */
+const markedWith = (identity: Identity): object => ({
+  metadata: { annotations: { [identityAnnotation]: fingerprint(publicIdentity(identity)) } },
+})
 
 function must<T>(result: Result<T>): T {
   if (result.ok) return result.value

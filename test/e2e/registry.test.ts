@@ -10,12 +10,13 @@ import { joinGrant } from '#crds/join-grant.ts'
 import type { JoinRequest } from '#crds/join-request.ts'
 import { joinRequest } from '#crds/join-request.ts'
 import { member } from '#crds/member.ts'
-import { brokerNamespace, joinNamespace } from '#crds/places.ts'
+import { brokerNamespace, identityAnnotation, joinNamespace, systemNamespace } from '#crds/places.ts'
 import { userOf } from '#crds/rules/account.ts'
+import { fingerprint, publicIdentity } from '#lib/identity/identity.ts'
 import { timeIn, timeQuestion } from '#lib/kube/server-time.ts'
 import { conditionOf } from '#lib/kube/conditions.ts'
 import { isForbidden } from '#lib/kube/errors.ts'
-import { clusterRoles, nodes } from '#lib/kube/kinds.ts'
+import { clusterRoles, namespaces, nodes } from '#lib/kube/kinds.ts'
 import { pause } from '#lib/std/pause.ts'
 import type { BareBroker } from '#test/kit/bare-broker.ts'
 import { bareBroker } from '#test/kit/bare-broker.ts'
@@ -148,6 +149,27 @@ suite('the registry of members, on a real apiserver', function () {
     await broker.admin.patch(joinGrant, key, { spec: { approved: waiting.fingerprint } }, {}, stop.signal)
     assert.equal((await answer(one)).state, 'Admitted')
     await eventually(async () => assert.equal(await grantState(one), 'Used'))
+  })
+
+  test('T3: only the broker’s own cluster may have the addresses of its nodes, by what is written there and not by what is asked', async () => {
+    const [home, liar] = [joiner('home'), joiner('liar')]
+    const node = { apiVersion: nodes.apiVersion, kind: nodes.kind, metadata: { name: 'hub-1' } }
+    const status = { addresses: [{ type: 'InternalIP', address: '10.70.0.9' }] }
+    await broker.admin.create(nodes, node, {}, stop.signal)
+    const fieldManager = 'test'
+    await broker.admin.apply(nodes, { ...node, status }, { fieldManager, subresource: 'status' }, stop.signal)
+    const uid = (await broker.admin.get(namespaces, { name: 'kube-system' }, stop.signal))?.metadata.uid ?? ''
+    const annotations = { [identityAnnotation]: fingerprint(publicIdentity(home.identity)) }
+    const system = { apiVersion: namespaces.apiVersion, kind: namespaces.kind, metadata: { name: systemNamespace, annotations } }
+    await broker.admin.apply(namespaces, system, { fieldManager }, stop.signal)
+    await Promise.all([grant(home), grant(liar)])
+    const wanted = { uid, pods: ['10.70.0.0/16'], services: ['10.170.0.0/16'] }
+    await asks(liar, wanted)
+    const refused = await answer(liar)
+    assert.equal(reasonOf(refused), 'BrokerAddresses')
+    assert.match(refused.message ?? '', /10\.70\.0\.9 of one of its nodes.*tombolo join shows that it is that one/)
+    await asks(home, wanted)
+    assert.equal((await answer(home)).state, 'Admitted')
   })
 
   test('while the broker cannot read where it is, members renew and newcomers wait and are told why; then they are let in', async () => {
