@@ -37,7 +37,7 @@ export const joinGrant = define({
       .string()
       .max(512)
       .optional()
-      .describe('Where the cluster reaches the broker, `https://host:port`: if it is an address, no member may have it.'),
+      .describe('Where the cluster reaches the broker, `https://host:port`: no member may have its addresses.'),
     approval: z
       .enum(['Automatic', 'Manual'])
       .optional()

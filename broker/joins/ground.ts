@@ -11,6 +11,7 @@ import type { BrokerAddress, Ground, Taken } from './admit.ts'
 import { takenBy } from './admit.ts'
 import { keptFree } from './gateways.ts'
 import type { OwnAddresses } from './own-addresses.ts'
+import type { ServerNames } from './server-names.ts'
 
 export type Registered = {
   readonly fleet: Fleet
@@ -20,7 +21,7 @@ export type Registered = {
   readonly now: Date
 }
 
-export function groundOf({ fleet, members, grants, gateways, now }: Registered, own: OwnAddresses): Ground {
+export function groundOf({ fleet, members, grants, gateways, now }: Registered, own: OwnAddresses, names: ServerNames): Ground {
   const draining = members.flatMap((member) =>
     (member.status?.draining ?? []).map(({ cidr, until }): Taken => ({
       cidr,
@@ -49,33 +50,43 @@ export function groundOf({ fleet, members, grants, gateways, now }: Registered, 
     taken,
     // No gateway is reached at an address of a member: whoever names one only wants it refused to its owner.
     gateways: keptFree(said, admitted, now).filter(({ address }) => !taken.some(({ cidr }) => contains(cidr, address))),
-    broker: { identity: own.identity, addresses: brokerAddresses(own, grants) },
+    broker: { identity: own.identity, addresses: brokerAddresses(own, grants, names) },
     pools: fleet.spec.join.addresses,
   }
 }
 
 /**
- * Where the broker is, as its cluster says, and as its administrator told members. A name is nobody's address. Its Services are not among
- * them: no member reaches the broker there, and two clusters as kubeadm makes them have the same range.
+ * Where the broker is, as its cluster says, and as its administrator told members, by address or by name. Its Services are not among them:
+ * no member reaches the broker there, and two clusters as kubeadm makes them have the same range.
  */
-function brokerAddresses({ apiservers, nodes }: OwnAddresses, grants: readonly JoinGrant[]): readonly BrokerAddress[] {
-  const hosts = grants.flatMap(({ spec }) => serverHost(spec.server) ?? [])
-  const named = (texts: readonly string[], as: (text: string) => string): readonly BrokerAddress[] =>
-    [...new Set(texts)].flatMap((text) => {
-      const cidr = parseCIDR(`${text}/${text.includes(':') ? 128 : 32}`)
-      return cidr.ok ? [{ cidr: cidr.value, as: as(text) }] : []
-    })
+function brokerAddresses(
+  { apiservers, nodes }: OwnAddresses,
+  grants: readonly JoinGrant[],
+  names: ServerNames,
+): readonly BrokerAddress[] {
+  const told = hostsOf(grants).filter((host) => !isName(host))
   return [
-    ...named([...apiservers, ...hosts], (address) => `${address} of its apiserver`),
-    ...named(nodes, (address) => `${address} of one of its nodes`),
+    ...[...new Set([...apiservers, ...told])].flatMap((address) => placeAt(address, 'its apiserver')),
+    ...namesIn(grants).flatMap((name) =>
+      (names.get(name) ?? []).flatMap((address) => placeAt(address, `its apiserver, ${name}`)),
+    ),
+    ...[...new Set(nodes)].flatMap((address) => placeAt(address, 'one of its nodes')),
   ]
 }
 
-/** Undefined for a name, and for what is no URL. */
-function serverHost(server: string | undefined): string | undefined {
-  const host = server !== undefined && URL.canParse(server) ? new URL(server).hostname.replace(/^\[(.*)\]$/, '$1') : undefined
-  return host !== undefined && parseIP(host).ok ? host : undefined
+function placeAt(address: string, what: string): readonly BrokerAddress[] {
+  const cidr = parseCIDR(`${address}/${address.includes(':') ? 128 : 32}`)
+  return cidr.ok ? [{ cidr: cidr.value, as: `${address} of ${what}` }] : []
 }
+
+/** The names by which members are told of the broker. */
+export const namesIn = (grants: readonly JoinGrant[]): readonly string[] => hostsOf(grants).filter(isName)
+
+const hostsOf = (grants: readonly JoinGrant[]): readonly string[] => [
+  ...new Set(grants.flatMap(({ spec: { server } }) => (server !== undefined && URL.canParse(server) ? hostIn(server) : []))),
+]
+const hostIn = (server: string): string => new URL(server).hostname.replace(/^\[(.*)\]$/, '$1')
+const isName = (host: string): boolean => !parseIP(host).ok
 
 export const isAdmitted = ({ spec, metadata }: Member): boolean =>
   metadata.deletionTimestamp === undefined && spec.state !== 'Quarantined'

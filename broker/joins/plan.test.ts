@@ -19,7 +19,11 @@ import { planJoins } from './plan.ts'
 const now = new Date('2026-01-01T00:01:00Z')
 const [west, north] = [joiner('west'), joiner('north')]
 const own: OwnAddresses = { identity: undefined, apiservers: [], nodes: [] }
-const brokerAt = (more: Partial<OwnAddresses>): JoinsSeen['broker'] => ({ version: '0.1.0', addresses: ok({ ...own, ...more }) })
+const brokerAt = (more: Partial<OwnAddresses>, names: readonly (readonly [string, string[]])[] = []): JoinsSeen['broker'] => ({
+  version: '0.1.0',
+  addresses: ok({ ...own, ...more }),
+  names: new Map(names),
+})
 const seen = (more: Partial<JoinsSeen>): JoinsSeen => ({
   fleet: fleetWith(),
   requests: [],
@@ -284,8 +288,21 @@ suite('answers to join requests', () => {
     assert.deepEqual(at({ apiservers: ['192.0.2.1', 'no address'], nodes: ['fd00::1'] }, 'https://hub.example:6443'), free)
   })
 
+  test('a name by which members reach the broker is kept free where it is; one that nobody knows is remarked and holds up nobody', () => {
+    const grants = [grantFor(west, { server: 'https://hub.example:6443' })]
+    const at = (...addresses: string[]) => ({ requests: [asks], grants, broker: brokerAt({}, [['hub.example', addresses]]) })
+    assert.deepEqual(said(at('192.0.2.7', '10.2.3.4')), ['west: Refused'])
+    const status = statusOf('JoinRequest', 'west', at('10.2.3.4')) as JoinRequest['status']
+    assert.match(status?.message ?? '', /contains 10\.2\.3\.4 of its apiserver, hub\.example/)
+    assert.deepEqual(said(at('192.0.2.7')), ['+Member west', 'west: Pending'])
+    assert.deepEqual(said(at()), ['+Member west', 'west: Pending'])
+    const remarks = (...addresses: string[]) => planJoins(seen({ ...at(...addresses), members: [member] })).issue[0]?.remarks
+    assert.deepEqual(remarks('192.0.2.7'), {})
+    assert.match(remarks()?.BrokerNameUnknown ?? '', /hub\.example, of which DNS knows no address/)
+  })
+
   test('while the broker cannot read where it is, nobody new is let in and told why; members renew, and who does not fit is refused', () => {
-    const blind: JoinsSeen['broker'] = { version: '0.1.0', addresses: { ok: false, error: '403 Forbidden: nodes' } }
+    const blind: JoinsSeen['broker'] = { ...brokerAt({}), addresses: { ok: false, error: '403 Forbidden: nodes' } }
     const joins = { requests: [asks], broker: blind }
     assert.deepEqual(said(joins), ['west: Pending'])
     assert.match(

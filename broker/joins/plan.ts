@@ -33,10 +33,11 @@ import { provisioned } from '#broker/members/plan.ts'
 import type { Decision, Granted, Refusal } from './admit.ts'
 import { admitAll, byAge, grantedBy } from './admit.ts'
 import { misfitOf, skewOf } from './fit.ts'
-import { groundOf, isAdmitted } from './ground.ts'
+import { groundOf, isAdmitted, namesIn } from './ground.ts'
 import type { Verdict } from './judge.ts'
 import { judge, sameAddresses } from './judge.ts'
 import type { ReadOwnAddresses } from './own-addresses.ts'
+import type { ServerNames } from './server-names.ts'
 
 /** All read from the apiserver in this run, not from a store that may lag behind our own writes. */
 export type JoinsSeen = {
@@ -46,7 +47,7 @@ export type JoinsSeen = {
   readonly members: readonly Member[]
   readonly gateways: readonly GatewayEndpoint[]
   /** The broker's own cluster and program. */
-  readonly broker: { readonly version: string; readonly addresses: ReadOwnAddresses }
+  readonly broker: { readonly version: string; readonly addresses: ReadOwnAddresses; readonly names: ServerNames }
   /** Cluster ids whose joining place exists. */
   readonly placed: ReadonlySet<string>
   readonly now: Date
@@ -62,8 +63,9 @@ export type Issue = { readonly request: JoinRequest; readonly remarks: Remarks }
 /**
  * What a person should know of a request, whatever the answer: each is a condition of this name, True while it is so. `Overlap`: somebody
  * else has the addresses. `VersionSkewed`: a member whose version would not be let in. `ShortCredentials`: the apiserver gives less than was asked.
+ * `BrokerNameUnknown`: nothing is known of a name by which members reach the broker.
  */
-export type Remarks = Readonly<Partial<Record<'Overlap' | 'VersionSkewed' | 'ShortCredentials', string>>>
+export type Remarks = Readonly<Partial<Record<'Overlap' | 'VersionSkewed' | 'ShortCredentials' | 'BrokerNameUnknown', string>>>
 
 type State = NonNullable<NonNullable<JoinRequest['status']>['state']>
 type Answer = {
@@ -122,8 +124,8 @@ function decide(judged: readonly Judged[], seen: JoinsSeen): Decisions {
 }
 
 function byAddresses(joining: readonly JoinRequest[], waiting: readonly JoinRequest[], seen: JoinsSeen): Decisions {
-  const { addresses } = seen.broker
-  if (addresses.ok) return admitAll(joining, waiting, groundOf(seen, addresses.value))
+  const { addresses, names } = seen.broker
+  if (addresses.ok) return admitAll(joining, waiting, groundOf(seen, addresses.value, names))
   const message = `The broker cannot read where it is itself, and lets nobody new in until it can: ${addresses.error}. Its administrator can set its rights anew: tombolo deploy-broker.`
   return new Map([...joining, ...waiting].map((request) => [request, { state: 'Pending', message }]))
 }
@@ -144,14 +146,15 @@ function standingOf(verdict: Verdict): Standing {
   }
 }
 
-function admitted(request: JoinRequest, granted: Granted, { members, broker, now }: JoinsSeen): Outcome {
+function admitted(request: JoinRequest, granted: Granted, seen: JoinsSeen): Outcome {
+  const { members, broker, now } = seen
   const member = memberOf(request, members)
   if (member?.metadata.deletionTimestamp !== undefined)
     return { steps: [pending(request, 'The earlier membership under this id is being removed.', now)] }
   const spec = { ...granted, requestedAt: askedAt(request, now) }
   const put: Step = { do: 'apply', kind: memberKind, object: memberObject(spec), have: member }
   return member !== undefined && isProvisioned(member, granted)
-    ? { steps: [put], issue: { request, remarks: skewRemark(request, broker.version) } }
+    ? { steps: [put], issue: { request, remarks: { ...skewRemark(request, broker.version), ...nameRemark(seen) } } }
     : { steps: [put, pending(request, 'Admitted; its namespace and account are being made.', now)] }
 }
 
@@ -159,6 +162,15 @@ function admitted(request: JoinRequest, granted: Granted, { members, broker, now
 function skewRemark({ spec }: JoinRequest, version: string): Remarks {
   const skew = skewOf(spec, version)
   return skew === undefined ? {} : { VersionSkewed: skew }
+}
+
+function nameRemark({ grants, broker: { names } }: JoinsSeen): Remarks {
+  const [unknown] = namesIn(grants).filter((name) => (names.get(name) ?? []).length === 0)
+  return unknown === undefined
+    ? {}
+    : {
+        BrokerNameUnknown: `Members reach the broker as ${unknown}, of which DNS knows no address in the broker's cluster: nobody looks after a member having it. Let the name be known there too.`,
+      }
 }
 
 function newMisfit(request: JoinRequest, { fleet, members, broker }: JoinsSeen): Refusal | undefined {

@@ -12,9 +12,11 @@ import { blocked, controller, source } from '#lib/kube/controller.ts'
 import type { KubeObject } from '#lib/kube/object.ts'
 import { applyPlan } from '#lib/kube/plan.ts'
 import type { Stores } from '#broker/stores.ts'
+import { namesIn } from './ground.ts'
 import { issue } from './issue.ts'
 import { readOwnAddresses } from './own-addresses.ts'
 import { planJoins } from './plan.ts'
+import { serverNames } from './server-names.ts'
 
 /** The one key. */
 const allJoins = [{ name: 'joins' }]
@@ -23,6 +25,7 @@ const fieldManager = 'tombolo-broker'
 /** The stores only say when to look; with one worker and one key no two runs judge at the same time. */
 export function joinsController(kube: Kube, stores: Stores): Controller {
   const { fleets, requests, grants, members, namespaces, roleBindings } = stores
+  const resolve = serverNames()
   return controller({
     name: 'joins',
     sources: [fleets, requests, grants, members, namespaces, roleBindings].map((store) =>
@@ -44,13 +47,14 @@ export function joinsController(kube: Kube, stores: Stores): Controller {
         kube.list(gatewayEndpoint, {}, signal),
         readOwnAddresses(kube, signal),
       ])
+      const names = await resolve(namesIn(granted.items), now)
       const plan = planJoins({
         fleet: { ...fleet, spec: parsed.value.spec },
         requests: asked.items,
         grants: granted.items,
         members: admitted.items,
         gateways: gateways.items,
-        broker: { version: packageJson.version, addresses },
+        broker: { version: packageJson.version, addresses, names },
         placed: placesOf(stores),
         now,
       })

@@ -718,6 +718,14 @@ const rows: readonly Row[] = [
     /max-token-expiration/,
   ],
   [
+    'join-requests',
+    'the broker does not know its own name',
+    withBroker({ requests: [requestOf('Admitted', 'BrokerNameUnknown', 'hub.example')] as never }),
+    'warn',
+    /north: hub\.example/,
+    /resolve that name/,
+  ],
+  [
     'admission-policies',
     'a policy is missing',
     withoutAdmission('tombolo-member-identity'),

@@ -43,6 +43,8 @@ const remedies = {
   ClockSkewed: 'Let the nodes of that cluster follow NTP: timedatectl.',
   VersionSkewed: 'tombolo upgrade brings broker and members together, the broker first.',
   ShortCredentials: 'Raise --service-account-max-token-expiration of the broker’s apiserver to 336h or more.',
+  BrokerNameUnknown:
+    'Let the pods of the broker’s cluster resolve that name, or make grants with --broker-server and an address.',
 } as const
 
 const remarksOf = (request: JoinRequest): readonly Finding[] =>

@@ -123,7 +123,11 @@ suite('a cluster that slept', function () {
       const asked = hub.read(joinRequest, at)
       if (asked === undefined || asked.status !== undefined) continue
       const request: JoinRequest = { ...asked, metadata: { ...asked.metadata, creationTimestamp: clock().toISOString() } }
-      const hubCluster = { version: ownVersion, addresses: ok({ identity: undefined, apiservers: [], nodes: [] }) }
+      const hubCluster = {
+        version: ownVersion,
+        addresses: ok({ identity: undefined, apiservers: [], nodes: [] }),
+        names: new Map(),
+      }
       const seen = { fleet: fleetWith(), requests: [request], grants, members: [member], gateways: [], broker: hubCluster }
       const plan = planJoins({ ...seen, placed: new Set(['east']), now: clock() })
       const issued = await Promise.all(plan.issue.map((one) => issue(minting, one, 'default', clock(), stop.signal)))
