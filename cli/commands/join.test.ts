@@ -255,7 +255,7 @@ suite('joining by grant', () => {
 
   test('a broker address that only this machine reaches is refused with the remedy, and one that is none', async () => {
     for (const [server, says] of [
-      ['https://127.0.0.1:6443', /which only this machine can\.\n.*--broker-server/],
+      ['https://localhost:6443', /means something else on every machine\.\n.*--broker-server/],
       ['http://192.0.2.1', /not of the form https/],
     ] as const) {
       const ran = await run(['grant', 'create', 'east', '--context', 'hub', '--broker-server', server])
