@@ -4,6 +4,7 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { joinRequest } from '#crds/join-request.ts'
+import type { Member } from '#crds/member.ts'
 import { member } from '#crds/member.ts'
 import { brokerNamespace, brokerSecretName, heartbeatName, pairKeysSecretName, systemNamespace } from '#crds/places.ts'
 import type { HeldPairKey } from '#lib/identity/pair-key.ts'
@@ -73,6 +74,30 @@ suite('trust between clusters', function () {
     ])
     return traffic(cluster(side), { pod: 'shop/client', url: `http://${podIP}:8080/`, everyMs: 20, lostMs: 2_000 })
   }
+
+  /** When the broker's apiserver tells of the first change of west that is one. */
+  const written = async (isOne: (now: Member | undefined, old: Member | undefined) => boolean) => {
+    const chosen = await fromKubeconfig({ path: at.rig.cluster('hub').kubeconfig })
+    if (!chosen.ok) throw new Error(chosen.error.want)
+    const hub = kube(chosen.value.connection, logger('test', 'silent'))
+    const stop = new AbortController()
+    const { store, done } = reflect(hub, member, { namespace: brokerNamespace, fields: 'metadata.name=west' }, stop.signal)
+    await store.whenSynced(at.signal)
+    return {
+      at: new Promise<number>((resolve) => {
+        store.onChange((now, old) => {
+          if (isOne(now, old)) resolve(Date.now())
+        })
+      }),
+      [Symbol.asyncDispose]: async () => {
+        stop.abort()
+        await done
+        await hub[Symbol.asyncDispose]()
+      },
+    }
+  }
+  const routedInEast = async (cidr: string): Promise<boolean> =>
+    (await cluster('east').node(1).exec(['ip', 'route', 'show', 'table', 'all'])).stdout.includes(cidr)
 
   suite('the key of a pair', () => {
     test('T12: is on the cable at both ends, the same, and traffic flows', async () => {
@@ -186,6 +211,68 @@ suite('trust between clusters', function () {
     })
   })
 
+  suite('a member that takes other addresses for its pods', () => {
+    const [before, after, address] = ['10.243.0.0/16', '10.200.0.0/16', '10.200.0.5']
+    const drainSeconds = 8
+    const move = (to: string) => fleet().join(cluster('west'), '--pod-cidr', to)
+    /** As if its pods moved over one by one: a web pod has an address of the new range beside that of the old. */
+    const openThere = async () => {
+      const west = cluster('west')
+      const of = 'jsonpath={.items[0].metadata.name} {.items[0].status.podIP}'
+      const [name = '', podIP = ''] = (await west.kubectl(['-n', 'shop', 'get', 'pod', '-l', 'app=web', '-o', of])).split(' ')
+      const { pid } = await west.process(`shop/${name}`)
+      const on = async (...command: readonly string[]) => {
+        const { code, stdout, stderr } = await west.node(1).exec(command)
+        assert.equal(code, 0, stderr)
+        return stdout
+      }
+      const [device = ''] = /(?<=dev )\S+/.exec(await on('ip', 'route', 'get', podIP)) ?? []
+      await on('nsenter', '--target', String(pid), '--net', 'ip', 'address', 'add', `${address}/32`, 'dev', 'eth0')
+      await on('ip', 'route', 'add', `${address}/32`, 'dev', device)
+    }
+
+    test('loses no request: the new range is routed at once, the old one goes on while it drains, and is given up after that', async () => {
+      const hub = at.rig.cluster('hub')
+      const drain = JSON.stringify({ spec: { join: { drainSeconds } } })
+      await hub.kubectl(['-n', brokerNamespace, 'patch', 'fleet', 'fleet', '--type=merge', '-p', drain])
+      assert.deepEqual(cluster('west').podCIDRs, [before])
+      await openThere()
+      await using old = await callsFrom('east')
+      const url = `http://${address}:8080/`
+      await using fresh = await traffic(cluster('east'), { pod: 'shop/client', url, everyMs: 20, lostMs: 2_000 })
+      await using write = await written((now, was) => now?.spec.podCIDRs[0] === after && was?.spec.podCIDRs[0] === before)
+      const began = Date.now()
+      const [wrote] = await Promise.all([write.at, move(after)])
+      const first = Math.min(...fresh.requests.filter((r) => r.lost === undefined).map((r) => r.at + r.ms))
+      assert.ok(first - wrote <= promisedMs, `the new range answered ${first - wrote} ms after the write`)
+
+      const status = async () =>
+        (JSON.parse(await hub.kubectl(['-n', brokerNamespace, 'get', 'member', 'west', '-o', 'json'])) as Member).status
+      const [draining] = (await status())?.draining ?? []
+      assert.deepEqual([draining?.cidr, draining?.use], [before, 'Pods'])
+      const until = new Date(draining?.until ?? '').getTime()
+      assert.ok(until > Date.now() + 500, 'the two ranges are in use side by side')
+      await pause(until - Date.now(), at.signal)
+      await eventually(async () => {
+        assert.equal(await routedInEast(before), false)
+        assert.equal((await status())?.draining, undefined)
+      })
+      const gone = Date.now()
+      assert.ok(gone - until <= promisedMs, `the old range was routed for ${gone - until} ms more`)
+      await pause(2_500, at.signal)
+      // To the last moment; those that began just before it may be on their way still.
+      assert.deepEqual(old.lostBetween(began, until - 500), [])
+      assert.ok(old.between(began, until).length > 100)
+      assert.deepEqual(fresh.lostBetween(first, Date.now() - 2_000), [])
+      process.stdout.write(`      ms after the write: new range answers ${first - wrote}, old range given up ${gone - wrote}\n`)
+    })
+
+    test('goes back the same way, and is called by name as before', async () => {
+      await move(before)
+      await firstAnswer(cluster('east'), 20_000, at.signal)
+    })
+  })
+
   suite('a member that is cut off', () => {
     type Facts = Readonly<Record<string, () => Promise<boolean>>>
     /** When each became so, by `Date.now()`; all are asked for all the time. */
@@ -200,27 +287,6 @@ suite('trust between clusters', function () {
       }
       return Promise.all(Object.entries(facts).map(([what, isSo]) => isAt(what, isSo)))
     }
-    /** When the broker's apiserver tells of another state of west, or that it goes. */
-    const written = async (): Promise<AsyncDisposable & { readonly at: Promise<number> }> => {
-      const chosen = await fromKubeconfig({ path: at.rig.cluster('hub').kubeconfig })
-      if (!chosen.ok) throw new Error(chosen.error.want)
-      const hub = kube(chosen.value.connection, logger('test', 'silent'))
-      const stop = new AbortController()
-      const { store, done } = reflect(hub, member, { namespace: brokerNamespace, fields: 'metadata.name=west' }, stop.signal)
-      await store.whenSynced(at.signal)
-      return {
-        at: new Promise((resolve) => {
-          store.onChange((now, old) => {
-            if (now?.spec.state !== old?.spec.state || now?.metadata.deletionTimestamp !== undefined) resolve(Date.now())
-          })
-        }),
-        [Symbol.asyncDispose]: async () => {
-          stop.abort()
-          await done
-          await hub[Symbol.asyncDispose]()
-        },
-      }
-    }
     const goneInEast = {
       tunnel: async () => (await wg('east', 'peers')).length === 0,
       import: async () => (await cluster('east').kubectl(['-n', 'shop', 'get', 'serviceimport', '-o', 'name'])).trim() === '',
@@ -231,17 +297,15 @@ suite('trust between clusters', function () {
       },
       key: async () => (await heldBy('east')) === undefined,
     }
-    const routeGone = async () =>
-      !(await cluster('east').node(1).exec(['ip', 'route', 'show', 'table', 'all'])).stdout.includes(
-        cluster('west').podCIDRs[0] ?? '?',
-      )
     const lastAnswer = ({ requests }: Traffic) =>
       Math.max(0, ...requests.filter((r) => r.lost === undefined).map((r) => r.at + r.ms))
     /** Runs a command of the broker's administrator; times are from the broker's write. */
     const cutOff = async (command: readonly string[], facts: Facts) => {
       await using fromEast = await callsFrom('east')
       await using fromWest = await callsFrom('west')
-      await using write = await written()
+      await using write = await written(
+        (now, old) => now?.spec.state !== old?.spec.state || now?.metadata.deletionTimestamp !== undefined,
+      )
       await eventually(() => {
         for (const calls of [fromEast, fromWest]) assert.ok(lastAnswer(calls) > 0)
       })
@@ -292,7 +356,7 @@ suite('trust between clusters', function () {
       const asJoiner = () => answerTo(renewalToken, joinRequest, { namespace: 'tombolo-j-west', name: 'west' })
       await cutOff(['revoke', 'west', '--yes'], {
         ...goneInEast,
-        route: routeGone,
+        route: async () => !(await routedInEast(cluster('west').podCIDRs[0] ?? '?')),
         token: async () => isRefused(await asMember()),
         'renewal token': async () => isRefused(await asJoiner()),
       })
