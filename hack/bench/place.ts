@@ -52,6 +52,13 @@ export async function roundTrips(from: Place, to: Place, count: number, signal: 
   return times
 }
 
+/** Until echoes come: the first packets of a tunnel wait for its handshake and for neighbours, and some are lost over it. */
+export async function warmUp(from: Place, to: Place, signal: AbortSignal): Promise<void> {
+  const ping = ['ping', '-n', '-q', '-c', '5', '-i', '0.2', '-w', '10', '-I', from.address, to.address]
+  await answerOf(from, ping, signal)
+  await roundTrips(from, to, 5, signal)
+}
+
 function answerOf(place: Place, command: readonly string[], signal: AbortSignal): Promise<string> {
   const [program = '', ...args] = place.enter(command)
   return run(program, args, {}, signal)

@@ -15,7 +15,7 @@ import { bareTunnel } from './bare-tunnel.ts'
 import type { Bench } from './bench.ts'
 import { kubeOf } from './kube.ts'
 import type { Place } from './place.ts'
-import { inNamespace, inPod, roundTrips, tcpThroughput } from './place.ts'
+import { inNamespace, inPod, roundTrips, tcpThroughput, warmUp } from './place.ts'
 import { processesOf } from './processes.ts'
 
 export const throughput: Bench = {
@@ -40,8 +40,7 @@ export const throughput: Bench = {
     const { rounds, seconds, echoes } = sizes[size]
     const rates: Samples = { bare: [], floor: [], gateways: [], workers: [] }
     const trips: Samples = { bare: [], floor: [], gateways: [], workers: [] }
-    // The first packets wait for handshakes and neighbours.
-    for (const name of names) await roundTrips(ways[name].from, ways[name].to, 5, signal)
+    for (const name of names) await warmUp(ways[name].from, ways[name].to, signal)
     for (let round = 0; round < rounds; round++)
       for (const name of names) {
         const { from, to } = ways[name]
