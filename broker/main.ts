@@ -1,6 +1,6 @@
 // The broker controller's entry: reads its configuration, serves its state, and works while it holds the Lease.
 import { randomUUID } from 'node:crypto'
-import { collectDefaultMetrics, Registry } from 'prom-client'
+import { Registry } from 'prom-client'
 import type { Kube } from '#lib/kube/client.ts'
 import { kube } from '#lib/kube/client.ts'
 import { source } from '#lib/kube/controller.ts'
@@ -21,7 +21,6 @@ await daemon('broker', brokerConfig, process.env, run)
 
 async function run(config: BrokerConfig, log: Logger, signal: AbortSignal): Promise<void> {
   const registry = new Registry()
-  collectDefaultMetrics({ register: registry })
   await using api = kube(await inCluster(process.env), log, 'tombolo-broker')
   let heard = false
   await serve({ port: config.METRICS_PORT, registry, ready: () => (heard ? [] : ['the apiserver has not answered yet']) }, signal)

@@ -1,6 +1,6 @@
 // The operator's entry: reads its configuration, serves its state, and works while it holds the Lease.
 import { randomUUID } from 'node:crypto'
-import { collectDefaultMetrics, Gauge, Registry } from 'prom-client'
+import { Gauge, Registry } from 'prom-client'
 import { kube } from '#lib/kube/client.ts'
 import { inCluster } from '#lib/kube/in-cluster.ts'
 import { whileLeading } from '#lib/kube/lease.ts'
@@ -15,7 +15,6 @@ await daemon('operator', operatorConfig, process.env, run)
 
 async function run(config: OperatorConfig, log: Logger, signal: AbortSignal): Promise<void> {
   const registry = new Registry()
-  collectDefaultMetrics({ register: registry })
   const leads = new Gauge({
     name: 'tombolo_operator_leading',
     help: '1 on the replica that does the work; the other stands by.',

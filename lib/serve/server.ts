@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer } from 'node:http'
 import { once } from 'node:events'
 import type { Registry } from 'prom-client'
+import { measureProcess } from './process-metrics.ts'
 import { countReconciles } from './reconciles.ts'
 
 export interface ServeOptions {
@@ -18,6 +19,7 @@ export interface ServeOptions {
 /** Listens until `signal` aborts. Resolves with the port once it listens; rejects when it cannot. */
 export async function serve(options: ServeOptions, signal: AbortSignal): Promise<{ readonly port: number }> {
   const server = createServer((request, response) => void answer(options, request, response))
+  measureProcess(options.registry)
   countReconciles(options.registry, signal)
   server.listen({ port: options.port, signal, ...(options.host === undefined ? {} : { host: options.host }) })
   await once(server, 'listening')
