@@ -1,4 +1,5 @@
-// The contract of cable drivers, held by a real wireguard-go: each test has a namespace of its own. And what only two machines can
+// The contract of cable drivers, held by the kernel's WireGuard where it has it, and by a real wireguard-go elsewhere: each test has a
+// namespace of its own. And what only two machines can
 // show: that a pre-shared key comes onto a cable without a packet lost, and that a cable without it does not come up.
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
@@ -9,10 +10,12 @@ import { wireguard } from '../../gateway/cable/wireguard/driver.ts'
 import { cableDriverContract } from '#test/kit/cable-contract.ts'
 import { eventually } from '../kit/eventually.ts'
 import type { Machine, Machines } from '../kit/netns.ts'
-import { machines, noMachines, processesIn } from '../kit/netns.ts'
+import { kernelHasWireGuard, machines, noMachines, processesIn } from '../kit/netns.ts'
 import { wireguardMachine } from '#test/kit/wireguard-machines.ts'
 
-suite('cables over WireGuard, with a real wireguard-go', function () {
+const inKernel = kernelHasWireGuard()
+
+suite(`cables over WireGuard, ${inKernel ? 'the kernel’s' : 'with a real wireguard-go'}`, function () {
   this.timeout(60_000)
   let rig: Machines
   let count = 0
@@ -33,7 +36,9 @@ suite('cables over WireGuard, with a real wireguard-go', function () {
           await machine.sh('! test -e /sys/class/net/tmb-wg')
         })
       }
-      return wireguardMachine({ host: machine.host, stateDir: machine.dir, kill }, () => Promise.resolve())
+      return wireguardMachine({ host: machine.host, stateDir: machine.dir, kill: inKernel ? undefined : kill }, () =>
+        Promise.resolve(),
+      )
     },
     5,
   )

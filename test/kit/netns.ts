@@ -1,6 +1,6 @@
 // Machines made of namespaces, for tests of the data plane without Kubernetes: a network and a mount namespace each, a Host to enter it.
 // Names carry the process id, so that runs side by side do not meet; disposing takes everything down.
-import { execFile, execFileSync, spawn } from 'node:child_process'
+import { execFile, execFileSync, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { homedir, tmpdir } from 'node:os'
@@ -43,6 +43,16 @@ export function noMachines(): string | undefined {
   if (process.getuid?.() !== 0) return 'needs root'
   if (findWireguardGo() === undefined) return 'needs wireguard-go'
   return existsSync('/dev/net/tun') ? undefined : 'needs /dev/net/tun'
+}
+
+/** Then the driver makes the kernel's device and starts no wireguard-go. */
+export function kernelHasWireGuard(): boolean {
+  const netns = `${prefix('probe')}${process.pid}`
+  const ip = (...args: readonly string[]) => spawnSync('ip', args, { stdio: 'ignore' }).status === 0
+  ip('netns', 'add', netns)
+  const made = ip('-n', netns, 'link', 'add', 'probe', 'type', 'wireguard')
+  ip('netns', 'del', netns)
+  return made
 }
 
 const exec = promisify(execFile)
