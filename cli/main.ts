@@ -4,7 +4,7 @@ import { explainError } from './output/explain.ts'
 import { output } from './output/output.ts'
 import { wantsColour } from './output/paint.ts'
 import { program } from './program.ts'
-import { defaultImage, version } from './version.ts'
+import { version } from './version.ts'
 
 const stop = new AbortController()
 for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => stop.abort())
@@ -22,7 +22,6 @@ const session: Session = {
   output: output({ out: stdout, err: stderr, colour: { out: colour(stdout), err: colour(stderr) } }),
   signal: stop.signal,
   version,
-  image: defaultImage,
   confirm: stdin.isTTY && stderr.isTTY ? ask : undefined,
 }
 

@@ -61,6 +61,7 @@ const placeholders: Readonly<Record<string, string>> = {
   source: 'shop/client',
   destination: 'web.shop',
   '--to-context': 'west',
+  '--image': 'registry.example.org/tombolo:1',
 }
 /** It reads its grant first, and without one nothing else. */
 const readsFirst = ['join']
@@ -86,7 +87,6 @@ suite('a mistake of who types', () => {
     const tombolo = await program(args, {
       signal: quietSession.signal,
       version: 'v',
-      image: 'i',
       confirm: undefined,
       output: printed,
     })
@@ -174,6 +174,8 @@ suite('a mistake of who types', () => {
     ['verify --context east --to-context east', /Both clusters are the same\.\n {2}Name two clusters/],
     ['benchmark --context east --to-context east', /Both clusters are the same\.\n {2}Name two clusters/],
     ['benchmark --to-context east --connections 0', /a whole number from 1 to 64/],
+    ['deploy-broker --dry-run', /'--image <image>' not specified/],
+    ['join --image :latest', /the name of an image, e\.g\. registry\.example\.org/],
     ['benchmark --to-context east --seconds soon', /a number of seconds greater than 0/],
     ['verify gateway-failover --to-context east', /kills the active gateway of "east".*\n {2}.*--disruptive/],
   ]

@@ -1,7 +1,7 @@
 // The commands as a tree that can be walked, for all that is made from them: completion, the reference page, tests.
 import type { Command } from 'commander'
 import type { Session } from './commands/command.ts'
-import { defaultImage, version } from './version.ts'
+import { version } from './version.ts'
 
 export type Leaf = { readonly path: readonly string[]; readonly command: Command }
 
@@ -26,6 +26,5 @@ export const quietSession: Session = {
   },
   signal: new AbortController().signal,
   version,
-  image: defaultImage,
   confirm: undefined,
 }

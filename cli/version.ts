@@ -2,6 +2,3 @@
 import { ownVersion } from '#operator/joining/about.ts'
 
 export const version = ownVersion
-
-/** What clusters run unless told otherwise: the image of this version. */
-export const defaultImage = `tombolo/tombolo:${version}`

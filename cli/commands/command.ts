@@ -14,8 +14,6 @@ export type Session = {
   /** Aborts at SIGINT and SIGTERM. */
   readonly signal: AbortSignal
   readonly version: string
-  /** The image of this version, for clusters that are given no other. */
-  readonly image: string
   /** Asks a person; undefined where there is none to ask. */
   readonly confirm: ((question: string) => Promise<boolean>) | undefined
 }
@@ -49,6 +47,18 @@ export const watchOption = (command: Command): Command =>
 
 export const dryRunOption = (command: Command): Command =>
   command.option('--dry-run', 'print every manifest as YAML and change nothing')
+
+/** No default: a name on a public registry that nobody of the project holds would be anybody's to fill. */
+export const imageOption = (of: string): Option =>
+  new Option('--image <image>', `image of ${of}; none is published yet: deploy/README.md says how to build it`)
+    .env('TOMBOLO_IMAGE')
+    .argParser(imageReference)
+    .makeOptionMandatory()
+
+const imageReference = (text: string): string => {
+  if (/^[a-z0-9][^\s]*$/i.test(text)) return text
+  throw new InvalidArgumentError('It must be the name of an image, e.g. registry.example.org/tombolo:0.1.0.')
+}
 
 export const timeoutOption = (byDefault: number): Option =>
   new Option('--timeout <seconds>', 'how long to wait for the cluster').argParser(seconds).default(byDefault)

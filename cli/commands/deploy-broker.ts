@@ -11,9 +11,9 @@ import type { Cluster } from '../cluster/cluster.ts'
 import { openCluster } from '../cluster/cluster.ts'
 import { refused } from '../problem.ts'
 import type { AddCommand, CommonOptions, DryRun, Session } from './command.ts'
-import { commonOptions, dryRunOption, timeoutOption } from './command.ts'
+import { commonOptions, dryRunOption, imageOption, timeoutOption } from './command.ts'
 
-type Options = CommonOptions & DryRun & { readonly image?: string; readonly clusterset?: string; readonly timeout: number }
+type Options = CommonOptions & DryRun & { readonly image: string; readonly clusterset?: string; readonly timeout: number }
 
 const defaultClusterset = 'default'
 
@@ -25,7 +25,7 @@ export const addDeployBroker: AddCommand = (program, session) => {
       'Installs the broker in a cluster: CRDs, namespaces, rights, admission policies and the broker controller.\nThe broker carries no traffic; it may be one of the members. Running it again brings everything up to date.',
     )
     .option('--clusterset <name>', `id of the clusterset (default: what it has, or "${defaultClusterset}")`, clustersetID)
-    .option('--image <image>', `image of the controller (default: ${session.image})`)
+    .addOption(imageOption('the controller'))
     .addOption(timeoutOption(120))
     .addHelpText(
       'after',
@@ -40,7 +40,7 @@ Examples:
 
 async function run(options: Options, session: Session): Promise<void> {
   const { output, signal } = session
-  const image = options.image ?? session.image
+  const { image } = options
   if (options.dryRun === true) {
     const manifests = brokerManifests({ image, clusterset: options.clusterset ?? defaultClusterset })
     output.manifests([...brokerCRDs(), ...manifests], options.output)

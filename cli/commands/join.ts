@@ -28,7 +28,7 @@ import type { GrantOptions } from '../join/read-grant.ts'
 import { readGrant } from '../join/read-grant.ts'
 import { failed, Problem } from '../problem.ts'
 import type { AddCommand, CommonOptions, DryRun, Session } from './command.ts'
-import { cidrList, commonOptions, dryRunOption, timeoutOption } from './command.ts'
+import { cidrList, commonOptions, dryRunOption, imageOption, timeoutOption } from './command.ts'
 
 type Options = CommonOptions &
   DryRun &
@@ -36,7 +36,7 @@ type Options = CommonOptions &
     readonly podCidr?: readonly CIDR[]
     readonly serviceCidr?: readonly CIDR[]
     readonly gatewayNode?: string
-    readonly image?: string
+    readonly image: string
     readonly timeout: number
   }
 
@@ -55,7 +55,7 @@ export const addJoin: AddCommand = (program, session) => {
     .option('--pod-cidr <cidrs>', 'addresses of pods, e.g. 10.1.0.0/16,fd00:1::/48 (default: as found in the cluster)', cidrList)
     .option('--service-cidr <cidrs>', 'addresses of Services (default: as found in the cluster)', cidrList)
     .option('--gateway-node <node>', 'label this node as a gateway')
-    .option('--image <image>', `image of all components (default: ${session.image})`)
+    .addOption(imageOption('all components'))
     .addOption(timeoutOption(180))
     .addHelpText(
       'after',
@@ -74,7 +74,7 @@ async function run(options: Options, session: Session): Promise<void> {
   const { output, signal } = session
   const { step } = output.progress
   const timeoutMs = options.timeout * 1000
-  const image = options.image ?? session.image
+  const { image } = options
   const grant = await readGrant(options)
   await using cluster = await openCluster(options)
   const { kube, context } = cluster

@@ -20,9 +20,9 @@ import { refused } from '../problem.ts'
 import { memberRunsImage } from '../upgrade/rollout.ts'
 import { checkStep } from '../upgrade/skew.ts'
 import type { AddCommand, CommonOptions, DryRun, Session } from './command.ts'
-import { commonOptions, dryRunOption, timeoutOption } from './command.ts'
+import { commonOptions, dryRunOption, imageOption, timeoutOption } from './command.ts'
 
-type Options = CommonOptions & DryRun & { readonly image?: string; readonly timeout: number }
+type Options = CommonOptions & DryRun & { readonly image: string; readonly timeout: number }
 
 export const addUpgrade: AddCommand = (program, session) => {
   const command = program
@@ -31,7 +31,7 @@ export const addUpgrade: AddCommand = (program, session) => {
     .description(
       'Brings CRDs, rights and programs of a cluster, be it the broker, a member or both, to the version of this command.\nUpgrade the broker first, then its members one by one. Back, or by more than one minor version, is refused.\nRunning it again goes on where it stopped.',
     )
-    .option('--image <image>', `image of all components (default: ${session.image})`)
+    .addOption(imageOption('all components'))
     .addOption(timeoutOption(300))
     .addHelpText(
       'after',
@@ -47,7 +47,7 @@ Examples:
 
 async function run(options: Options, session: Session): Promise<void> {
   const { output, signal, version } = session
-  const image = options.image ?? session.image
+  const { image } = options
   await using cluster = await openCluster(options)
   const { context, kube } = cluster
   const before = await output.progress.step(`Looking at cluster ${context}`, async () => ({

@@ -22,7 +22,7 @@ import { fromKubeconfig } from '#lib/kube/kubeconfig.ts'
 import { logger } from '#lib/std/log.ts'
 import { operatorManifests } from '#operator/install/manifests/operator.ts'
 import { eventually } from '#test/kit/eventually.ts'
-import { image } from '#test/kit/fleet.ts'
+import { image } from '#test/kit/cli.ts'
 import { joiner, memberOf } from '#test/kit/joining.ts'
 import { onRig } from '#test/kit/rig-suite.ts'
 

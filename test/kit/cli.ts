@@ -4,6 +4,9 @@ import { join } from 'node:path'
 
 export type Ran = { readonly code: number; readonly out: string; readonly err: string }
 
+/** The one that set-up makes, which is in the store of every node of a rig. */
+export const image = 'localhost/tombolo:dev'
+
 const command = join(import.meta.dirname, '..', '..', 'bin', 'tombolo')
 
 export type CliOptions = {
@@ -20,7 +23,7 @@ export type CliOptions = {
 /** Runs `tombolo ARGS…`; never throws for what the program said, only if it could not be started. */
 export function tombolo(args: readonly string[], { signal, env, stdin, cwd, show, interrupt }: CliOptions): Promise<Ran> {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { signal, cwd, env: { ...process.env, ...env } })
+    const child = spawn(command, args, { signal, cwd, env: { TOMBOLO_IMAGE: image, ...process.env, ...env } })
     interrupt?.addEventListener('abort', () => child.kill('SIGINT'), { once: true })
     let out = ''
     let err = ''

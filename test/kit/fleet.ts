@@ -7,8 +7,6 @@ import type { Rig } from '#test/rig/rig.ts'
 import type { Ran } from './cli.ts'
 import { mustTombolo, tombolo } from './cli.ts'
 
-export const image = 'localhost/tombolo:dev'
-
 export interface Fleet {
   readonly broker: Cluster
   /** `tombolo ARGS…` with a kubeconfig that has a context for every cluster. */
@@ -31,12 +29,12 @@ export function fleetOf(rig: Rig, signal: AbortSignal): Fleet {
     tombolo: (...args) => tombolo([...args, ...kubeconfig], { signal }),
     must,
     deployBroker: async () => {
-      await must('deploy-broker', '--context', broker.id, '--image', image)
+      await must('deploy-broker', '--context', broker.id)
     },
     join: async ({ id, nodes }, ...more) => {
       const gateway = more.includes('--gateway-node') ? [] : ['--gateway-node', nodes[0]?.name ?? '']
       const grant = (await must('grant', 'create', id, '--context', broker.id)).out
-      const args = ['join', '--grant', '-', '--context', id, '--image', image, ...gateway, ...more, ...kubeconfig]
+      const args = ['join', '--grant', '-', '--context', id, ...gateway, ...more, ...kubeconfig]
       await mustTombolo(args, { signal, stdin: grant })
     },
   }
