@@ -28,8 +28,10 @@ export const throughput: Bench = {
     const [eastPods, westPods] = await Promise.all([openPods(east, signal), openPods(west, signal)])
     const [hereLike, thereLike] = [await cableOf(west, signal), await cableOf(east, signal)]
     // With the kernel's own WireGuard the work is done in the gateway's name by nobody.
-    if (hereLike === undefined || thereLike === undefined)
-      return bed.say('throughput: no wireguard-go runs here, and the floor is one')
+    if (hereLike === undefined || thereLike === undefined) {
+      bed.say('throughput: no wireguard-go runs here, and the floor is one')
+      return
+    }
     const here = { node: west.node(1), pod: westPods.gateway.pid, like: hereLike }
     const there = { node: east.node(1), pod: eastPods.gateway.pid, like: thereLike }
     await using tunnel = await bareTunnel(rig.run, cableMtu, [here, there], signal)
