@@ -32,6 +32,9 @@ export const sliceManagedByLabel = 'endpointslice.kubernetes.io/managed-by'
 /** Value of the label above: "not the endpoint slice controller's". */
 export const sliceManager = 'tombolo.dev'
 
+/** On the copy of what another cluster published: since when the broker has it. */
+export const publishedAtAnnotation = 'tombolo.dev/published-at'
+
 export const clustersetZone = 'clusterset.local'
 export const membershipName = 'membership'
 export const brokerSecretName = 'tombolo-broker'

@@ -161,7 +161,7 @@ suite('the plan of a gateway', () => {
   })
 
   test('a key is the one’s who was seen with it first, until somebody speaks with it: nobody takes a cable by a name that sorts first', () => {
-    const late = gatewayOf('mal', 'n1', { publicKey: keyOf('west/n1'), seenAt: '2030-01-02T00:00:00Z' })
+    const late = gatewayOf('mal', 'n1', { publicKey: keyOf('west/n1'), since: '2030-01-02T00:00:00Z' })
     const plan = planGateway(gatewayFacts({ gateways: [late, gatewayOf('west', 'n1')] }))
     assert.deepEqual(
       plan.peers.map((p) => p.clusterID),

@@ -33,8 +33,8 @@ export type OtherGateway = {
   /** Which key of the pair with us it says it holds. */
   readonly pairKeyID: string | undefined
   readonly claim: Claim
-  /** When this cluster first saw it, as RFC 3339: nobody else chooses that. */
-  readonly seenAt: string
+  /** Since when it is published under this key, as RFC 3339: by the broker's clock, which no member chooses. */
+  readonly since: string
 }
 
 export type GatewayFacts = {
@@ -152,12 +152,12 @@ function usableGateways(
 }
 
 /**
- * Whose each key is: the one's who spoke with it, else the one's who was seen with it first, and of those seen together the first by
+ * Whose each key is: the one's who spoke with it, else the one's who published it first, and of those who did at once the first by
  * name. Anyone can name another's key as its own; without the proof one cluster could take another's cable away by that.
  */
 function holdersOf(gateways: readonly OtherGateway[], heard: GatewayFacts['heard']): ReadonlyMap<PublicKey, OtherGateway> {
   const holders = new Map<PublicKey, OtherGateway>()
-  for (const gateway of gateways.toSorted((a, b) => (a.seenAt < b.seenAt ? -1 : a.seenAt > b.seenAt ? 1 : 0))) {
+  for (const gateway of gateways.toSorted((a, b) => (a.since < b.since ? -1 : a.since > b.since ? 1 : 0))) {
     const speaker = heard.get(gateway.publicKey)?.speaker
     const proven = speaker?.clusterID === gateway.clusterID && speaker.node === gateway.node
     if (proven || !holders.has(gateway.publicKey)) holders.set(gateway.publicKey, gateway)

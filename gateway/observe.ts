@@ -5,6 +5,7 @@ import { allocation } from '#crds/allocation.ts'
 import type { Definition } from '#crds/define.ts'
 import type { GatewayEndpoint } from '#crds/gateway-endpoint.ts'
 import { gatewayEndpoint } from '#crds/gateway-endpoint.ts'
+import { publishedAtAnnotation } from '#crds/places.ts'
 import { judgeImported } from '#crds/rules/imported.ts'
 import type { KubeObject } from '#lib/kube/object.ts'
 import type { CIDR } from '#lib/net/cidr.ts'
@@ -47,7 +48,7 @@ export function fleetOf(clusterID: string, allocated: readonly KubeObject[], end
     siblings: ownEndpoints.flatMap((g) => {
       const sibling = remoteGatewayOf(clusterID, g, own)
       // Nobody far away writes these objects: of two that name one key, ours is right.
-      return sibling.ok ? [{ ...sibling.value, seenAt: '' }] : []
+      return sibling.ok ? [{ ...sibling.value, since: '' }] : []
     }),
     remoteGateways: remote.flatMap((r) => (r.ok ? [r.value] : [])),
     refused: [...blocks.bad, ...gateways.bad, ...remote.flatMap((r) => (r.ok ? [] : [r.error]))],
@@ -82,7 +83,7 @@ function remoteGatewayOf(self: string, endpoint: GatewayEndpoint, allocation: Al
       behindNat: false,
       pairKeyID: spec.wireguard.pairKeys?.find((k) => k.clusterID === self)?.id,
       claim: { role: status?.role ?? 'Standby', term: status?.term ?? 0 },
-      seenAt: metadata.creationTimestamp ?? '',
+      since: metadata.annotations?.[publishedAtAnnotation] ?? metadata.creationTimestamp ?? '',
     },
   }
 }

@@ -42,7 +42,8 @@ export const policies: readonly Policy[] = [
     variables: [...accountVariables, ...gatewayVariables],
     rules: [
       ownID,
-      fixedIdentity('clusterID', 'node'),
+      // The key too: an object is as old as its claim to it, by which others tell whose it is (gateway/engine.ts).
+      fixedIdentity('clusterID', 'node', 'wireguard.publicKey'),
       ...metadataRules,
       gatewayName,
       candidateForm,

@@ -25,11 +25,14 @@ export const joinersID: Rule = {
   },
 }
 
-/** `fields` of the spec make up what the object is about; another one is another object. */
+/** `fields` of the spec, paths such as `wireguard.publicKey`, make up what the object is about; another one is another object. */
 export const fixedIdentity = (...fields: readonly string[]): Rule => ({
   name: 'fixed-identity',
   says: `an object stays about what it was made for: ${fields.map((field) => `spec.${field}`).join(', ')} cannot change`,
   cel: `oldObject == null || (${fields.map((field) => `object.spec.${field} == oldObject.spec.${field}`).join(' && ')})`,
-  holds: ({ object, oldObject }: Review<Readonly<Record<string, unknown>>>) =>
-    oldObject === undefined || fields.every((field) => object?.spec[field] === oldObject.spec[field]),
+  holds: ({ object, oldObject }) =>
+    oldObject === undefined || fields.every((field) => read(object?.spec, field) === read(oldObject.spec, field)),
 })
+
+const read = (spec: unknown, path: string): unknown =>
+  path.split('.').reduce((value, field) => (value as Readonly<Record<string, unknown>> | undefined)?.[field], spec)

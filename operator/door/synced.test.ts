@@ -8,6 +8,7 @@ import type { AllocationOf, Synced } from './synced.ts'
 import { bringIn as bringInAs, publish, reader, syncedAllocation, syncedGatewayEndpoint } from './synced.ts'
 
 const key = 'xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg='
+const otherKey = 'AAAA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg0='
 const nameOf = gatewayEndpointName
 const endpoint = (
   clusterID: string,
@@ -61,6 +62,18 @@ suite('the door, outward', () => {
     assert.deepEqual(drop, [])
   })
 
+  test('makes an object anew when its key is another: at the broker a key does not change', () => {
+    const spec = { ...endpoint('east', 'n1', '').spec, wireguard: { publicKey: otherKey } }
+    const [local, published] = [endpoint('east', 'n1', 'tombolo-system'), endpoint('east', 'n1', 'tombolo-m-east')]
+    const renewed = { ...local, spec }
+    const first = publish(syncedGatewayEndpoint, 'east', [renewed], [published])
+    assert.deepEqual([first.put, first.drop], [[], [published]])
+    const then = publish(syncedGatewayEndpoint, 'east', [renewed], [])
+    assert.deepEqual([then.put.length, then.drop], [1, []])
+    const same = publish(syncedGatewayEndpoint, 'east', [local], [published])
+    assert.deepEqual([same.put.length, same.drop], [1, []])
+  })
+
   test('takes back what we no longer have, and only from our own namespace', () => {
     const { drop } = publish(
       syncedGatewayEndpoint,
@@ -78,7 +91,7 @@ suite('the door, outward', () => {
 suite('the door, inward', () => {
   test('a copy with another key is made anew: nobody makes a key look older than it is', () => {
     const remote = endpoint('west', 'n1', 'tombolo-m-west')
-    const spec = { ...remote.spec, wireguard: { publicKey: 'AAAA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg0=' } }
+    const spec = { ...remote.spec, wireguard: { publicKey: otherKey } }
     const local = { ...endpoint('west', 'n1', 'tombolo-system'), spec } as unknown as GatewayEndpoint
     const first = bringIn(syncedGatewayEndpoint, 'east', [remote], [local])
     assert.deepEqual([first.put, first.drop], [[], [local]])
@@ -128,6 +141,13 @@ suite('the door, inward', () => {
       [['tombolo-system', nameOf('west', 'n1')]],
     )
     assert.deepEqual(drop, [])
+  })
+
+  test('a copy says since when the broker has the object: however late a cluster comes, it tells whose a key was first', () => {
+    const remote = endpoint('west', 'n1', 'tombolo-m-west')
+    const published = { ...remote, metadata: { ...remote.metadata, creationTimestamp: '2026-01-01T00:00:00Z' } }
+    const [copy] = bringIn(syncedGatewayEndpoint, 'east', [published], []).put
+    assert.deepEqual(copy?.object.metadata.annotations, { 'tombolo.dev/published-at': '2026-01-01T00:00:00Z' })
   })
 
   test('copies every Allocation, our own too: routes are built from admitted addresses only', () => {

@@ -1,7 +1,7 @@
 // What crosses the door as it is: for each kind, which of our objects are published and which of the others' are brought in.
 // Services are not here: they are merged on the way (operator/mcs).
 import type { Definition } from '#crds/define.ts'
-import type { KubeObject } from '#lib/kube/object.ts'
+import type { KubeObject, Meta } from '#lib/kube/object.ts'
 import { allocation, type Allocation } from '#crds/allocation.ts'
 import { gatewayEndpoint, type GatewayEndpoint } from '#crds/gateway-endpoint.ts'
 import {
@@ -11,6 +11,7 @@ import {
   isMemberNamespace,
   managedBy,
   memberNamespace,
+  publishedAtAnnotation,
   systemNamespace,
 } from '#crds/places.ts'
 import { judgeImported } from '#crds/rules/imported.ts'
@@ -31,7 +32,7 @@ export interface Synced<T extends Owned> {
   nameOfCopy(remote: T): string
   /** As much of the status as `self` reads of a peer: what it says of its other peers is nothing to us, and changes all the time. */
   statusOfCopy(remote: T, self: string): object | undefined
-  /** What an object is known by: a copy that had another one is made anew, so that its age is that of what it says. */
+  /** What an object is known by: with another one it is made anew on either side, so that its age is that of what it says. */
   knownBy(object: T): string
   /** Of one cluster; what is beyond it is not brought in. */
   readonly mostOfACluster: number
@@ -61,7 +62,7 @@ export const syncedGatewayEndpoint: Synced<GatewayEndpoint> = {
           ...(status.driver === undefined ? {} : { driver: status.driver }),
           connections: (status.connections ?? []).filter((c) => c.clusterID === self).slice(0, mostGateways),
         },
-  // Of two that name one key the older is believed (gateway/engine.ts): nobody may put a key into an object that has been here long.
+  // Of two that name one key the older is believed (gateway/engine.ts): nobody may put a key into an object that has been there long.
   knownBy: ({ spec }) => spec.wireguard.publicKey,
   mostOfACluster: mostGateways,
 }
@@ -78,9 +79,18 @@ export type Copy = { readonly object: KubeObject; readonly status?: object }
 /** What our namespace on the broker should hold: our own objects, and nothing we no longer have. */
 export function publish<T extends Owned>(synced: Synced<T>, self: string, local: readonly T[], atBroker: readonly T[]): Sync<T> {
   const namespace = memberNamespace(self)
-  const put = local.filter((o) => o.spec.clusterID === self).map((o) => copyOf(synced, o, namespace, o.metadata.name))
-  const names = new Set(put.map((copy) => copy.object.metadata.name))
-  return { put, drop: atBroker.filter((o) => o.metadata.namespace === namespace && !names.has(o.metadata.name)), refused: [] }
+  const wanted = local.filter((o) => o.spec.clusterID === self)
+  const have = atBroker.filter((o) => o.metadata.namespace === namespace)
+  const { put, drop } = changes(synced, wanted, (o) => o.metadata.name, have)
+  return { put: put.map((o) => copyOf(synced, o, namespace, o.metadata.name)), drop, refused: [] }
+}
+
+/** What is known by something else now is dropped first; it is made anew with the word that it is gone. */
+function changes<T extends Owned>(synced: Synced<T>, wanted: readonly T[], nameOf: (object: T) => string, have: readonly T[]) {
+  const knownBy = new Map(wanted.map((o) => [nameOf(o), synced.knownBy(o)]))
+  const drop = have.filter((o) => knownBy.get(o.metadata.name) !== synced.knownBy(o))
+  const going = new Set(drop.map((o) => o.metadata.name))
+  return { put: wanted.filter((o) => !going.has(nameOf(o))), drop }
 }
 
 /** What `tombolo-system` should hold of the others. `read`: a reader of the kind. */
@@ -97,16 +107,13 @@ export function bringIn<T extends Owned>(
     .flatMap((j) => (j.verdict === 'admitted' ? [j.object] : []))
     // Our own published objects are at home already; the broker's word on ourselves, the Allocation, is not.
     .filter((o) => !synced.published || o.spec.clusterID !== self)
-  const knownBy = new Map(wanted.map((o) => [synced.nameOfCopy(o), synced.knownBy(o)]))
-  const drop = local.filter(
-    (o) => knownBy.get(o.metadata.name) !== synced.knownBy(o) && !(synced.published && o.spec.clusterID === self),
-  )
-  const going = new Set(drop.map((o) => o.metadata.name))
+  const copies = local.filter((o) => !(synced.published && o.spec.clusterID === self))
+  const { put, drop } = changes(synced, wanted, (o) => synced.nameOfCopy(o), copies)
   return {
-    // What is to be made anew comes back with the word that it is gone.
-    put: wanted
-      .filter((o) => !going.has(synced.nameOfCopy(o)))
-      .map((o) => copyOf(synced, { ...o, status: synced.statusOfCopy(o, self) }, systemNamespace, synced.nameOfCopy(o))),
+    put: put.map((o) => {
+      const copy = { ...o, status: synced.statusOfCopy(o, self) }
+      return copyOf(synced, copy, systemNamespace, synced.nameOfCopy(o), publishedAt(o))
+    }),
     drop,
     refused: judged.flatMap((j) => (j.verdict === 'refused' ? [j.refusal] : [])),
   }
@@ -162,8 +169,18 @@ const refusal = <T extends Owned>({ kind }: Synced<T>, object: T, why: string): 
 
 type Copied = { readonly spec: Owned['spec']; readonly status?: object | undefined }
 
-function copyOf<T extends Owned>({ kind }: Synced<T>, o: Copied, namespace: string, name: string): Copy {
+/** As annotations of a copy. */
+const publishedAt = ({ metadata: { creationTimestamp } }: KubeObject): Pick<Meta, 'annotations'> =>
+  creationTimestamp === undefined ? {} : { annotations: { [publishedAtAnnotation]: creationTimestamp } }
+
+function copyOf<T extends Owned>(
+  { kind }: Synced<T>,
+  o: Copied,
+  namespace: string,
+  name: string,
+  beside: Pick<Meta, 'annotations'> = {},
+): Copy {
   const labels = { ...managedBy, [clusterIDLabel]: o.spec.clusterID }
-  const object = { apiVersion: kind.apiVersion, kind: kind.kind, metadata: { name, namespace, labels }, spec: o.spec }
+  const object = { apiVersion: kind.apiVersion, kind: kind.kind, metadata: { name, namespace, labels, ...beside }, spec: o.spec }
   return o.status === undefined ? { object } : { object, status: o.status }
 }

@@ -215,7 +215,7 @@ suite('the data plane between two clusters', function () {
           behindNat: false,
           pairKeyID: undefined,
           claim: { role: 'Active', term: 1 },
-          seenAt: '',
+          since: '',
         },
       ],
       heard: new Map(),

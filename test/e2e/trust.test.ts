@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { GatewayEndpoint } from '#crds/gateway-endpoint.ts'
 import { joinRequest } from '#crds/join-request.ts'
 import type { Member } from '#crds/member.ts'
 import { member } from '#crds/member.ts'
@@ -208,6 +209,27 @@ suite('trust between clusters', function () {
         }
       }, 60_000)
       process.stdout.write(`      rotation of the CA, ms: ${Date.now() - began}\n`)
+    })
+  })
+
+  suite('the key of a gateway', () => {
+    test('is another when it was lost: the gateway is published anew with it, and its cable comes back', async () => {
+      const published = async () => {
+        const read = await at.rig.cluster('hub').kubectl(['-n', 'tombolo-m-west', 'get', 'gatewayendpoints', '-o', 'json'])
+        const [gateway] = (JSON.parse(read) as { readonly items: readonly GatewayEndpoint[] }).items
+        return { key: gateway?.spec.wireguard.publicKey ?? '', uid: gateway?.metadata.uid }
+      }
+      const before = await published()
+      await cluster('west').node(1).exec(['rm', '/var/lib/tombolo/wireguard.key'])
+      const gateways = ['pod', '-l', 'app.kubernetes.io/component=gateway']
+      await cluster('west').kubectl(['-n', systemNamespace, 'delete', ...gateways, '--wait=true'])
+      await eventually(async () => {
+        const now = await published()
+        assert.notEqual(now.key, before.key)
+        assert.notEqual(now.uid, before.uid)
+        assert.deepEqual(await wg('east', 'peers'), [now.key])
+      }, 60_000)
+      await firstAnswer(cluster('east'), 30_000, at.signal)
     })
   })
 

@@ -314,6 +314,17 @@ const identity: readonly Case[] = owned.flatMap((kind) => {
   ]
 })
 
+const newKey = write('that comes to name another key', gatewayEndpoint, 'fixed-identity', {
+  operation: 'UPDATE',
+  metadata: { name: 'east-00000002' },
+  spec: { wireguard: { publicKey: 'AAAA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg0=' } },
+})
+const newPairKey = write('that comes to hold the key of a pair', gatewayEndpoint, undefined, {
+  operation: 'UPDATE',
+  metadata: { name: 'east-00000002' },
+  spec: { wireguard: { publicKey: key, pairKeys: [{ clusterID: 'west', id: '0123456789abcdef'.repeat(2) }] } },
+})
+
 const family = write('that moves to another family', exportedEndpoints, 'fixed-identity', {
   operation: 'UPDATE',
   metadata: { name: 'was-ipv4' },
@@ -491,5 +502,5 @@ const tokens: readonly Case[] = [
 ]
 
 export const cases: readonly Case[] = [
-  ...[addresses, identity, [family], status, metadata, reach, connections, requests, tokens].flat(),
+  ...[addresses, identity, [family, newKey, newPairKey], status, metadata, reach, connections, requests, tokens].flat(),
 ]

@@ -24,7 +24,7 @@ export const gatewayOf = (clusterID: string, node: string, change: Partial<Other
   behindNat: false,
   pairKeyID: undefined,
   claim: { role: 'Active', term: 1 },
-  seenAt: '2030-01-01T00:00:00Z',
+  since: '2030-01-01T00:00:00Z',
   ...change,
 })
 
