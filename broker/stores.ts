@@ -1,5 +1,6 @@
 // What the controller watches: requests, grants, Members, and every object that these consist of, found again by their label.
 import { allocation } from '#crds/allocation.ts'
+import { exportGrant } from '#crds/export-grant.ts'
 import { fleet } from '#crds/fleet.ts'
 import { gatewayCertificate } from '#crds/gateway-certificate.ts'
 import { joinGrant } from '#crds/join-grant.ts'
@@ -22,6 +23,7 @@ export function brokerStores(kube: Kube, signal: AbortSignal) {
     fleets: all(fleet, inBroker),
     grants: all(joinGrant, inBroker),
     members: all(member, inBroker),
+    exportGrants: all(exportGrant, inBroker),
     certificates: all(gatewayCertificate, {}),
     requests: all(joinRequest, {}),
     namespaces: all(namespaces, ofMembers),

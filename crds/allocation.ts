@@ -4,7 +4,12 @@ import type { ObjectOf } from './define.ts'
 import { define } from './define.ts'
 import { cidrField, clusterIDField, maxCIDRs, tomboloGroup } from './fields.ts'
 import { identityField } from './identity-fields.ts'
+import { ungrantedExports } from './fleet.ts'
 import { maxDraining, memberStates } from './member.ts'
+
+/** `namespace/service`, or `namespace/*` for all of them. */
+export const maxExportNames = 1000
+const exportNamesField = z.array(z.string().max(127)).max(maxExportNames).default([]).meta({ 'x-kubernetes-list-type': 'atomic' })
 
 /** What it was admitted with, and what it had before. */
 const believedField = z
@@ -19,7 +24,7 @@ export const allocation = define({
   scope: 'Namespaced',
   versions: ['v1alpha1'],
   about:
-    'The addresses a member was admitted with: parameter of the admission policy, and what every other member builds routes from. `allocation` in `tombolo-m-<id>`, written by the broker controller alone; copied into `tombolo-system` of every member.',
+    'The addresses a member was admitted with and the names it may export: parameter of the admission policies, and what every other member builds routes and imports from. `allocation` in `tombolo-m-<id>`, written by the broker controller alone; copied into `tombolo-system` of every member.',
   columns: [
     { name: 'Cluster', path: '.spec.clusterID' },
     { name: 'Pods', path: '.spec.podCIDRs' },
@@ -40,6 +45,14 @@ export const allocation = define({
       .enum(memberStates)
       .default('Admitted')
       .describe('Quarantined: nothing of this cluster is routed or imported, and it is still there to be seen.'),
+    exports: z
+      .object({
+        ungranted: z.enum(ungrantedExports).default('Allow').describe('What holds for names in neither list.'),
+        granted: exportNamesField.describe('`namespace/service`, or `namespace/*`: names it may export.'),
+        reserved: exportNamesField.describe('Names that are granted to others alone.'),
+      })
+      .prefault({})
+      .describe('What it may export, as the ExportGrants say. `default`, `kube-*` and `tombolo-*` are granted or not exported.'),
     identity: identityField.optional().describe('What it signs with, and what pairs agree on keys with.'),
   }),
   status: z.object({}),

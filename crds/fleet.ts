@@ -9,6 +9,9 @@ import { fingerprintField } from './join-grant.ts'
 /** In the order in which a rotation goes. */
 export const rotationTargets = ['Introduced', 'Issuing', 'Stable'] as const
 
+/** Of names that no ExportGrant names. */
+export const ungrantedExports = ['Allow', 'Deny'] as const
+
 export const cableDrivers = ['wireguard'] as const
 
 export const fleet = define({
@@ -60,6 +63,17 @@ export const fleet = define({
       })
       .prefault({})
       .describe('Who may join, and how addresses change hands.'),
+    exports: z
+      .object({
+        ungranted: z
+          .enum(ungrantedExports)
+          .default('Allow')
+          .describe(
+            'Whether every member may export services that no ExportGrant names (namespace sameness). Those of `default`, `kube-*` and `tombolo-*` always need one.',
+          ),
+      })
+      .prefault({})
+      .describe('Who may export what, beside the ExportGrants.'),
     ca: z
       .object({
         root: z.int().min(1).max(999_999_999).default(1).describe('Number of the root to end with: raise it by one to rotate.'),

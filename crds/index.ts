@@ -1,6 +1,7 @@
 // The list of kinds. A new one is a file beside this and a line here; YAML, reference page and tests follow from the list.
 import { allocation } from './allocation.ts'
 import { clusterProperty } from './cluster-property.ts'
+import { exportGrant } from './export-grant.ts'
 import { exportedEndpoints } from './exported-endpoints.ts'
 import { exportedService } from './exported-service.ts'
 import { fleet } from './fleet.ts'
@@ -20,6 +21,7 @@ export const brokerKinds = [
   joinGrant,
   joinRequest,
   member,
+  exportGrant,
   allocation,
   gatewayEndpoint,
   exportedService,

@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import type { ObjectOf } from './define.ts'
 import { define } from './define.ts'
-import { cidrsField, clusterIDField, conditionsField, portField, tomboloGroup } from './fields.ts'
+import { cidrsField, clusterIDField, conditionsField, dnsLabelField, portField, tomboloGroup } from './fields.ts'
 
 export const membership = define({
   group: tomboloGroup,
@@ -42,6 +42,19 @@ export const membership = define({
     serviceCIDRs: cidrsField.min(1),
     image: z.string().min(1).max(512).describe('Image of gateway, agent and dns.'),
     wireguardPort: portField.default(51820).describe('UDP port of the cables on gateway nodes.'),
+    importFrom: z
+      .array(
+        z.object({
+          namespace: dnsLabelField,
+          clusters: z.array(clusterIDField).max(500).meta({ 'x-kubernetes-list-type': 'atomic' }),
+        }),
+      )
+      .max(64)
+      .optional()
+      .describe(
+        'Of a namespace that is named here, only what these clusters export is imported; what this cluster exports itself always is. Others are imported from every cluster that may export them.',
+      )
+      .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['namespace'] }),
   }),
   status: z.object({
     observedGeneration: z.int().optional(),

@@ -28,6 +28,11 @@ suite('references in our kinds', () => {
         .filter((path) => /namespace|secret|serviceaccount|ref$|configmap/i.test(path))
         .map((path) => `${kind.kind} ${path}`),
     )
-    assert.deepEqual(found, ['ExportedService spec.namespace', 'ExportedEndpoints spec.namespace'])
+    assert.deepEqual(found, [
+      'ExportGrant spec.namespace',
+      'ExportedService spec.namespace',
+      'ExportedEndpoints spec.namespace',
+      'Membership spec.importFrom.namespace',
+    ])
   })
 })

@@ -7,6 +7,8 @@ import type { ExportedEndpoints } from '#crds/exported-endpoints.ts'
 import { exportedEndpoints } from '#crds/exported-endpoints.ts'
 import type { ExportedService } from '#crds/exported-service.ts'
 import { exportedService } from '#crds/exported-service.ts'
+import type { ExportGrant } from '#crds/export-grant.ts'
+import { exportGrant } from '#crds/export-grant.ts'
 import type { Fleet } from '#crds/fleet.ts'
 import { fleet } from '#crds/fleet.ts'
 import type { GatewayCertificate } from '#crds/gateway-certificate.ts'
@@ -86,6 +88,7 @@ export type BrokerView = Running & {
   /** Those that asked to be let in, answered or not. */
   readonly requests: readonly JoinRequest[]
   readonly members: readonly Member[]
+  readonly exportGrants: readonly ExportGrant[]
   readonly heartbeats: readonly Heartbeat[]
   readonly gateways: readonly GatewayEndpoint[]
   readonly certificates: readonly GatewayCertificate[]
@@ -176,25 +179,39 @@ async function readBroker(door: Door): Promise<BrokerView | undefined> {
   if (own === undefined) return undefined
   const ours = { labels: `${managedByLabel}=${managedBy[managedByLabel]}` }
   const whole = (object: KubeObject) => object
-  const [running, requests, members, heartbeats, gateways, certificates, published, endpoints, allocations, policies, bindings] =
-    await Promise.all([
-      readRunning(door, brokerNamespace),
-      door.all(joinRequest, {}),
-      door.all(member, { namespace: brokerNamespace }),
-      door.any(leases, { fields: `metadata.name=${heartbeatName}` }, parseHeartbeat),
-      door.all(gatewayEndpoint, {}),
-      door.all(gatewayCertificate, {}),
-      door.all(exportedService, {}),
-      door.all(exportedEndpoints, {}),
-      door.all(allocation, {}),
-      door.ifAllowed('ValidatingAdmissionPolicies', [], door.any(validatingAdmissionPolicies, ours, whole)),
-      door.ifAllowed('ValidatingAdmissionPolicyBindings', [], door.any(validatingAdmissionPolicyBindings, ours, whole)),
-    ])
+  const [
+    running,
+    requests,
+    members,
+    exportGrants,
+    heartbeats,
+    gateways,
+    certificates,
+    published,
+    endpoints,
+    allocations,
+    policies,
+    bindings,
+  ] = await Promise.all([
+    readRunning(door, brokerNamespace),
+    door.all(joinRequest, {}),
+    door.all(member, { namespace: brokerNamespace }),
+    door.all(exportGrant, { namespace: brokerNamespace }),
+    door.any(leases, { fields: `metadata.name=${heartbeatName}` }, parseHeartbeat),
+    door.all(gatewayEndpoint, {}),
+    door.all(gatewayCertificate, {}),
+    door.all(exportedService, {}),
+    door.all(exportedEndpoints, {}),
+    door.all(allocation, {}),
+    door.ifAllowed('ValidatingAdmissionPolicies', [], door.any(validatingAdmissionPolicies, ours, whole)),
+    door.ifAllowed('ValidatingAdmissionPolicyBindings', [], door.any(validatingAdmissionPolicyBindings, ours, whole)),
+  ])
   return {
     ...running,
     fleet: own,
     requests,
     members,
+    exportGrants,
     heartbeats,
     gateways: gateways.filter(isAtHome),
     certificates: certificates.filter(isAtHome),

@@ -66,7 +66,7 @@ const controllerEverywhere: readonly Rule[] = [
 const controllerInBroker: readonly Rule[] = [
   { apiGroups: tombolo, resources: ['members'], verbs: write },
   { apiGroups: tombolo, resources: ['members/status', 'members/finalizers'], verbs: status },
-  { apiGroups: tombolo, resources: ['fleets', 'joingrants'], verbs: read },
+  { apiGroups: tombolo, resources: ['fleets', 'joingrants', 'exportgrants'], verbs: read },
   { apiGroups: tombolo, resources: ['fleets/status', 'joingrants/status'], verbs: status },
   { apiGroups: tombolo, resources: ['trustbundles'], verbs: write },
   { apiGroups: tombolo, resources: ['trustbundles/status'], verbs: status },

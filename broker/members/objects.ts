@@ -15,6 +15,8 @@ import { clusterRoleBinding, memberFleetRole, memberReadRole, memberWriteRole, r
 import type { ClusterRoleBinding, Namespace, ResourceQuota, RoleBinding, ServiceAccount } from '#lib/kube/kinds.ts'
 import type { Key, Wanted } from '#lib/kube/object.ts'
 import type { Draining } from './addresses.ts'
+import type { Exports } from './exports.ts'
+import { exportsOf } from './exports.ts'
 
 export type MemberObjects = {
   readonly namespace: Wanted<Namespace>
@@ -30,8 +32,12 @@ export type MemberObjects = {
   readonly readsFleet: Wanted<RoleBinding>
 }
 
-/** `draining`: what it had before and may still use. */
-export function memberObjects({ spec }: Pick<Member, 'spec'>, draining: readonly Draining[] = []): MemberObjects {
+/** `draining`: what it had before and may still use. `exports`: the names it may export, as in a fleet without grants unless given. */
+export function memberObjects(
+  { spec }: Pick<Member, 'spec'>,
+  draining: readonly Draining[] = [],
+  exports: Exports = exportsOf(spec.clusterID, [], 'Allow'),
+): MemberObjects {
   const { clusterID } = spec
   const namespace = memberNamespace(clusterID)
   const labels = { ...managedBy, [clusterIDLabel]: clusterID }
@@ -53,6 +59,7 @@ export function memberObjects({ spec }: Pick<Member, 'spec'>, draining: readonly
         serviceCIDRs: [...spec.serviceCIDRs, ...still('Services')],
         ...(draining.length === 0 ? {} : { draining: draining.map(({ cidr }) => cidr) }),
         state: spec.state,
+        exports,
         identity: spec.identity,
       },
     },

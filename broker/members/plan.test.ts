@@ -16,6 +16,7 @@ const west = memberOf(who, { pods: ['10.2.0.0/16'], services: ['10.102.0.0/16'] 
 const nothing: MemberSeen = {
   member: undefined,
   fleet: fleetWith(),
+  exportGrants: [],
   request: undefined,
   namespace: undefined,
   quota: undefined,
@@ -122,6 +123,24 @@ suite('what a Member consists of', () => {
     assert.deepEqual([spec.state, spec.podCIDRs], ['Quarantined', ['10.2.0.0/16']])
     const status = planMember({ ...everything, member: quarantined }).steps.at(-1)
     assert.match(JSON.stringify(status), /"reason":"Quarantined".*tombolo quarantine west --lift/)
+  })
+
+  test('T5: its Allocation has the names that grants let it export; without a Fleet the rest stays as it was, at first closed', () => {
+    const exportGrants = [{ spec: { namespace: 'payments', clusters: ['east'] } }] as unknown as MemberSeen['exportGrants']
+    const ungranted = (change: Partial<MemberSeen>) => {
+      const [step] = planMember({ ...everything, ...change }).steps.filter(
+        (s) => s.do === 'apply' && s.kind.kind === 'Allocation',
+      )
+      assert.ok(step?.do === 'apply')
+      return (step.object as Allocation).spec.exports
+    }
+    assert.deepEqual(ungranted({ exportGrants }), { ungranted: 'Allow', granted: [], reserved: ['payments/*'] })
+    const { fleet } = everything
+    assert.ok(fleet !== undefined)
+    const shut: Fleet = { ...fleet, spec: { ...fleet.spec, exports: { ungranted: 'Deny' } } }
+    assert.deepEqual(ungranted({ exportGrants, fleet: shut }), { ungranted: 'Deny', granted: [], reserved: [] })
+    assert.equal(ungranted({ fleet: undefined }).ungranted, 'Allow')
+    assert.equal(ungranted({ fleet: undefined, allocation: undefined }).ungranted, 'Deny')
   })
 
   test('goes also when the Member went without us', () => {

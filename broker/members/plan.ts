@@ -2,6 +2,7 @@
 // while the rest is being removed.
 import type { Allocation } from '#crds/allocation.ts'
 import { allocation } from '#crds/allocation.ts'
+import type { ExportGrant } from '#crds/export-grant.ts'
 import type { Fleet } from '#crds/fleet.ts'
 import type { JoinRequest } from '#crds/join-request.ts'
 import type { Member } from '#crds/member.ts'
@@ -17,6 +18,8 @@ import type { Plan, Step } from '#lib/kube/plan.ts'
 import { deleteStep } from '#lib/kube/plan.ts'
 import type { Draining } from './addresses.ts'
 import { drainingOf, isReleased, soonest } from './addresses.ts'
+import type { Exports } from './exports.ts'
+import { exportsOf } from './exports.ts'
 import { memberObjects } from './objects.ts'
 
 /** Condition: everything on the broker that the member needs exists. */
@@ -29,6 +32,8 @@ export type MemberSeen = {
   readonly member: Member | undefined
   /** Undefined before the store has it: addresses do not change hands until then. */
   readonly fleet: Fleet | undefined
+  /** Of all members. */
+  readonly exportGrants: readonly ExportGrant[]
   /** What its cluster last asked for, perhaps by another identity. */
   readonly request: JoinRequest | undefined
   readonly namespace: Namespace | undefined
@@ -54,7 +59,7 @@ export function planMember(seen: MemberSeen): MemberPlan {
 
 function planPresence(member: Member, seen: MemberSeen): MemberPlan {
   const draining = drainingOf(member, seen.allocation, seen.fleet?.spec.join.drainSeconds ?? 0, seen.now)
-  const want = memberObjects(member, draining)
+  const want = memberObjects(member, draining, exportsNow(member, seen))
   if (seen.namespace?.metadata.deletionTimestamp !== undefined)
     return { steps: [], finalizer: 'keep', next: again(1000, 'its namespace is being removed; it is made anew after that') }
   const quotaMs = quotaWait(seen)
@@ -80,6 +85,11 @@ function planPresence(member: Member, seen: MemberSeen): MemberPlan {
     finalizer: 'keep',
     next: first === undefined ? settled : again(first.ms + 100, first.because),
   }
+}
+
+/** Without the Fleet what holds for names that no grant names stays as it is; a member that is new then may export what is granted to it. */
+function exportsNow({ spec }: Member, { fleet, exportGrants, allocation: had }: MemberSeen): Exports {
+  return exportsOf(spec.clusterID, exportGrants, fleet?.spec.exports.ungranted ?? had?.spec.exports.ungranted ?? 'Deny')
 }
 
 /** How long a kind is at most unknown to the quota controller, which looks for new ones twice a minute. */

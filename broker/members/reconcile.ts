@@ -29,6 +29,8 @@ export function membersController(kube: Kube, stores: Stores): Controller {
       source(stores.requests, ({ metadata }) => [{ namespace: brokerNamespace, name: metadata.name }]),
       // What was released is written there; what a new Member may have is not looked up here.
       source(stores.fleets, () => stores.members.list().map(keyOf)),
+      // A grant to some is a refusal to all others.
+      source(stores.exportGrants, () => stores.members.list().map(keyOf)),
       ...[
         stores.namespaces,
         stores.quotas,
@@ -59,6 +61,7 @@ function observe(key: Key, stores: Stores): MemberSeen {
   return {
     member: stores.members.get(key),
     fleet: fleetOf(stores),
+    exportGrants: stores.exportGrants.list(),
     request: stores.requests.get({ namespace: joinNamespace(key.name), name: key.name }),
     namespace: stores.namespaces.get(names.namespace),
     account: stores.accounts.get(names.account),

@@ -3,6 +3,7 @@
 import { allocation } from '#crds/allocation.ts'
 import { clusterProperty } from '#crds/cluster-property.ts'
 import { exportedEndpoints } from '#crds/exported-endpoints.ts'
+import { exportGrant } from '#crds/export-grant.ts'
 import { exportedService } from '#crds/exported-service.ts'
 import { fleet } from '#crds/fleet.ts'
 import { gatewayCertificate } from '#crds/gateway-certificate.ts'
@@ -50,12 +51,23 @@ export const allowed: readonly Allowed[] = [
   {
     kind: membership,
     modules,
-    fields: [addresses, 'spec.{clusterset,image,wireguardPort}', 'status.peers.{clusterID,podCIDRs}', ...status],
+    fields: [
+      addresses,
+      'spec.{clusterset,image,wireguardPort}',
+      'spec.importFrom.{namespace,clusters}',
+      'status.peers.{clusterID,podCIDRs}',
+      ...status,
+    ],
   },
   {
     kind: allocation,
     modules: ['connectivity', 'broker'],
-    fields: [addresses, 'spec.{draining,state}', 'spec.identity.{signingKey,agreementKey}'],
+    fields: [
+      addresses,
+      'spec.{draining,state}',
+      'spec.exports.{ungranted,granted,reserved}',
+      'spec.identity.{signingKey,agreementKey}',
+    ],
   },
   {
     kind: gatewayEndpoint,
@@ -119,11 +131,13 @@ export const allowed: readonly Allowed[] = [
     fields: [
       'spec.clusterset',
       'spec.join.{approval,addresses,cables,drainSeconds,reuseAfterSeconds}',
+      'spec.exports.ungranted',
       'spec.ca.{root,upTo,certificateHours}',
       'status.released.{cidr,clusterID,until}',
       ...status,
     ],
   },
+  { kind: exportGrant, modules: ['broker', 'service-discovery'], fields: ['spec.{namespace,services,clusters}'] },
   { kind: member, modules: ['broker'], fields: [addresses, 'spec.clusterUID', ...status] },
   {
     kind: joinGrant,

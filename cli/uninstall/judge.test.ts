@@ -101,6 +101,7 @@ suite('which CRDs go', () => {
       'JoinGrant',
       'JoinRequest',
       'Member',
+      'ExportGrant',
       'ExportedService',
       'ExportedEndpoints',
     ])

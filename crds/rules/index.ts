@@ -7,6 +7,7 @@
 import type { Whom } from './account.ts'
 import { accountVariables, anyCluster, forACluster, joinerAtHome, memberAtHome } from './account.ts'
 import { endpointAdmitted, endpointFamily, endpointReserved, endpointVariables } from './endpoint-address.ts'
+import { exportGranted, exportVariables } from './export-name.ts'
 import { candidateForm, candidateOutside, candidateReserved, gatewayName, gatewayVariables } from './gateway-candidates.ts'
 import { oneLease } from './heartbeat.ts'
 import { metadataRules } from './metadata.ts'
@@ -61,17 +62,19 @@ export const policies: readonly Policy[] = [
     name: 'tombolo-member-services',
     about: ours(['exportedservices', 'exportedservices/status']),
     ...content(memberAtHome),
-    rules: [ownID, fixedIdentity('clusterID', 'namespace', 'name'), ...metadataRules],
+    variables: [...accountVariables, ...exportVariables],
+    rules: [ownID, fixedIdentity('clusterID', 'namespace', 'name'), ...metadataRules, exportGranted],
   },
   {
     name: 'tombolo-member-endpoints',
     about: ours(['exportedendpoints', 'exportedendpoints/status']),
     ...content(memberAtHome),
-    variables: [...accountVariables, ...endpointVariables],
+    variables: [...accountVariables, ...exportVariables, ...endpointVariables],
     rules: [
       ownID,
       fixedIdentity('clusterID', 'namespace', 'name', 'addressType'),
       ...metadataRules,
+      exportGranted,
       endpointFamily,
       endpointAdmitted,
       endpointReserved,

@@ -8,6 +8,7 @@ import {
   emptySnapshot,
   gatewayOf,
   goodSnapshot,
+  grantTo,
   withBroker,
   withMember,
   withPlatform,
@@ -513,6 +514,14 @@ const rows: readonly Row[] = [
   ],
   [
     'exports-valid',
+    'the name is granted to others',
+    exported(['Valid', 'False', 'shop/web is not exported', 'NotGranted']),
+    'fail',
+    /shop\/web is not exported/,
+    /Ask the administrator of the broker for that grant/,
+  ],
+  [
+    'exports-valid',
     'the broker does not take it',
     exported(['Valid', 'True'], ['Ready', 'False', 'refused', 'Failed']),
     'fail',
@@ -660,6 +669,14 @@ const rows: readonly Row[] = [
     'fail',
     /east is NotReady/,
     /tombolo-broker-controller/,
+  ],
+  [
+    'export-grants',
+    'a cluster is mistyped',
+    withBroker({ exportGrants: [grantTo('east', 'wset')] }),
+    'warn',
+    /names of shop to clusters that are no members: wset/,
+    /edit exportgrant web/,
   ],
   [
     'join-requests',

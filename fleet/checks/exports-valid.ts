@@ -15,8 +15,10 @@ export const exportsValid: Check = {
         const about = [`ServiceExport ${name}`]
         const unexport = `tombolo unexport service ${metadata.name} -n ${metadata.namespace ?? ''} takes it back.`
         const [valid, ready] = ['Valid', 'Ready'].map((type) => conditionOf(status?.conditions, type))
-        if (valid?.status === 'False')
-          return [{ level: 'fail', about, says: `${name}: ${valid.message}`, remedy: `Mend the Service, or: ${unexport}` }]
+        if (valid?.status === 'False') {
+          const mend = valid.reason === 'NotGranted' ? 'Ask the administrator of the broker for that grant' : 'Mend the Service'
+          return [{ level: 'fail', about, says: `${name}: ${valid.message}`, remedy: `${mend}, or: ${unexport}` }]
+        }
         if (ready?.status === 'True') return []
         return [
           {

@@ -14,6 +14,7 @@ import { cni } from './cni.ts'
 import { dnsAnswers } from './dns-answers.ts'
 import { dnsServers } from './dns-servers.ts'
 import { exportConflicts } from './export-conflicts.ts'
+import { exportGrants } from './export-grants.ts'
 import { exportedEndpoints } from './exported-endpoints.ts'
 import { exportsValid } from './exports-valid.ts'
 import { formerGateways } from './former-gateways.ts'
@@ -79,6 +80,7 @@ export const checks: readonly Check[] = [
   clocks,
   membersHeard,
   joinRequests,
+  exportGrants,
   admissionPolicies,
   kubernetesVersion,
   oneVersion,

@@ -8,7 +8,7 @@ import { membersOf } from './members.ts'
 import { networksOf } from './networks.ts'
 import { servicesOf } from './services.ts'
 import { versionsOf } from './versions.ts'
-import { allocationOf } from '#test/kit/services.ts'
+import { allocationOf, constituent } from '#test/kit/services.ts'
 import { emptySnapshot, gatewayOf, goodSnapshot, podOf, withBroker, withMember } from '#test/kit/snapshot.ts'
 import type { BrokerView, MemberView, Slice, Snapshot } from '../snapshot.ts'
 
@@ -84,6 +84,7 @@ function broker(more: Fields): Snapshot {
     fleet: {},
     members: [],
     requests: [],
+    exportGrants: [],
     allocations: [],
     heartbeats: [],
     gateways: [],
@@ -395,6 +396,11 @@ suite('services, as a member sees them', () => {
       rows: ['web exported from west 1/1 Invalid: there is no Service shop/web'],
     },
     {
+      name: 'an export of what is granted to others says so',
+      view: { exports: [svcExport('web', { ...condition('Valid', 'False', 'not exported'), reason: 'NotGranted' })] },
+      rows: ['web exported from  0/0 NotGranted: not exported'],
+    },
+    {
       name: 'an import that this cluster cannot use says why',
       view: { imports: [svcImport('web', ['west'], condition('Ready', 'False', 'exported for IPv6'))] },
       rows: ['web imported from west 0/0 Pending: exported for IPv6'],
@@ -481,6 +487,22 @@ suite('services, as the broker sees them', () => {
     assert.deepEqual([found?.state, found?.type, found?.clusters, found?.endpoints], ['Conflict', 'ClusterSetIP', ['east'], 1])
     assert.match(found?.message ?? '', /^type: 1 of 2 clusters \(west\) differ from east/)
   })
+})
+
+test('T5: a service that a member publishes without a grant is a row of its own, and no part of the service', () => {
+  const west = allocationOf('west')
+  const allocations = [
+    allocationOf('east'),
+    { ...west, spec: { ...west.spec, exports: { ...west.spec.exports, reserved: ['shop/web'] } } },
+  ]
+  const seen = withBroker({ services: [constituent('east'), constituent('west')], allocations })
+  assert.deepEqual(
+    servicesOf({ ...seen, member: undefined }).map(({ clusters, state }) => [clusters, state]),
+    [
+      [['east'], 'Ready'],
+      [['west'], 'NotGranted'],
+    ],
+  )
 })
 
 test('only Ready and Connected need no look', () => {

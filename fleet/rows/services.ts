@@ -2,6 +2,7 @@
 import type { Condition } from '#crds/fields.ts'
 import type { ExportedService } from '#crds/exported-service.ts'
 import { clustersetZone } from '#crds/places.ts'
+import { whyNotExported } from '#crds/rules/export-name.ts'
 import type { ServiceExport } from '#crds/service-export.ts'
 import type { ServiceImport } from '#crds/service-import.ts'
 import { conditionOf } from '#lib/kube/conditions.ts'
@@ -24,7 +25,7 @@ export type ServiceRow = {
   readonly exportedHere: boolean | undefined
   readonly endpoints: number
   readonly readyEndpoints: number
-  readonly state: 'Ready' | 'NoEndpoints' | 'Conflict' | 'Invalid' | 'Pending'
+  readonly state: 'Ready' | 'NoEndpoints' | 'Conflict' | 'Invalid' | 'NotGranted' | 'Pending'
   readonly message: string | undefined
 }
 
@@ -79,21 +80,41 @@ function stateOf(own: ServiceExport | undefined, item: ServiceImport | undefined
   const conflict = of(own, 'Conflict', 'True') ?? of(item, 'Conflict', 'True')
   if (conflict !== undefined) return { state: 'Conflict', message: conflict.message }
   const invalid = of(own, 'Valid', 'False')
-  if (invalid !== undefined) return { state: 'Invalid', message: invalid.message }
+  if (invalid !== undefined)
+    return { state: invalid.reason === 'NotGranted' ? 'NotGranted' : 'Invalid', message: invalid.message }
   const unready = of(own, 'Ready', 'False') ?? of(own, 'Ready', 'Unknown') ?? of(item, 'Ready', 'False')
   if (unready !== undefined) return { state: 'Pending', message: unready.message }
   if (item === undefined) return { state: 'Pending', message: 'the operator has not imported it yet' }
   return readyEndpoints === 0 ? { state: 'NoEndpoints', message: 'no endpoint is ready' } : { state: 'Ready', message: undefined }
 }
 
-/** The same merge as in every member, so the broker tells of the same conflicts. */
-function published({ services, endpoints }: BrokerView): readonly ServiceRow[] {
+/** The same rule and the same merge as in every member, so the broker tells of the same refusals and conflicts. */
+function published({ services, endpoints, allocations }: BrokerView): readonly ServiceRow[] {
+  const isGranted = ({ spec }: ExportedService) => {
+    const allocated = allocations.find((a) => a.spec.clusterID === spec.clusterID)
+    return allocated === undefined || whyNotExported(allocated.spec.exports, spec) === undefined
+  }
   const byName = Map.groupBy(services, ({ spec }) => `${spec.namespace}/${spec.name}`)
   return [...byName.values()].flatMap((constituents) => {
-    const merged = merge(constituents)
-    return merged === undefined ? [] : [publishedService(merged, constituents, endpoints)]
+    const { granted = [], not = [] } = Object.groupBy(constituents, (one) => (isGranted(one) ? 'granted' : 'not'))
+    const merged = merge(granted)
+    return [...(merged === undefined ? [] : [publishedService(merged, granted, endpoints)]), ...not.map(notGranted)]
   })
 }
+
+/** A member takes back what it may not export, so this one does not keep to the rules, or its operator is away. */
+const notGranted = ({ spec }: ExportedService): ServiceRow => ({
+  ...named(spec.namespace, spec.name),
+  type: spec.type,
+  ips: [],
+  ports: [],
+  clusters: [spec.clusterID],
+  exportedHere: undefined,
+  endpoints: 0,
+  readyEndpoints: 0,
+  state: 'NotGranted',
+  message: `${spec.clusterID} publishes it, and no ExportGrant lets it: no cluster imports it from there`,
+})
 
 function publishedService(
   { type, global, contributors, conflict }: Exclude<ReturnType<typeof merge>, undefined>,

@@ -96,6 +96,16 @@ suite('what other members say', () => {
     assert.deepEqual(object?.spec.endpoints, [{ address: 'fd00:1::1', ready: true }])
   })
 
+  test('T5: of a name that is granted to others is nothing, and is told by the name', () => {
+    const { spec, ...rest } = allocationOf('east')
+    const exports = { ...spec.exports, reserved: ['shop/web'] }
+    const shut = believer(() => ({ ...rest, spec: { ...spec, exports } }))
+    for (const { object, refused } of [shut.service(constituent('east')), shut.endpoints(endpoints('east', [1]))]) {
+      assert.equal(object, undefined)
+      assert.match(refused.join(), /tombolo-m-east\/\w+: shop\/web: no ExportGrant lets this cluster/)
+    }
+  })
+
   test('is read again when the cluster is admitted with other addresses, and only then', () => {
     let now: Allocation | undefined = allocationOf('east')
     const changing = believer(() => now)

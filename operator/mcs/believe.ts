@@ -1,5 +1,6 @@
 // What the other members say about their services, as far as it is believed: an object that parses, lies in its own member's
-// namespace (operator/door/judge.ts), belongs to a cluster that was admitted, and names only addresses that this cluster was admitted with.
+// namespace (operator/door/judge.ts), belongs to a cluster that was admitted, is about a service that this cluster may export, and names
+// only addresses that it was admitted with.
 import type { Allocation } from '#crds/allocation.ts'
 import type { ExportedEndpoints } from '#crds/exported-endpoints.ts'
 import { exportedEndpoints } from '#crds/exported-endpoints.ts'
@@ -77,7 +78,7 @@ function admitted<T extends Owned>(
 function believeService(service: ExportedService, allocation: Allocation): Believed<ExportedService> {
   const refuse = (why: string) => ({ object: undefined, refused: [`${nameForPeople(service, service)}: ${why}`] })
   const verdict = judgeImported(exportedService, service, allocation)
-  if (!verdict.allowed) return refuse(verdict.says)
+  if (!verdict.allowed) return refuse(`${service.spec.namespace}/${service.spec.name}: ${verdict.says}`)
   return service.metadata.name === exportedServiceName(service.spec)
     ? { object: service, refused: [] }
     : refuse(`its name is not the one of ${service.spec.namespace}/${service.spec.name}`)
@@ -93,7 +94,8 @@ function believeEndpoints(object: ExportedEndpoints, allocation: Allocation): Be
   const endpoints = [...once].map(([address, endpoint]) => ({ ...endpoint, address }))
   const believed = { ...object, spec: { ...spec, endpoints } }
   const verdict = judgeImported(exportedEndpoints, believed, allocation)
-  if (!verdict.allowed) return { object: undefined, refused: [`${nameForPeople(object, object)}: ${verdict.says}`] }
+  if (!verdict.allowed)
+    return { object: undefined, refused: [`${nameForPeople(object, object)}: ${spec.namespace}/${spec.name}: ${verdict.says}`] }
   return {
     object: believed,
     refused: outside

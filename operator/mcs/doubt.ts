@@ -21,12 +21,12 @@ type Held = Said & { readonly until: number }
 
 /**
  * `said`: of which cluster and service an object speaks; undefined for what is not to be held, such as our own.
- * `admitted`: nobody holds what a cluster said that was thrown out. Ends with `signal`.
+ * `believed`: nobody holds what a cluster said that was thrown out, or may not export it any more. Ends with `signal`.
  */
 export function doubts(
   stores: readonly Store[],
   said: (object: KubeObject) => Said | undefined,
-  admitted: (clusterID: string) => boolean,
+  believed: (said: Said) => boolean,
   ms: number,
   signal: AbortSignal,
 ): Doubts {
@@ -60,7 +60,7 @@ export function doubts(
 
   for (const store of stores) store.onChange(heard)
   return {
-    has: (key) => held.values().some((one) => one.key === key && admitted(one.clusterID)),
+    has: (key) => held.values().some((one) => one.key === key && believed(one)),
     of: (clusterID) => [...held.values()].filter((one) => one.clusterID === clusterID).map(({ key }) => parseKey(key)),
     source: {
       whenSynced: () => Promise.resolve(),

@@ -55,6 +55,12 @@ const cases: readonly (readonly [string, Partial<Told>, readonly string[], RegEx
     /ExternalName/,
   ],
   [
+    'of a name that is granted to others',
+    { offer: { kind: 'refused', reason: 'NotGranted', message: 'can grant it' } },
+    ['Valid False NotGranted', 'Ready False Failed'],
+    /can grant it/,
+  ],
+  [
     'before this cluster was admitted',
     { offer: { kind: 'waiting', message: 'not yet' } },
     ['Valid True Valid', 'Ready False Pending'],

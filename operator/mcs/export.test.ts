@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import type { EndpointSlice, Service } from '#lib/kube/kinds.ts'
+import { exportGrant } from '#crds/export-grant.ts'
 import { exportedEndpoints } from '#crds/exported-endpoints.ts'
 import { exportedService } from '#crds/exported-service.ts'
 import { mcsServiceNameLabel, managedBy } from '#crds/places.ts'
@@ -62,6 +63,27 @@ suite('what a cluster offers', () => {
       assert.equal(made.kind, 'refused')
       assert.equal(made.reason, reason)
       assert.match(made.message, says)
+    })
+
+  const shop = (exports: object, namespace = 'shop'): Partial<Exporting> => {
+    const { spec, ...rest } = allocationOf('east')
+    return { key: { ...web, namespace }, allocation: { ...rest, spec: { ...spec, exports: { ...spec.exports, ...exports } } } }
+  }
+  const ungranted: readonly (readonly [string, Partial<Exporting>, RegExp])[] = [
+    ['that is granted to others', shop({ reserved: ['shop/*'] }), /shop\/web is not exported: the fleet lets other clusters/],
+    ['of a namespace that every cluster has', shop({}, 'kube-system'), /every cluster has for itself/],
+    ['that no grant names, where one must', shop({ ungranted: 'Deny' }), /only what a grant names/],
+  ]
+  for (const [name, change, says] of ungranted)
+    test(`T5: a name ${name} is refused, with the command that grants it`, () => {
+      const made = offer(change)
+      assert.ok(made.kind === 'refused')
+      assert.equal(made.reason, 'NotGranted')
+      assert.match(made.message, says)
+      const [, json = ''] = /echo '(.*)' \| kubectl --context BROKER apply -f - \(/.exec(made.message) ?? []
+      const grant = exportGrant.parse(JSON.parse(json))
+      assert.ok(grant.ok)
+      assert.deepEqual(grant.value.spec, { namespace: change.key?.namespace, services: ['web'], clusters: ['east'] })
     })
 
   test('nothing until it is known which addresses this cluster may announce', () =>

@@ -6,7 +6,18 @@ import type { ExportedEndpoints } from '#crds/exported-endpoints.ts'
 import { exportedEndpoints, maxEndpointsPerObject } from '#crds/exported-endpoints.ts'
 import type { ExportedService } from '#crds/exported-service.ts'
 import { exportedService } from '#crds/exported-service.ts'
-import { clusterIDLabel, clustersetZone, hashedName, managedBy, mcsServiceNameLabel, memberNamespace } from '#crds/places.ts'
+import { exportGrant } from '#crds/export-grant.ts'
+import {
+  brokerNamespace,
+  clusterIDLabel,
+  clustersetZone,
+  hashedName,
+  managedBy,
+  mcsServiceNameLabel,
+  memberNamespace,
+} from '#crds/places.ts'
+import type { NotExported } from '#crds/rules/export-name.ts'
+import { whyNotExported } from '#crds/rules/export-name.ts'
 import type { ServiceExport } from '#crds/service-export.ts'
 import type { EndpointSlice, Service } from '#lib/kube/kinds.ts'
 import type { ClusterID } from '#lib/net/cluster-id.ts'
@@ -38,7 +49,11 @@ export type Offer =
   /** Nobody asked for an export. */
   | { readonly kind: 'none' }
   /** A person must act. */
-  | { readonly kind: 'refused'; readonly reason: 'NoService' | 'InvalidServiceType' | 'InvalidExport'; readonly message: string }
+  | {
+      readonly kind: 'refused'
+      readonly reason: 'NoService' | 'InvalidServiceType' | 'NotGranted' | 'InvalidExport'
+      readonly message: string
+    }
   | { readonly kind: 'waiting'; readonly message: string }
   | {
       readonly kind: 'offered'
@@ -72,6 +87,8 @@ export function offerOf(now: Exporting): Offer {
     }
   if (allocation === undefined)
     return { kind: 'waiting', message: 'the broker has not said yet which addresses this cluster was admitted with' }
+  const why = whyNotExported(allocation.spec.exports, key)
+  if (why !== undefined) return { kind: 'refused', reason: 'NotGranted', message: askFor(why, self, key) }
   const exported = serviceOf(self, key, now.export, service)
   const parsed = exportedService.parse(exported)
   if (!parsed.ok)
@@ -85,6 +102,23 @@ export function offerOf(now: Exporting): Offer {
     endpoints: endpoints.admitted.flatMap((group) => packed(self, key, group)),
     remarks: endpoints.remarks,
   }
+}
+
+const refusals: Readonly<Record<NotExported, string>> = {
+  'granted to others': 'the fleet lets other clusters export it, and not this one',
+  guarded: 'what is in a namespace that every cluster has for itself is exported only by clusters that a grant names',
+  'not granted': 'the fleet lets clusters export only what a grant names',
+}
+
+/** Grants add up, so one for just this changes nothing for anybody else. */
+function askFor(why: NotExported, self: ClusterID, { namespace, name }: ServiceKey): string {
+  const grant = {
+    apiVersion: exportGrant.apiVersion,
+    kind: exportGrant.kind,
+    metadata: { namespace: brokerNamespace, name: [self, namespace, name].join('.') },
+    spec: { namespace, services: [name], clusters: [self] },
+  }
+  return `${namespace}/${name} is not exported: ${refusals[why]}; whoever administers the broker can grant it: echo '${JSON.stringify(grant)}' | kubectl --context BROKER apply -f - (docs/guide/trust.md)`
 }
 
 function serviceOf(self: ClusterID, key: ServiceKey, from: AskedExport, { spec = {} }: Service): ExportedService {

@@ -35,6 +35,7 @@ import {
   sliceOf,
   web,
 } from '#test/kit/services.ts'
+import type { Mcs } from './mcs.ts'
 import { runMcs } from './mcs.ts'
 import { exportedServiceName } from './names.ts'
 
@@ -59,6 +60,7 @@ class Clusterset implements AsyncDisposable {
   readonly east: ApiServer
   readonly west: ApiServer
   readonly rejected = new Map<Running, readonly string[]>()
+  readonly leftOut = new Map<Running, readonly string[]>()
   readonly said = new Map<Running, readonly string[]>()
   readonly #stops = new Map<Running, () => Promise<void>>()
 
@@ -72,14 +74,16 @@ class Clusterset implements AsyncDisposable {
     }
   }
 
-  start(id: Running): void {
+  start(id: Running, importFrom?: Mcs['importFrom']): void {
     const stop = new AbortController()
     const [local, remote] = [kube(this[id].connection, log), kube(this.broker.connection, log)]
     const allocations = reflect(local, allocation, { namespace: systemNamespace }, stop.signal).store
+    const leftOut = (all: readonly string[]) => this.leftOut.set(id, all)
     const rejected = (objects: readonly string[]) => this.rejected.set(id, objects)
     const say = ({ regarding: { kind, metadata }, type, reason }: Said) =>
       this.said.set(id, [...(this.said.get(id) ?? []), `${kind} ${metadata.name}: ${type} ${reason}`])
-    const running = runMcs({ local, broker: remote, clusterID: idOf(id), allocations, log, say, rejected }, stop.signal)
+    const known = { local, broker: remote, clusterID: idOf(id), allocations, importFrom }
+    const running = runMcs({ ...known, log, say, rejected, leftOut }, stop.signal)
     this.#stops.set(id, async () => {
       stop.abort()
       await running
@@ -409,6 +413,68 @@ suite('services across clusters', () => {
     // Who is thrown out takes its endpoints with it, whatever it still says.
     set.west.remove(allocation, { namespace: systemNamespace, name: 'north' })
     await eventually(async () => assert.deepEqual(await reachable(set.west), ['east 10.1.0.1']))
+  })
+
+  /** In the Allocation of a cluster, as everybody has it. */
+  const mayExport = (set: Clusterset, id: Running, is: 'granted' | 'reserved') => {
+    const { spec, ...rest } = allocationOf(id)
+    const exports = { ...spec.exports, [is]: ['shop/web'] }
+    for (const server of [set.east, set.west]) server.put(allocation, { ...rest, spec: { ...spec, exports } })
+  }
+
+  test('T5: a member that exports what is granted to others has no share of it, keeps nothing when its grant goes, and comes back', async () => {
+    await using set = await clusterset('east', 'west')
+    mayExport(set, 'west', 'reserved')
+    set.offer('east', [1])
+    set.offer('west', [1])
+    await eventually(() => assert.equal(conditionsOf(set.west).Valid, 'False NotGranted'))
+    await ready(set.west)
+    const all = async (...endpoints: readonly string[]) => {
+      for (const server of [set.east, set.west])
+        await eventually(async () => assert.deepEqual(await reachable(server), endpoints))
+    }
+    await all('east 10.1.0.1')
+    assert.equal(
+      set.broker.read(exportedService, { namespace: memberNamespace('west'), name: exportedServiceName(web) }),
+      undefined,
+    )
+    mayExport(set, 'west', 'granted')
+    await all('east 10.1.0.1', 'west 10.2.0.1')
+    await eventually(() => assert.equal(conditionsOf(set.west).Ready, 'True Exported'))
+    mayExport(set, 'west', 'reserved')
+    await all('east 10.1.0.1')
+  })
+
+  test('T5: a member that withdraws nothing is not believed any more, and is told of by name', async () => {
+    await using set = await clusterset('east', 'west')
+    set.offer('east', [1])
+    set.offer('west', [1])
+    await eventually(async () => assert.equal((await reachable(set.east)).length, 2))
+    await set.stop('west')
+    mayExport(set, 'west', 'reserved')
+    await eventually(async () => assert.deepEqual(await reachable(set.east), ['east 10.1.0.1']))
+    await eventually(() => assert.match(set.rejected.get('east')?.join() ?? '', /tombolo-m-west\/\w+: shop\/web: no ExportGrant/))
+    mayExport(set, 'west', 'granted')
+    await eventually(async () => assert.equal((await reachable(set.east)).length, 2))
+    await eventually(() => assert.deepEqual(set.rejected.get('east'), []))
+  })
+
+  test('T5: a cluster may take a namespace from some clusters alone, and tells what it leaves out', async () => {
+    await using set = await clusterset('east')
+    set.start('west', [{ namespace: 'shop', clusters: [] }])
+    set.offer('east', [1])
+    set.offer('west', [1])
+    await eventually(async () => assert.deepEqual(await reachable(set.east), ['east 10.1.0.1', 'west 10.2.0.1']))
+    await eventually(() => assert.deepEqual(set.leftOut.get('west'), ['shop/web of east']))
+    assert.deepEqual(await reachable(set.west), ['west 10.2.0.1'])
+    assert.deepEqual(set.rejected.get('west'), [])
+    // Another spec is another start (operator/operate.ts).
+    await set.stop('west')
+    set.start('west', [{ namespace: 'shop', clusters: [idOf('east')] }])
+    await eventually(async () => assert.deepEqual(await reachable(set.west), ['east 10.1.0.1', 'west 10.2.0.1']))
+    await set.stop('west')
+    set.start('west', [{ namespace: 'shop', clusters: [] }])
+    await eventually(async () => assert.deepEqual(await reachable(set.west), ['west 10.2.0.1']))
   })
 
   test('objects of others with our names are left alone', async () => {

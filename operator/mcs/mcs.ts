@@ -1,7 +1,6 @@
 // Services across clusters at work: four controllers over the same stores. `publish` says at the broker what we offer, `import`
 // makes of everybody's offers what this cluster sees, `status` tells the exporters, `refusals` tells what was not believed.
 // Only `publish` needs the broker; the others go on without it from what is known.
-import type { Allocation } from '#crds/allocation.ts'
 import type { Kube } from '#lib/kube/client.ts'
 import { conditionEvents } from '#lib/kube/condition-events.ts'
 import { controller, settled, source } from '#lib/kube/controller.ts'
@@ -20,19 +19,20 @@ import { exportFaults, exportStatus } from './export-status.ts'
 import { planImport } from './import.ts'
 import { isGoing } from './names.ts'
 import { planPublish } from './publish.ts'
+import type { Known } from './world.ts'
 import { sortedOut, watchAll, worldOf } from './world.ts'
 
-export type Mcs = {
+export type Mcs = Known & {
   readonly local: Kube
   readonly broker: Kube
   readonly clusterID: ClusterID
-  /** The copies in `tombolo-system`, our own among them. */
-  readonly allocations: Store<Allocation>
   readonly log: Logger
   /** Writes an event; best effort. */
   readonly say: (said: Said) => void
   /** Told what of the others is not believed, the whole list whenever it may have changed. */
   readonly rejected: (objects: readonly string[]) => void
+  /** Told which services of the others this cluster does not want, in the same way. */
+  readonly leftOut: (services: readonly string[]) => void
 }
 
 const workers = 8
@@ -42,7 +42,7 @@ const calm = { statusMs: 50, refusalsMs: 1000 }
 /** Runs until `signal` aborts. */
 export async function runMcs(mcs: Mcs, signal: AbortSignal): Promise<void> {
   const stores = watchAll(mcs.local, mcs.broker, signal)
-  const world = worldOf(mcs.clusterID, mcs.allocations, stores, signal)
+  const world = worldOf(mcs.clusterID, mcs, stores, signal)
   /** By key: why the broker does not take what we offer. */
   const failures = new Map<string, string>()
 
@@ -131,7 +131,9 @@ export async function runMcs(mcs: Mcs, signal: AbortSignal): Promise<void> {
     reconcile: async (_, stop) => {
       // What is not believed is often only early: the Allocation of a new member comes by another watch than its services.
       await pause(calm.refusalsMs, stop)
-      if (!stop.aborted) mcs.rejected(world.refused())
+      if (stop.aborted) return settled
+      mcs.rejected(world.refused())
+      mcs.leftOut(world.leftOut())
       return settled
     },
   })

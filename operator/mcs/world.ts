@@ -4,6 +4,7 @@ import type { Allocation } from '#crds/allocation.ts'
 import { exportedEndpoints, type ExportedEndpoints } from '#crds/exported-endpoints.ts'
 import { exportedService, type ExportedService } from '#crds/exported-service.ts'
 import { derivedServiceName, memberNamespace, systemNamespace } from '#crds/places.ts'
+import { whyNotExported } from '#crds/rules/export-name.ts'
 import { serviceExport, type ServiceExport } from '#crds/service-export.ts'
 import { serviceImport, type ServiceImport } from '#crds/service-import.ts'
 import type { Kube } from '#lib/kube/client.ts'
@@ -12,7 +13,7 @@ import { source } from '#lib/kube/controller.ts'
 import type { EndpointSlice, Namespace, Service } from '#lib/kube/kinds.ts'
 import { endpointSlices, namespaces, services } from '#lib/kube/kinds.ts'
 import type { Key, Kind, KubeObject } from '#lib/kube/object.ts'
-import { keyOf, keyText } from '#lib/kube/object.ts'
+import { keyOf, keyText, parseKey } from '#lib/kube/object.ts'
 import { reflect } from '#lib/kube/reflector.ts'
 import type { Store } from '#lib/kube/store.ts'
 import { familyOf } from '#lib/net/cidr.ts'
@@ -23,6 +24,8 @@ import { doubts } from './doubt.ts'
 import type { Offer } from './export.ts'
 import { offerOf } from './export.ts'
 import type { Importing } from './import.ts'
+import type { ImportFrom } from './import-from.ts'
+import { isTaken } from './import-from.ts'
 import type { Merged } from './merge.ts'
 import { merge } from './merge.ts'
 import type { ServiceKey } from './names.ts'
@@ -45,10 +48,17 @@ export function watchAll(local: Kube, broker: Kube, signal: AbortSignal) {
 
 type Stores = ReturnType<typeof watchAll>
 
+/** What the world is seen by. */
+export type Known = {
+  /** The copies in `tombolo-system`, our own among them. */
+  readonly allocations: Store<Allocation>
+  readonly importFrom: ImportFrom
+}
+
 /** A member that is connected has written again what a restored broker lacks; one that is not is waited for no longer. */
 const doubtMs = 30_000
 
-export function worldOf(self: ClusterID, allocations: Store<Allocation>, stores: Stores, signal: AbortSignal) {
+export function worldOf(self: ClusterID, { allocations, importFrom }: Known, stores: Stores, signal: AbortSignal) {
   const allocationOf = (clusterID: string) => allocations.get({ namespace: systemNamespace, name: clusterID })
   const believe = believer(allocationOf)
   addIndexes(stores, believe, self)
@@ -60,7 +70,15 @@ export function worldOf(self: ClusterID, allocations: Store<Allocation>, stores:
       const found = believe.about(object)
       return found === undefined || found.clusterID === self ? undefined : { ...found, key: keyText(found.key) }
     },
-    (clusterID) => allocationOf(clusterID)?.spec.state === 'Admitted',
+    ({ clusterID, key }) => {
+      const { namespace = '', name } = parseKey(key)
+      const known = allocationOf(clusterID)
+      return (
+        known?.spec.state === 'Admitted' &&
+        whyNotExported(known.spec.exports, { namespace, name }) === undefined &&
+        isTaken(importFrom, { namespace, clusterID: known.spec.clusterID })
+      )
+    },
     doubtMs,
     signal,
   )
@@ -79,7 +97,7 @@ export function worldOf(self: ClusterID, allocations: Store<Allocation>, stores:
     stores.brokerServices
       .by('key', keyText(key))
       .flatMap((object) => believe.service(object).object ?? [])
-      .filter(({ spec }) => spec.clusterID !== self)
+      .filter(({ spec }) => spec.clusterID !== self && isTaken(importFrom, spec))
 
   const merged = (key: ServiceKey, own: Offer): Merged | 'unheard' | undefined =>
     brokerHeard() && !doubted.has(keyText(key))
@@ -137,6 +155,15 @@ export function worldOf(self: ClusterID, allocations: Store<Allocation>, stores:
     ...stores.brokerEndpoints.list().flatMap((object) => believe.endpoints(object).refused),
   ]
 
+  /** What we do not want, though it is believed. */
+  const leftOut = (): readonly string[] =>
+    stores.brokerServices
+      .list()
+      .flatMap((object) => believe.service(object).object ?? [])
+      .filter(({ spec }) => spec.clusterID !== self && !isTaken(importFrom, spec))
+      .map(({ spec }) => `${spec.namespace}/${spec.name} of ${spec.clusterID}`)
+      .sort()
+
   const isExported = (key: Key): readonly Key[] => (stores.exports.get(key) === undefined ? [] : [key])
   const about = (object: KubeObject): readonly Key[] => {
     const found = believe.about(object)
@@ -150,6 +177,7 @@ export function worldOf(self: ClusterID, allocations: Store<Allocation>, stores:
     importing,
     imported,
     refused,
+    leftOut,
     brokerHeard,
     /** Keys of our own objects at the broker. */
     ours: (object: KubeObject) => (object.metadata.namespace === memberNamespace(self) ? about(object) : []),

@@ -51,6 +51,7 @@ export async function beMember(
   const renewal = cell<RenewalState>({ kind: 'fresh' }, (a, b) => JSON.stringify(a) === JSON.stringify(b))
   const clock = cell<ClockState>({ kind: 'unknown' }, (a, b) => JSON.stringify(a) === JSON.stringify(b))
   const refusals = cell<Refusals>(new Map(), (a, b) => JSON.stringify([...a]) === JSON.stringify([...b]))
+  const leftOut = cell<readonly string[]>([], (a, b) => JSON.stringify(a) === JSON.stringify(b))
   const refuse = (from: string) => (objects: readonly string[]) => refusals.set(new Map(refusals.value).set(from, objects))
   const secret = () => known.brokerSecrets.get({ namespace: systemNamespace, name: brokerSecretName })
   const { clusterID } = member.spec
@@ -81,7 +82,20 @@ export async function beMember(
         signal,
       ),
       passCertificates(clusterID, { local: kube, broker: remote }, log, signal),
-      runMcs({ local: kube, broker: remote, clusterID, allocations, log, say, rejected: refuse('services') }, signal),
+      runMcs(
+        {
+          local: kube,
+          broker: remote,
+          clusterID,
+          allocations,
+          importFrom: member.spec.importFrom,
+          log,
+          say,
+          rejected: refuse('services'),
+          leftOut: (services) => leftOut.set(services),
+        },
+        signal,
+      ),
     ])
   }
 
@@ -96,7 +110,7 @@ export async function beMember(
     report(
       kube,
       known.memberships,
-      { installed, endpoints, allocations, clusterID, dns, broker, renewal, clock, refusals },
+      { installed, endpoints, allocations, clusterID, dns, broker, renewal, clock, refusals, leftOut },
       say,
       log,
       signal,

@@ -36,6 +36,7 @@ export type Reported = {
   readonly renewal: Cell<RenewalState>
   readonly clock: Cell<ClockState>
   readonly refusals: Cell<Refusals>
+  readonly leftOut: Cell<readonly string[]>
 }
 
 /** Runs until `signal` aborts. */
@@ -69,6 +70,7 @@ export async function report(
         gateways: seen.endpoints.list().filter((e) => e.spec.clusterID === seen.clusterID),
         dns: seen.dns.value,
         refused: [...seen.refusals.value.values()].flat(),
+        leftOut: seen.leftOut.value,
       })
       const step = statusStep(member, conditions)
       const next = await applyPlan(kube, { steps: [step], next: settled }, fieldManager, stop)
@@ -77,7 +79,7 @@ export async function report(
     },
   })
   const look = () => status.add(membershipKey)
-  const stops = [seen.dns, seen.broker, seen.renewal, seen.clock, seen.refusals].map((cell) => cell.onChange(look))
+  const stops = [seen.dns, seen.broker, seen.renewal, seen.clock, seen.refusals, seen.leftOut].map((cell) => cell.onChange(look))
   try {
     await status.run(signal)
   } finally {

@@ -24,6 +24,7 @@ const well: Situation = {
   gateways: [gateway],
   dns: 'wired',
   refused: [],
+  leftOut: [],
 }
 const of = (change: Partial<Situation>, type: string) => conditionsOf({ ...well, ...change }).find((c) => c.type === type)
 
@@ -105,6 +106,14 @@ suite('the conditions of a Membership', () => {
       'PeersValid',
       'Refused',
       /tombolo-m-west\/x/,
+      'ready',
+    ],
+    [
+      'this cluster does not want a service',
+      { leftOut: ['payments/db of west'] },
+      'ImportsTaken',
+      'LeftOut',
+      /importFrom leaves out .* 1 in all: payments\/db of west/,
       'ready',
     ],
   ]

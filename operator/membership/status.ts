@@ -41,6 +41,8 @@ export type Situation = {
   readonly dns: DnsState
   /** Objects of other members that were not believed, as `Kind namespace/name: why`. */
   readonly refused: readonly string[]
+  /** Services of other members that `spec.importFrom` does not take, as `namespace/name of cluster`. */
+  readonly leftOut: readonly string[]
 }
 
 type Verdict = Pick<Condition, 'type' | 'status' | 'reason' | 'message'>
@@ -55,9 +57,10 @@ const questions: readonly ((now: Situation) => Verdict)[] = [
   gatewayActive,
   namesWired,
   peersValid,
+  importsTaken,
 ]
 
-/** Broken peers, a silent broker and dead credentials do not stop our traffic, so they do not make us unready. */
+/** Broken peers, a silent broker, dead credentials and what is not wanted do not stop our traffic, so they do not make us unready. */
 const needed = new Set(['Admitted', 'ComponentsReady', 'GatewayActive', 'NamesWired'])
 
 /** Events are for what a person should look at; a roll-out or a start is none of it. */
@@ -234,11 +237,24 @@ function peersValid({ refused }: Situation): Verdict {
   const type = 'PeersValid'
   if (refused.length === 0)
     return { type, status: 'True', reason: 'Valid', message: 'every object of the other members was believed' }
-  const shown = refused.slice(0, 5).join('; ')
   return {
     type,
     status: 'False',
     reason: 'Refused',
-    message: `${refused.length} objects of other members are ignored: ${shown}${refused.length > 5 ? '; …' : ''}`,
+    message: `${refused.length} objects of other members are ignored: ${some(refused)}`,
   }
 }
+
+function importsTaken({ leftOut }: Situation): Verdict {
+  const type = 'ImportsTaken'
+  return leftOut.length === 0
+    ? { type, status: 'True', reason: 'Taken', message: 'nothing that others export is left out' }
+    : {
+        type,
+        status: 'False',
+        reason: 'LeftOut',
+        message: `spec.importFrom leaves out what other members export, ${leftOut.length} in all: ${some(leftOut)}`,
+      }
+}
+
+const some = (all: readonly string[]): string => `${all.slice(0, 5).join('; ')}${all.length > 5 ? '; …' : ''}`

@@ -28,7 +28,7 @@ suite('the admission policies on a real apiserver', function () {
     stop.abort()
   })
 
-  test(`agree with the rules in TypeScript on ${cases.length} cases, and name the same rule`, async () => {
+  test(`T4, T5: agree with the rules in TypeScript on ${cases.length} cases, and name the same rule`, async () => {
     await plant(broker.admin, stop.signal)
     const clients = new Map<string, Kube>()
     const clientOf = (user: string): Kube => {
@@ -87,7 +87,12 @@ async function ask(client: Kube, admin: Kube, { kind, review }: Case, signal: Ab
 /** Members and places to ask, as the broker controller makes them. */
 async function admit(admin: Kube, signal: AbortSignal): Promise<void> {
   for (const { spec } of allocations)
-    await putMember(admin, memberOf(joiner(spec.clusterID), { pods: spec.podCIDRs, services: spec.serviceCIDRs }), signal)
+    await putMember(
+      admin,
+      memberOf(joiner(spec.clusterID), { pods: spec.podCIDRs, services: spec.serviceCIDRs }),
+      signal,
+      spec.exports,
+    )
   await admin.apply(namespaces, memberObjects(memberOf(joiner(ghost))).namespace, { fieldManager: 'test' }, signal)
   for (const id of joining) await putJoining(admin, id, signal)
 }

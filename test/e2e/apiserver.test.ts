@@ -141,6 +141,16 @@ const examples: Readonly<Record<string, Example>> = {
     ],
   },
   JoinGrant: { good: grantFor(joiner('east')).spec, bad: [[{ verifier: 'x' }, 'spec.verifier']] },
+  ExportGrant: {
+    good: { namespace: 'payments', services: ['db'], clusters: ['east'] },
+    bad: [
+      [{ namespace: '' }, 'spec.namespace'],
+      [{ services: [] }, 'spec.services'],
+      [{ services: ['*'] }, 'spec.services[0]'],
+      [{ clusters: undefined }, 'spec.clusters'],
+      [{ clusters: ['East'] }, 'spec.clusters[0]'],
+    ],
+  },
   GatewayCertificate: {
     good: { clusterID: 'east', node: 'n1', request: '-----BEGIN CERTIFICATE REQUEST-----\n', trusts: [] },
     bad: [[{ request: 'x' }, 'spec.request']],

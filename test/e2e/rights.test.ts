@@ -44,6 +44,7 @@ const ours: Readonly<
   trustbundles: { broker: read },
   joinrequests: { asking: 'get create delete' },
   joingrants: {},
+  exportgrants: {},
   members: {},
 }
 

@@ -26,6 +26,7 @@ import { exportWeb, firstAnswer, fleetOf, openClient, openShop } from '#test/kit
 import { onRig } from '#test/kit/rig-suite.ts'
 import type { Traffic } from '#test/kit/traffic.ts'
 import { traffic } from '#test/kit/traffic.ts'
+import { grantedNames } from './trust/granted-names.ts'
 
 const promisedMs = 5_000
 type Side = 'east' | 'west'
@@ -294,6 +295,8 @@ suite('trust between clusters', function () {
       await firstAnswer(cluster('east'), 20_000, at.signal)
     })
   })
+
+  grantedNames(at)
 
   suite('a member that is cut off', () => {
     type Facts = Readonly<Record<string, () => Promise<boolean>>>

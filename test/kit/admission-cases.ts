@@ -1,7 +1,7 @@
 // What the accounts of clusters may and may not write on the broker, as one table: allow and deny, IPv4 and IPv6. Run against the rules in
 // TypeScript (crds/rules/index.test.ts) and against a real apiserver (test/e2e/admission.test.ts), which must agree on every case.
 import type { Allocation } from '#crds/allocation.ts'
-import { allocation } from '#crds/allocation.ts'
+import { allocation, maxExportNames } from '#crds/allocation.ts'
 import type { Definition } from '#crds/define.ts'
 import { exportedEndpoints } from '#crds/exported-endpoints.ts'
 import { exportedService } from '#crds/exported-service.ts'
@@ -26,11 +26,24 @@ export type Case = {
   readonly rule: string | undefined
 }
 
+/** Who may export what: `shut` is the only one that may export nothing but what is granted to it, with as many names as an Allocation holds. */
+const grants: Readonly<Record<string, Partial<Allocation['spec']['exports']>>> = {
+  east: {
+    granted: ['default/web', 'kube-system/metrics', 'ledger/*', 'payments/api', 'tombolo-demo/*'],
+    reserved: ['payments/*', 'vault/db'],
+  },
+  shut: {
+    ungranted: 'Deny',
+    granted: [...Array.from({ length: maxExportNames - 2 }, (_, i) => `a/s${i}`), 'ledger/*', 'shop/web'],
+  },
+}
+
 /** Who is a member, with which addresses. `wide` is what a broken controller might have admitted; `ghost` has no Allocation. */
 const ranges: Readonly<Record<string, { readonly pods: readonly string[]; readonly services: readonly string[] }>> = {
   east: { pods: ['10.1.0.0/16', 'fd00:1::/64'], services: ['10.101.0.0/16', 'fd00:101::/112'] },
   west: { pods: ['10.2.0.0/16', 'fd00:2::/64'], services: ['10.102.0.0/16', 'fd00:102::/112'] },
   wide: { pods: ['0.0.0.0/0', '::/0'], services: ['203.0.113.0/24'] },
+  shut: { pods: ['10.3.0.0/16'], services: ['10.103.0.0/16'] },
 }
 export const ghost = 'ghost'
 export const joining = ['east', 'north'] as const
@@ -44,6 +57,7 @@ export const allocations: readonly Allocation[] = Object.entries(ranges).map(([i
     podCIDRs: [...pods] as CIDR[],
     serviceCIDRs: [...services] as CIDR[],
     state: 'Admitted',
+    exports: { ungranted: 'Allow', granted: [], reserved: [], ...grants[id] },
   },
 }))
 
@@ -325,6 +339,62 @@ const newPairKey = write('that comes to hold the key of a pair', gatewayEndpoint
   spec: { wireguard: { publicKey: key, pairKeys: [{ clusterID: 'west', id: '0123456789abcdef'.repeat(2) }] } },
 })
 
+// Under which names. `granted` and `reserved` of east are above.
+
+const allowedNames = [
+  ...[
+    'shop/web',
+    'payments/api',
+    'ledger/web',
+    'ledger/db',
+    'vault/api',
+    'default/web',
+    'kube-system/metrics',
+    'tombolo-demo/web',
+  ],
+  // Almost a name of others, or of a namespace that needs a grant.
+  ...['payment/db', 'payments-test/db', 'my-payments/db', 'db/payments', 'vault/db2', 'vault/d', 'vault-db/db', 'defaults/web'],
+  ...['my-default/web', 'kube/web', 'kubelet/web', 'my-kube-system/dns', 'tombolo/web', 'my-tombolo-system/web'],
+]
+const refusedNames = [
+  ...['payments/db', 'payments/web', 'payments/apis', 'payments/ap', 'vault/db', 'default/api', 'default/kubernetes'],
+  ...['kube-system/kube-dns', 'kube-system/metrics2', 'kube-public/web', 'kube-node-lease/web', 'kube-flannel/web', 'kube-x/web'],
+  ...['tombolo-system/tombolo-dns', 'tombolo-broker/web', 'tombolo-m-west/web', 'tombolo-x/web'],
+]
+/** Of one with nothing but grants. */
+const [allowedWhenShut, refusedWhenShut] = [
+  ['shop/web', 'ledger/web', 'a/s0', `a/s${maxExportNames - 3}`],
+  ['shop/db', 'a/web', 'a/s', 'payments/api', 'default/web', 'kube-system/metrics', 'tombolo-demo/web'],
+]
+
+const exportNames: readonly Case[] = [exportedService, exportedEndpoints].flatMap((kind) => {
+  const named = (name: string, rule: string | undefined, how: Write = {}) => {
+    const [namespace, service] = name.split('/')
+    return write(`called ${name}`, kind, rule, { ...how, spec: { ...how.spec, namespace, name: service } })
+  }
+  const ofShut = {
+    user: member('shut'),
+    namespace: memberNamespace('shut'),
+    spec: { clusterID: 'shut', ...(kind === exportedEndpoints ? { endpoints: [] } : {}) },
+  }
+  const vault = { namespace: 'vault', name: 'db' }
+  const withdrawn = { metadata: { name: 'vault-db' }, old: vault, spec: vault } as const
+  return [
+    ...allowedNames.map((name) => named(name, undefined)),
+    ...refusedNames.map((name) => named(name, 'export-granted')),
+    ...allowedWhenShut.map((name) => named(name, undefined, ofShut)),
+    ...refusedWhenShut.map((name) => named(name, 'export-granted', ofShut)),
+    write('whose grant was withdrawn', kind, 'export-granted', { ...withdrawn, operation: 'UPDATE' }),
+    write('whose grant was withdrawn', kind, 'export-granted', { ...withdrawn, operation: 'UPDATE', subresource: 'status' }),
+    write('whose grant was withdrawn', kind, undefined, { ...withdrawn, operation: 'DELETE' }),
+    write('of a granted name that moves to one of others', kind, 'fixed-identity', {
+      operation: 'UPDATE',
+      metadata: { name: 'was' },
+      spec: vault,
+    }),
+  ]
+})
+
 const family = write('that moves to another family', exportedEndpoints, 'fixed-identity', {
   operation: 'UPDATE',
   metadata: { name: 'was-ipv4' },
@@ -502,5 +572,16 @@ const tokens: readonly Case[] = [
 ]
 
 export const cases: readonly Case[] = [
-  ...[addresses, identity, [family, newKey, newPairKey], status, metadata, reach, connections, requests, tokens].flat(),
+  ...[
+    addresses,
+    identity,
+    exportNames,
+    [family, newKey, newPairKey],
+    status,
+    metadata,
+    reach,
+    connections,
+    requests,
+    tokens,
+  ].flat(),
 ]

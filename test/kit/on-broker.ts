@@ -1,5 +1,6 @@
 // What the broker controller makes for a cluster, put onto an apiserver where no controller runs.
 import { joiningObjects } from '#broker/grants/objects.ts'
+import type { Exports } from '#broker/members/exports.ts'
 import { memberObjects } from '#broker/members/objects.ts'
 import { allocation } from '#crds/allocation.ts'
 import type { Member } from '#crds/member.ts'
@@ -10,10 +11,10 @@ import type { Kind, KubeObject } from '#lib/kube/object.ts'
 const putter = (admin: Kube, signal: AbortSignal) => (kind: Kind, object: KubeObject) =>
   admin.apply(kind, object, { fieldManager: 'test' }, signal)
 
-/** All but the quota: without its controller an apiserver would refuse whatever it counts. */
-export async function putMember(admin: Kube, member: Member, signal: AbortSignal): Promise<void> {
+/** All but the quota: without its controller an apiserver would refuse whatever it counts. `exports`: as without grants unless given. */
+export async function putMember(admin: Kube, member: Member, signal: AbortSignal, exports?: Exports): Promise<void> {
   const put = putter(admin, signal)
-  const objects = memberObjects(member)
+  const objects = memberObjects(member, [], exports)
   await put(namespaces, objects.namespace)
   await put(allocation, objects.allocation)
   await put(serviceAccounts, objects.account)

@@ -35,6 +35,7 @@ export const allocationOf = (cluster: Cluster): Allocation => ({
     podCIDRs: [`10.${numbers[cluster]}.0.0/16`, `fd00:${numbers[cluster]}::/64`] as CIDR[],
     serviceCIDRs: [`10.10${numbers[cluster]}.0.0/16`] as CIDR[],
     state: 'Admitted',
+    exports: { ungranted: 'Allow', granted: [], reserved: [] },
   },
 })
 

@@ -1,5 +1,6 @@
 // Snapshots of clusters in which all is well, and small changes to them, so that a row of a test is one line.
 // `east` is the member and broker asked, `west` the other member; each has a gateway node and, east, a worker.
+import type { ClusterID } from '#lib/net/cluster-id.ts'
 import { newIdentity, publicIdentity } from '#lib/identity/identity.ts'
 import { admissionPolicies } from '#broker/install/policy.ts'
 import type { Condition } from '#crds/fields.ts'
@@ -214,6 +215,14 @@ const memberOf = (cluster: 'east' | 'west'): BrokerView['members'][number] => ({
   status: { conditions: [conditionOf('Ready', 'True')] },
 })
 
+/** For the service that tests are about. */
+export const grantTo = (...clusters: readonly string[]): BrokerView['exportGrants'][number] => ({
+  apiVersion: 'tombolo.dev/v1alpha1',
+  kind: 'ExportGrant',
+  metadata: { name: 'web', namespace: 'tombolo-broker' },
+  spec: { namespace: 'shop', services: ['web'], clusters: clusters as ClusterID[] },
+})
+
 const goodBrokerView: BrokerView = {
   fleet: {
     apiVersion: 'tombolo.dev/v1alpha1',
@@ -223,6 +232,7 @@ const goodBrokerView: BrokerView = {
   },
   requests: [],
   members: [memberOf('east'), memberOf('west')],
+  exportGrants: [grantTo('east')],
   heartbeats: ['east', 'west'].map((id) => ({ namespace: `tombolo-m-${id}`, heardAt: takenAt, goodForSeconds: 60 })),
   gateways: [gatewayOf('east'), gatewayOf('west')],
   certificates: [],
