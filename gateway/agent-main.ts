@@ -43,7 +43,7 @@ async function run(config: AgentConfig, log: Logger, signal: AbortSignal): Promi
     node: config.NODE_NAME,
     nodeAddress: config.NODE_IP,
     clusterID: config.CLUSTER_ID,
-    host: linuxHost(),
+    host: linuxHost({ procSys: config.PROC_SYS }),
     stateDir: config.STATE_DIR,
     nodes: kept.nodes.store,
     allocations: kept.allocations.store,
@@ -82,7 +82,7 @@ async function run(config: AgentConfig, log: Logger, signal: AbortSignal): Promi
 async function clean(config: AgentConfig, log: Logger, signal: AbortSignal): Promise<void> {
   let left = ['the node was not cleaned yet']
   await serve({ port: config.METRICS_PORT, registry: new Registry(), ready: () => left }, signal)
-  const host = linuxHost()
+  const host = linuxHost({ procSys: config.PROC_SYS })
   while (!signal.aborted) {
     try {
       const changes = await cleanUp(host, config.STATE_DIR, signal)

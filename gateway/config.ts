@@ -8,12 +8,18 @@ import { cableMtu } from './data-plane.ts'
 export const addressSetting = z.string().refine((text) => parseIP(text).ok, 'an IPv4 or IPv6 address')
 export const clusterIDSetting = z.string().refine((text) => parseClusterID(text).ok, 'a DNS label of at most 53 characters')
 
+export const procSysSetting = z
+  .string()
+  .default('/proc/sys')
+  .describe('Where the node’s kernel settings can be written: a container’s own are read-only.')
+
 export const gatewayConfig = z.object({
   NODE_NAME: z.string().min(1).max(253).describe('Name of the Node this runs on.'),
   NODE_IP: addressSetting.describe('The node’s internal address: where other gateways send to, if nothing else is known.'),
   CLUSTER_ID: clusterIDSetting,
   NAMESPACE: z.string().default(systemNamespace).describe('Where Tombolo lives in this cluster.'),
   STATE_DIR: z.string().default('/var/lib/tombolo').describe('Where the node’s keys are kept; outlives the pod.'),
+  PROC_SYS: procSysSetting,
   WG_PORT: z.coerce.number().int().min(1).max(65_535).default(51_820).describe('UDP port of the cables.'),
   WG_MTU: z.coerce
     .number()

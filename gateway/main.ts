@@ -45,7 +45,7 @@ async function run(config: GatewayConfig, log: Logger, asked: AbortSignal): Prom
   const { signal } = stop
   const { NAMESPACE: namespace, CLUSTER_ID: clusterID, NODE_NAME: node } = config
   const bootID = randomBytes(8).toString('hex')
-  const host = linuxHost()
+  const host = linuxHost({ procSys: config.PROC_SYS })
   const { underlay } = await readMachine(host, config.NODE_IP, signal)
 
   await using api = kube(await inCluster(process.env), log, 'tombolo-gateway')

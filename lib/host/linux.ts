@@ -9,6 +9,12 @@ import { CommandFailed, SocketFailed } from './host.ts'
 /** `enter`: words put before every command. `root`: where the other namespace's files are seen from here, e.g. `/proc/42/root`. */
 export type Inside = { readonly enter: readonly string[]; readonly root: string }
 
+type Places = {
+  readonly inside?: Inside
+  /** Where /proc/sys is found: in a container its own is read-only. */
+  readonly procSys?: string
+}
+
 /** How long a reply on a UNIX socket may take. */
 const askTimeoutMs = 10_000
 /** Between SIGTERM and SIGKILL. */
@@ -16,9 +22,10 @@ const graceMs = 3_000
 /** More output than any reading of a node's state makes; beyond it the program is stopped. */
 const maxOutput = 64 * 1024 * 1024
 
-export function linuxHost(inside?: Inside): Host {
+export function linuxHost({ inside, procSys = '/proc/sys' }: Places = {}): Host {
   const enter = inside?.enter ?? []
   const root = inside?.root ?? ''
+  const at = (path: string) => (path.startsWith('/proc/sys/') ? procSys + path.slice('/proc/sys'.length) : root + path)
 
   const host: Host = {
     run: (command, args, { stdin }, signal) => run([...enter, command, ...args], stdin, signal),
@@ -27,14 +34,14 @@ export function linuxHost(inside?: Inside): Host {
     // /proc/sys shows the namespace of the process that opens it, so a file of another namespace is opened by a program inside it.
     read: async (path, signal) => {
       if (inside !== undefined && path.startsWith('/proc/')) return host.run('cat', [path], {}, signal).catch(noSuchFile)
-      return readFile(root + path, { encoding: 'utf8', signal }).catch(noSuchFile)
+      return readFile(at(path), { encoding: 'utf8', signal }).catch(noSuchFile)
     },
     write: async (path, content, { mode, atomic }, signal) => {
       if (inside !== undefined && path.startsWith('/proc/')) {
         await host.run('tee', [path], { stdin: content }, signal)
         return
       }
-      if (atomic !== true) return writeFile(root + path, content, { mode: mode ?? 0o644, signal })
+      if (atomic !== true) return writeFile(at(path), content, { mode: mode ?? 0o644, signal })
       await mkdir(dirname(root + path), { recursive: true, mode: 0o700 })
       const beside = `${root}${path}.new`
       await writeFile(beside, content, { mode: mode ?? 0o644, flush: true, signal })
@@ -142,12 +149,15 @@ function noSuchFile(error: unknown): undefined {
   throw error
 }
 
-/** A directory that something is mounted on stays; the kernel refuses it before anybody looks inside, so what is in it goes one by one. */
+/**
+ * A directory that something is mounted on stays; the kernel refuses it before anybody looks inside, as busy, or as lying in a file system
+ * that cannot be written, so what is in it goes one by one.
+ */
 async function remove(path: string): Promise<void> {
   try {
     await rm(path, { recursive: true, force: true })
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'EBUSY')) throw error
+    if (!(error instanceof Error && 'code' in error && (error.code === 'EBUSY' || error.code === 'EROFS'))) throw error
     for (const name of await readdir(path)) await remove(`${path}/${name}`)
   }
 }

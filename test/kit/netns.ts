@@ -81,7 +81,7 @@ export function machines(label: string): Machines {
       holders.push({ kill: () => holder.kill('SIGKILL'), ended })
       await Promise.race([once(holder.stdout, 'data'), ended.then(() => Promise.reject(new Error(`no namespace for ${name}`)))])
       const enter = ['nsenter', `--net=/run/netns/${netns}`, `--mount=/proc/${holder.pid ?? 0}/ns/mnt`]
-      const host = linuxHost({ enter, root: `/proc/${holder.pid ?? 0}/root` })
+      const host = linuxHost({ inside: { enter, root: `/proc/${holder.pid ?? 0}/root` } })
       const sh = (script: string) => host.run('sh', ['-ec', script], {}, AbortSignal.timeout(30_000))
       await sh('ip link set lo up')
       return { name, netns, host, sh, dir: join(dir, name) }

@@ -1,11 +1,24 @@
 // The agent: one pod on every node, and its one-shot twin that takes everything of ours off the nodes when the cluster leaves.
 import type { AgentConfig } from '#gateway/agent/config.ts'
 import type { DaemonSet } from '#lib/kube/kinds.ts'
-import { containerOf, everywhere, labelsOf, metadataOf, nodeEnv, privileged, selectorOf } from './pod.ts'
+import {
+  containerOf,
+  directoryEnv,
+  everywhere,
+  labelsOf,
+  metadataOf,
+  mountsOf,
+  networkAdmin,
+  nodeEnv,
+  selectorOf,
+  volumesOf,
+} from './pod.ts'
 import type { Component, EnvOf } from './pod.ts'
 
 export const agentMetricsPort = 9471
 export const cleanupMetricsPort = 9472
+
+const directories = ['state', 'settings'] as const
 
 type Want = { readonly image: string; readonly clusterID: string }
 
@@ -42,16 +55,16 @@ function onEveryNode(component: Component, port: number, want: Want, env: EnvOf<
                 env: {
                   ...nodeEnv,
                   CLUSTER_ID: want.clusterID,
-                  STATE_DIR: '/var/lib/tombolo',
+                  ...directoryEnv,
                   ...env,
                 } satisfies EnvOf<AgentConfig>,
                 memory: { request: '48Mi', limit: '192Mi' },
               }),
-              securityContext: privileged,
-              volumeMounts: [{ name: 'state', mountPath: '/var/lib/tombolo' }],
+              securityContext: networkAdmin,
+              volumeMounts: mountsOf(directories),
             },
           ],
-          volumes: [{ name: 'state', hostPath: { path: '/var/lib/tombolo', type: 'DirectoryOrCreate' } }],
+          volumes: volumesOf(directories),
         },
       },
     },

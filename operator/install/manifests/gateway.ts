@@ -3,7 +3,22 @@ import type { GatewayConfig } from '#gateway/config.ts'
 import { gatewayNodeLabel } from '#crds/places.ts'
 import type { DaemonSet } from '#lib/kube/kinds.ts'
 import type { EnvOf } from './pod.ts'
-import { containerOf, everywhere, labelsOf, metadataOf, nodeEnv, privileged, selectorOf } from './pod.ts'
+import {
+  containerOf,
+  directoryEnv,
+  everywhere,
+  labelsOf,
+  metadataOf,
+  mountsOf,
+  networkAdmin,
+  nodeEnv,
+  selectorOf,
+  volumesOf,
+} from './pod.ts'
+
+/** Where wireguard-go makes its socket, which no setting changes. */
+const wireguardSockets = '/var/run/wireguard'
+const directories = ['state', 'settings', 'tun'] as const
 
 export const gatewayMetricsPort = 9470
 
@@ -40,16 +55,15 @@ export const gatewayDaemonSet = (want: {
                 ...nodeEnv,
                 CLUSTER_ID: want.clusterID,
                 WG_PORT: String(want.wireguardPort),
-                STATE_DIR: '/var/lib/tombolo',
+                ...directoryEnv,
               } satisfies EnvOf<GatewayConfig>,
               memory: { request: '64Mi', limit: '1Gi' },
             }),
-            securityContext: privileged,
-            volumeMounts: [{ name: 'state', mountPath: '/var/lib/tombolo' }],
+            securityContext: networkAdmin,
+            volumeMounts: [...mountsOf(directories), { name: 'sockets', mountPath: wireguardSockets }],
           },
         ],
-        // The node's keys: they outlive the pod, so that a restart is no re-key for every peer.
-        volumes: [{ name: 'state', hostPath: { path: '/var/lib/tombolo', type: 'DirectoryOrCreate' } }],
+        volumes: [...volumesOf(directories), { name: 'sockets', emptyDir: { medium: 'Memory', sizeLimit: '1Mi' } }],
       },
     },
   },

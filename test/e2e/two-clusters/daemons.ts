@@ -51,6 +51,32 @@ export const daemonsAreObservable = (at: RigSuite): void => {
       )
     })
 
+    test('T16: a gateway has one capability, and of its node’s files and devices only what it needs', async () => {
+      const east = at.rig.cluster('east')
+      const tries = {
+        capabilities: `sed -n 's/^Cap\\(Eff\\|Bnd\\):[^0-9a-f]*//p' /proc/self/status`,
+        'gain more': `sed -n 's/^NoNewPrivs:[^0-9]*//p' /proc/self/status`,
+        'its own files': 'touch /opt/tombolo/x && echo done',
+        'kernel settings': 'echo 1 > /proc/sys/kernel/sysrq && echo done; ls /node/proc/sys',
+        'a disk': 'mknod /dev/shm/disk b 254 0 && echo done',
+        mounting: 'mount -t tmpfs none /mnt && echo done',
+      }
+      const said = async (script: string) => {
+        const sh = ['exec', 'daemonset/tombolo-gateway', '--', 'sh', '-c', `(${script}) 2>/dev/null; true`]
+        return (await east.kubectl(['-n', 'tombolo-system', ...sh])).trim()
+      }
+      const found = await Promise.all(Object.entries(tries).map(async ([name, script]) => [name, await said(script)] as const))
+      const netAdmin = (1 << 12).toString(16).padStart(16, '0')
+      assert.deepEqual(Object.fromEntries(found), {
+        capabilities: `${netAdmin}\n${netAdmin}`,
+        'gain more': '1',
+        'its own files': '',
+        'kernel settings': 'net',
+        'a disk': '',
+        mounting: '',
+      })
+    })
+
     test('all log one JSON object a line, with time, level, name and message, and nothing else', () =>
       each(async (cluster, { namespace, name }) => {
         const lines = (await cluster.kubectl(['-n', namespace, 'logs', name])).split('\n').filter((line) => line !== '')
