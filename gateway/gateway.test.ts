@@ -144,7 +144,7 @@ suite('a gateway at work', function () {
     assert.ok(published()?.status?.connections?.every((c) => c.clusterID !== 'east'))
 
     const hear = (key: PublicKey, ago: number) =>
-      pulse.says.set(key, { heard: { bootID: 'bb', leaving: false, at: performance.now() - ago } })
+      pulse.says.set(key, { heard: { bootID: 'bb', leaving: false, cutOffSince: undefined, at: performance.now() - ago } })
     const others = pulse.peers.filter((p) => p.publicKey !== sibling).map((p) => p.publicKey)
     const looked = () => {
       for (const key of others) hear(key, 0)

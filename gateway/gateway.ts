@@ -21,7 +21,7 @@ import type { CableDriver, CableState } from './cable/driver.ts'
 import { nodesOf } from './agent/observe.ts'
 import { claimAfter, identityOf } from './election/role.ts'
 import type { Gone } from './election/succession.ts'
-import { goneHolder, patience } from './election/succession.ts'
+import { goneHolder, isOfThePath, patience } from './election/succession.ts'
 import type { Claim, GatewayFacts, GatewayPlan } from './engine.ts'
 import { planGateway } from './engine.ts'
 import type { GatewayReading } from './metrics.ts'
@@ -93,7 +93,7 @@ export class Gateway implements AsyncDisposable {
   }
 
   lead(now: Leadership): void {
-    if (now.role === 'leader' && this.#gone?.because === 'silent' && this.#lease?.holder === this.#gone.holder)
+    if (now.role === 'leader' && this.#gone !== undefined && isOfThePath(this.#gone) && this.#lease?.holder === this.#gone.holder)
       this.#takenAt = [...this.#takenAt, performance.now()].slice(-8)
     if (now.holder !== this.#lease?.holder) this.#holderSince = performance.now()
     this.#lease = now
@@ -115,8 +115,12 @@ export class Gateway implements AsyncDisposable {
       identity: identityOf(node, bootID),
       siblings: heard
         .filter((peer) => peer.clusterID === clusterID && peer.heard.at >= this.#holderSince)
-        .map((peer) => ({ ...peer.heard, node: peer.node, silentMs: now - peer.heard.at })),
+        .map(({ node, heard: { bootID, leaving, cutOffSince, at } }) => ({
+          ...{ node, bootID, leaving, silentMs: now - at },
+          cutOffMs: cutOffSince === undefined ? undefined : now - cutOffSince,
+        })),
       othersSilentMs: others.length === 0 ? undefined : now - Math.max(...others.map((peer) => peer.heard.at)),
+      reachesOthers: heard.some((peer) => peer.clusterID !== clusterID && peer.link.state === 'Connected'),
       patienceMs: patience(this.#takenAt, now),
     })
     this.gone.set(this.#gone?.holder)

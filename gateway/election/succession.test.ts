@@ -2,12 +2,13 @@ import assert from 'node:assert/strict'
 import type { Gone, Sibling, SuccessionFacts } from './succession.ts'
 import { goneHolder, patience } from './succession.ts'
 
-const active: Sibling = { node: 'n2', bootID: 'bb', silentMs: 100, leaving: false }
+const active: Sibling = { node: 'n2', bootID: 'bb', silentMs: 100, leaving: false, cutOffMs: undefined }
 const facts = (change: Partial<SuccessionFacts> = {}): SuccessionFacts => ({
   holder: 'n2/bb',
   identity: 'n1/aa',
   siblings: [active],
   othersSilentMs: 100,
+  reachesOthers: true,
   patienceMs: 600,
   ...change,
 })
@@ -25,6 +26,9 @@ suite('whom a standby need not wait for', () => {
       facts({ siblings: [{ ...active, silentMs: 601 }], othersSilentMs: undefined }),
       'silent',
     ],
+    ['one that reaches no other cluster', facts({ siblings: [{ ...active, cutOffMs: 601 }] }), 'cutOff'],
+    ['nobody for what may be over with the next pulse', facts({ siblings: [{ ...active, cutOffMs: 599 }] }), undefined],
+    ['nobody if we reach none either', facts({ siblings: [{ ...active, cutOffMs: 601 }], reachesOthers: false }), undefined],
     ['one that says it ends', facts({ siblings: [{ ...active, leaving: true }] }), 'leaving'],
     ['one whose node runs another process now', facts({ siblings: [{ ...active, bootID: 'cc' }] }), 'restarted'],
     ['nobody that was not heard as the holder: it may have no cable to us', facts({ siblings: [] }), undefined],

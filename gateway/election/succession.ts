@@ -10,6 +10,8 @@ export type Sibling = {
   readonly silentMs: number
   /** It said that it ends and has given the lead back. */
   readonly leaving: boolean
+  /** How long it has been saying that it hears no gateway of any other cluster; undefined if it does not. */
+  readonly cutOffMs: number | undefined
 }
 
 export type SuccessionFacts = {
@@ -20,6 +22,8 @@ export type SuccessionFacts = {
   readonly siblings: readonly Sibling[]
   /** How long ago any gateway was last heard but the holder; undefined if there is no other. */
   readonly othersSilentMs: number | undefined
+  /** Whether we hear a gateway of another cluster and are heard by it. */
+  readonly reachesOthers: boolean
   /** From `patience`. */
   readonly patienceMs: number
 }
@@ -37,13 +41,19 @@ const memoryMs = 300_000
 export const patience = (takenAt: readonly number[], now: number): number =>
   Math.min(mostMs, leastMs * 2 ** takenAt.filter((at) => now - at < memoryMs).length)
 
-export type Gone = { readonly holder: string; readonly because: 'restarted' | 'leaving' | 'silent' }
+export type Gone = { readonly holder: string; readonly because: 'restarted' | 'leaving' | 'silent' | 'cutOff' }
+
+/** The path to it or from it failed, which may come again: these cost patience. */
+export const isOfThePath = ({ because }: Gone): boolean => because === 'silent' || because === 'cutOff'
 
 /**
  * The holder of the Lease, if its process is known to be gone, or to go. Who hears nobody at all has lost its own way, and knows nothing.
  * One that was never heard as the holder is not missed either: between two gateways whose cable is cut, the lead would go to and fro.
+ * One that lives and reaches no other cluster is of no use where we reach one. Reaching fewer than we do is no reason: then a single
+ * member that answers some gateways and not others could move the lead of every cluster, and harm others than itself.
  */
-export function goneHolder({ holder, identity, siblings, othersSilentMs, patienceMs }: SuccessionFacts): Gone | undefined {
+export function goneHolder(facts: SuccessionFacts): Gone | undefined {
+  const { holder, identity, siblings, othersSilentMs, reachesOthers, patienceMs } = facts
   if (holder === undefined || holder === identity) return undefined
   const [node, bootID] = splitIdentity(holder)
   // An earlier process of this node: there is but one at a time.
@@ -53,7 +63,8 @@ export function goneHolder({ holder, identity, siblings, othersSilentMs, patienc
   if (sibling.bootID !== bootID) return { holder, because: 'restarted' }
   if (sibling.leaving) return { holder, because: 'leaving' }
   const alone = othersSilentMs !== undefined && othersSilentMs >= patienceMs
-  return sibling.silentMs > patienceMs && !alone ? { holder, because: 'silent' } : undefined
+  if (sibling.silentMs > patienceMs) return alone ? undefined : { holder, because: 'silent' }
+  return reachesOthers && (sibling.cutOffMs ?? 0) > patienceMs ? { holder, because: 'cutOff' } : undefined
 }
 
 function splitIdentity(identity: string): readonly [node: string, bootID: string] {

@@ -1,7 +1,7 @@
 // The pulse on the wire: one UDP datagram between two gateways, inside their cable, so encrypted and from a proven sender. It carries
 // who speaks, in which role, and an echo of the last one heard, from which both sides know that both directions work.
 //
-//    0  magic "TMBP"   4  version 1   5  role   6  echo follows?   7  1: about to end
+//    0  magic "TMBP"   4  version 1   5  role   6  echo follows?   7  flags: 1 about to end, 2 cut off
 //    8  term u32      12  sequence u32         16  boot id, 8 bytes       24  sent at, f64 ms on the sender's clock
 //   32  echo: boot id, 8 bytes        40  echo: sent at, f64 ms on the receiver's clock       48  echo: held for, f64 ms
 //   56  length u8 and text of the cluster id, then of the node name. All numbers big-endian.
@@ -20,6 +20,8 @@ export type Message = {
   readonly claim: Claim
   /** It has given the lead back and ends soon; until then it carries what comes. */
   readonly leaving: boolean
+  /** It hears no gateway of any other cluster, though there are some. */
+  readonly cutOff: boolean
   readonly sequence: number
   readonly sentAt: number
   readonly echo: Echo | undefined
@@ -28,6 +30,7 @@ export type Message = {
 const magic = 0x544d4250
 const version = 1
 const head = 56
+const flags = { leaving: 1, cutOff: 2 } as const
 
 export function encode(message: Message): Buffer {
   const [cluster, node] = [Buffer.from(message.clusterID), Buffer.from(message.node)]
@@ -36,7 +39,7 @@ export function encode(message: Message): Buffer {
   bytes.writeUInt8(version, 4)
   bytes.writeUInt8(message.claim.role === 'Active' ? 1 : 0, 5)
   bytes.writeUInt8(message.echo === undefined ? 0 : 1, 6)
-  bytes.writeUInt8(message.leaving ? 1 : 0, 7)
+  bytes.writeUInt8((message.leaving ? flags.leaving : 0) | (message.cutOff ? flags.cutOff : 0), 7)
   bytes.writeUInt32BE(message.claim.term, 8)
   bytes.writeUInt32BE(message.sequence >>> 0, 12)
   bytes.write(message.bootID, 16, 8, 'hex')
@@ -70,7 +73,8 @@ export function decode(bytes: Buffer): Result<Message> {
     clusterID: cluster.text,
     node: node.text,
     bootID: bytes.toString('hex', 16, 24),
-    leaving: bytes.readUInt8(7) === 1,
+    leaving: (bytes.readUInt8(7) & flags.leaving) !== 0,
+    cutOff: (bytes.readUInt8(7) & flags.cutOff) !== 0,
     claim: { role: role === 1 ? 'Active' : 'Standby', term: bytes.readUInt32BE(8) },
     sequence: bytes.readUInt32BE(12),
     sentAt,

@@ -28,7 +28,7 @@ suite('the pulse between two gateways', () => {
   const start = (
     self: PulsePeer,
     port: number,
-    peerPort: number,
+    peerPort: number | ((peer: PulsePeer) => number),
     peer: PulsePeer,
     onBeat = () => undefined as unknown,
   ): Promise<Pulse> =>
@@ -39,7 +39,7 @@ suite('the pulse between two gateways', () => {
         clusterID: self.clusterID,
         node: self.node,
         bootID: Buffer.from(self.clusterID.padEnd(8)).toString('hex'),
-        addressOf: () => ({ address: '::1', port: peerPort }),
+        addressOf: (to) => ({ address: '::1', port: typeof peerPort === 'number' ? peerPort : peerPort(to) }),
         onChange: () => {
           changes++
         },
@@ -80,6 +80,28 @@ suite('the pulse between two gateways', () => {
     assert.ok(performance.now() - goneAt < timing.deadMs + 3 * timing.everyMs)
     await using _again = await start(west, ports.west, ports.east, east)
     await eventually(() => assert.equal(state(a), 'Connected'))
+  })
+
+  test('one that hears no other cluster any more says so to its siblings, until it hears one again', async () => {
+    const sibling: PulsePeer = { clusterID: 'east', node: 'n2', publicKey: keyOf('east/n2') }
+    const third = await freePort()
+    const at = (peer: PulsePeer) => (peer === west ? ports.west : third)
+    await using a = await start(east, ports.east, at, west)
+    a.set([west, sibling])
+    await using b = await start(sibling, third, ports.east, east)
+    const cutOff = () => b.read()[0]?.heard?.cutOffSince
+    {
+      await using c = await start(west, ports.west, ports.east, east)
+      await eventually(() => assert.deepEqual([state(b), state(c)], ['Connected', 'Connected']))
+      assert.equal(cutOff(), undefined)
+    }
+    const goneAt = performance.now()
+    await eventually(() => assert.ok((cutOff() ?? 0) > goneAt))
+    const since = cutOff()
+    await new Promise((resolve) => setTimeout(resolve, 2 * timing.everyMs))
+    assert.equal(cutOff(), since)
+    await using _again = await start(west, ports.west, ports.east, east)
+    await eventually(() => assert.equal(cutOff(), undefined))
   })
 
   test('who answers under another name is not the peer, and is told; under its own name it connects', async () => {
@@ -140,6 +162,7 @@ suite('the pulse between two gateways', () => {
         bootID: '00'.repeat(8),
         claim,
         leaving: false,
+        cutOff: false,
         sequence: n + 1,
         sentAt: 1,
         echo: undefined,
@@ -161,6 +184,7 @@ suite('the pulse between two gateways', () => {
       bootID: '00'.repeat(8),
       claim: { role: 'Active', term: 1 },
       leaving: false,
+      cutOff: false,
       sequence: 1,
       sentAt: 0,
       echo: undefined,

@@ -14,14 +14,24 @@ import { claimOf, echoFor, hear, linkState, lossOf, newSession, timing } from '.
 
 /** Who is expected behind a key. */
 export type PulsePeer = Speaker & { readonly publicKey: PublicKey }
+/** Times in ms on the monotonic clock. */
+export type Heard = {
+  /** Of the process that sent it. */
+  readonly bootID: string
+  /** It is about to end. */
+  readonly leaving: boolean
+  /** Since when it says that it hears no other cluster. */
+  readonly cutOffSince: number | undefined
+  readonly at: number
+}
 export type PeerReading = PulsePeer & {
   readonly link: LinkState
   readonly loss: number
   readonly claim: Claim | undefined
   /** Who answers under the key; undefined before anyone did. What another one than expected says of itself is not taken. */
   readonly speaker: Speaker | undefined
-  /** Of the newest pulse that was taken: which process sent it, whether it is about to end, and when it came, ms on the monotonic clock. */
-  readonly heard: { readonly bootID: string; readonly leaving: boolean; readonly at: number } | undefined
+  /** Of the newest pulse that was taken; undefined before any came. */
+  readonly heard: Heard | undefined
 }
 
 export interface Pulse extends AsyncDisposable {
@@ -186,15 +196,17 @@ class Heart implements Pulse {
 
   #sendAll(): void {
     this.#sequence++
+    const { clusterID, node, bootID } = this.#options
+    const cutOff = this.#isCutOff()
     for (const { at, session } of this.#known.values()) {
       const now = performance.now()
-      const { clusterID, node, bootID } = this.#options
       const message: Message = {
         clusterID,
         node,
         bootID,
         claim: this.#claim,
         leaving: this.#leaving,
+        cutOff,
         sequence: this.#sequence,
         sentAt: now,
         echo: echoFor(session, now),
@@ -202,6 +214,12 @@ class Heart implements Pulse {
       // An error here says that there is no way at the moment, which the missing echo says as well.
       this.#socket.send(encode(message), at.port, at.address, () => undefined)
     }
+  }
+
+  #isCutOff(): boolean {
+    const now = performance.now()
+    const others = [...this.#known.values()].filter(({ peer }) => peer.clusterID !== this.#options.clusterID)
+    return others.length > 0 && others.every((known) => linkOf(known, now).state === 'Error')
   }
 
   #take(bytes: Buffer, from: string): void {
@@ -256,8 +274,8 @@ class Heart implements Pulse {
   }
 }
 
-const heardOf = ({ heard }: Session): PeerReading['heard'] =>
-  heard === undefined ? undefined : { bootID: heard.message.bootID, leaving: heard.message.leaving, at: heard.at }
+const heardOf = ({ heard, cutOffSince }: Session): Heard | undefined =>
+  heard === undefined ? undefined : { bootID: heard.message.bootID, leaving: heard.message.leaving, cutOffSince, at: heard.at }
 
 const speaksForItself = ({ peer, speaker }: Known): boolean =>
   speaker === undefined || (speaker.clusterID === peer.clusterID && speaker.node === peer.node)

@@ -10,6 +10,7 @@ const message = (sequence: number, change: Partial<Message> = {}): Message => ({
   bootID: 'bb'.repeat(8),
   claim: { role: 'Active', term: 1 },
   leaving: false,
+  cutOff: false,
   sequence,
   sentAt: 0,
   echo: undefined,
@@ -24,6 +25,20 @@ suite('a session with a peer', () => {
   test('connects when an echo proves that it hears us, and knows the round trip without the time it waited there', () => {
     const session = hearAll(newSession(0), [100, message(1, { echo: echo(40, 50) })])
     assert.deepEqual(linkState(session, 100), { state: 'Connected', rttMs: 10 })
+  })
+
+  test('knows since when the peer says that it is cut off, of one process', () => {
+    const cut = (sequence: number, bootID = 'bb'.repeat(8)) => message(sequence, { cutOff: true, bootID })
+    const since = (...heard: Parameters<typeof hearAll>[1][]) => hearAll(newSession(0), ...heard).cutOffSince
+    assert.deepEqual(
+      [
+        since([100, cut(1)], [350, cut(2)]),
+        since([100, cut(1)], [350, message(2)]),
+        since([100, cut(1)], [350, message(2)], [600, cut(3)]),
+        since([100, cut(1)], [350, cut(1, 'dd'.repeat(8))]),
+      ],
+      [100, undefined, 600, 350],
+    )
   })
 
   test('is not connected by hearing alone: the way to the peer may be shut', () => {

@@ -21,6 +21,8 @@ export type Session = {
   readonly startedAt: number
   /** The newest message and when it came. */
   readonly heard: { readonly message: Message; readonly at: number } | undefined
+  /** Since when it has said with every message that it is cut off. */
+  readonly cutOffSince: number | undefined
   /** When an echo last proved that this peer hears us. */
   readonly provedAt: number | undefined
   /** The last round trips, ms, newest first. */
@@ -42,6 +44,7 @@ const tripWindow = 60
 export const newSession = (now: number): Session => ({
   startedAt: now,
   heard: undefined,
+  cutOffSince: undefined,
   provedAt: undefined,
   trips: [],
   arrivals: [],
@@ -60,6 +63,7 @@ export function hear(session: Session, message: Message, self: string, now: numb
   return {
     ...session,
     heard: { message, at: now },
+    cutOffSince: message.cutOff ? ((same ? session.cutOffSince : undefined) ?? now) : undefined,
     provedAt: proves ? now : session.provedAt,
     trips: proves ? [rtt, ...session.trips].slice(0, tripWindow) : session.trips,
     arrivals,

@@ -2,6 +2,7 @@
 //
 //   killed    SIGKILL of all that runs in its pod: no goodbye
 //   frozen    SIGSTOP of the same, and on again after ten seconds: the one that wakes up must not disturb its successor
+//   cut       its node reaches no other cluster for ten seconds, and its own as before
 //   handed    `kubectl delete pod`: it has time to hand over
 //
 // Felt by a datagram a millisecond and by one TCP connection, from a pod in west to one in east and back.
@@ -14,6 +15,7 @@ import { pods } from '#lib/kube/kinds.ts'
 import { pause } from '#lib/std/pause.ts'
 import { firstAnswer, fleetOf, exportWeb, openClient, openShop } from '#test/kit/fleet.ts'
 import type { Cluster } from '#test/rig/cluster.ts'
+import type { Rig } from '#test/rig/rig.ts'
 import { startRig } from '#test/rig/rig.ts'
 import type { Bed, Bench } from './bench.ts'
 import { kubeOf } from './kube.ts'
@@ -47,6 +49,7 @@ export const failover: Bench = {
     for (const [how, goal] of [
       ['killed', '≤ 1000'],
       ['frozen', '≤ 2000'],
+      ['cut', '≤ 3000'],
       ['handed', '0 lost'],
     ] as const) {
       const felt: Felt[] = []
@@ -55,7 +58,7 @@ export const failover: Bench = {
         await steady(kube, east, signal)
         await pause(1_000, signal)
         await stream.felt()
-        await end(how, kube, east, signal)
+        await end(how, kube, rig, signal)
         felt.push(await stream.felt())
         say(`${how}: ${JSON.stringify(felt.at(-1))}`)
       }
@@ -64,7 +67,7 @@ export const failover: Bench = {
   },
 }
 
-type How = 'killed' | 'frozen' | 'handed'
+type How = 'killed' | 'frozen' | 'cut' | 'handed'
 
 function report(bed: Bed, how: How, goal: string, felt: readonly Felt[]): void {
   const figure = (what: string, unit: string, of: (felt: Felt) => number, wanted?: string) => {
@@ -79,13 +82,18 @@ function report(bed: Bed, how: How, goal: string, felt: readonly Felt[]): void {
 }
 
 /** Ends the gateway in the lead, and waits until that has been felt. */
-async function end(how: How, kube: Kube, east: Cluster, signal: AbortSignal): Promise<void> {
+async function end(how: How, kube: Kube, rig: Rig, signal: AbortSignal): Promise<void> {
   const node = activeIn(await kube.list(gatewayEndpoint, { namespace: systemNamespace }, signal))?.spec.node
   const { items } = await kube.list(pods, { namespace: systemNamespace, labels: `${componentLabel}=gateway` }, signal)
   const pod = items.find((p) => p.spec?.nodeName === node)?.metadata.name
   if (pod === undefined) throw new Error('no gateway leads')
+  if (how === 'cut') {
+    await using _cut = await rig.loss(node ?? '', 100)
+    await pause(10_000, signal)
+    return
+  }
   if (how === 'handed') {
-    await east.kubectl(['-n', systemNamespace, 'delete', 'pod', pod, '--wait=false'], '', signal)
+    await rig.cluster('east').kubectl(['-n', systemNamespace, 'delete', 'pod', pod, '--wait=false'], '', signal)
     return pause(watchMs, signal)
   }
   const processes = (await processesOf(kube, { namespace: systemNamespace }, signal)).filter((p) => p.pod.endsWith(`/${pod}`))
