@@ -4,6 +4,7 @@ import { Gauge, Registry } from 'prom-client'
 import { allocation } from '#crds/allocation.ts'
 import { gatewayEndpoint } from '#crds/gateway-endpoint.ts'
 import { describeChange } from '#lib/host/network.ts'
+import { followNetwork } from '#lib/host/follow.ts'
 import { linuxHost } from '#lib/host/linux.ts'
 import { kube } from '#lib/kube/client.ts'
 import { controller, source } from '#lib/kube/controller.ts'
@@ -19,10 +20,14 @@ import { cleanUp } from './agent/apply.ts'
 import type { AgentConfig } from './agent/config.ts'
 import { agentConfig } from './agent/config.ts'
 import { nodesOf } from './agent/observe.ts'
+import { agentTable, overlayDevice } from './data-plane.ts'
 import { decisiveOf } from './observe.ts'
 
-/** Routes and rules that others removed come back within this time: a full look at the node costs some 40 ms of CPU, a listener more code. */
-const fullPassMs = 30_000
+/** All that hangs on the node is looked at again this often, for the changes of others that nothing tells (lib/host/follow.ts). */
+const fullPassMs = 300_000
+const followed = { links: [overlayDevice], tables: [agentTable] }
+/** An agent that ends late may have made something once more. */
+const cleanAgainMs = 30_000
 const cleanRetryMs = 2_000
 const everything = { name: 'node' }
 
@@ -39,11 +44,12 @@ async function run(config: AgentConfig, log: Logger, signal: AbortSignal): Promi
     allocations: reflect(api, allocation, { namespace }, signal),
     endpoints: reflect(api, gatewayEndpoint, { namespace }, signal),
   }
+  const host = linuxHost({ procSys: config.PROC_SYS })
   const agent = new Agent({
     node: config.NODE_NAME,
     nodeAddress: config.NODE_IP,
     clusterID: config.CLUSTER_ID,
-    host: linuxHost({ procSys: config.PROC_SYS }),
+    host,
     stateDir: config.STATE_DIR,
     nodes: kept.nodes.store,
     allocations: kept.allocations.store,
@@ -74,6 +80,7 @@ async function run(config: AgentConfig, log: Logger, signal: AbortSignal): Promi
   await Promise.all([
     work.run(signal),
     every(fullPassMs, () => work.add(everything), signal),
+    followNetwork({ host, followed, log }, () => work.add(everything), signal),
     ...Object.values(kept).map((reflection) => reflection.done),
   ])
   log.info({}, 'stopped; routes stay')
@@ -88,7 +95,7 @@ async function clean(config: AgentConfig, log: Logger, signal: AbortSignal): Pro
       const changes = await cleanUp(host, config.STATE_DIR, signal)
       if (left.length > 0) log.info({ changes: changes.map(describeChange) }, 'nothing of ours is left on the node')
       left = []
-      await pause(fullPassMs, signal)
+      await pause(cleanAgainMs, signal)
     } catch (error) {
       left = [`not everything could be removed: ${String(error)}`]
       log.warn({ err: error }, 'cleaning up failed; trying again')

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { allocation } from '#crds/allocation.ts'
 import { gatewayEndpoint } from '#crds/gateway-endpoint.ts'
 import { pairKeysSecretName } from '#crds/places.ts'
+import { followNetwork } from '#lib/host/follow.ts'
 import { linuxHost } from '#lib/host/linux.ts'
 import { kube } from '#lib/kube/client.ts'
 import { controller, source } from '#lib/kube/controller.ts'
@@ -20,7 +21,7 @@ import { drivers } from './cable/drivers.ts'
 import type { GatewayConfig } from './config.ts'
 import { gatewayConfig } from './config.ts'
 import { keepCertificate } from './certificate/certificate.ts'
-import { cableDevice, cableOverhead, mtuOver, pulsePort } from './data-plane.ts'
+import { cableDevice, cableOverhead, gatewayTable, mtuOver, pulsePort } from './data-plane.ts'
 import { firstTerm, identityOf, leaseName } from './election/role.ts'
 import { standWhile } from './election/stand.ts'
 import { Gateway } from './gateway.ts'
@@ -29,10 +30,11 @@ import { gatewayMetrics } from './metrics.ts'
 import { decisiveOf } from './observe.ts'
 import { startPulse } from './pulse/pulse.ts'
 
-/** All that hangs on the node is looked at again this often: others may have changed it, and nothing tells. */
-const fullPassMs = 30_000
+/** All that hangs on the node is looked at again this often, for the changes of others that nothing tells (lib/host/follow.ts). */
+const fullPassMs = 300_000
 /** A gateway that starts waits so long for its keys, so that a restart is none without them. */
 const pairKeyWaitMs = 3_000
+const followed = { links: [cableDevice], tables: [gatewayTable] }
 const everything = { name: 'node' }
 
 await daemon('gateway', gatewayConfig, process.env, (config, log, signal) =>
@@ -143,6 +145,7 @@ async function run(config: GatewayConfig, log: Logger, asked: AbortSignal): Prom
     work.run(signal),
     ending,
     every(fullPassMs, () => work.add(everything), signal),
+    followNetwork({ host, followed, log }, () => work.add(everything), signal),
     allocations.done,
     endpoints.done,
     machines.done,

@@ -8,8 +8,12 @@ export interface Host {
    */
   run(command: string, args: readonly string[], options: { readonly stdin?: string }, signal: AbortSignal): Promise<string>
 
-  /** Starts a program that stays. It belongs to the caller, who must stop it. */
-  start(command: string, args: readonly string[], options: { readonly env?: Readonly<Record<string, string>> }): Daemon
+  /** Starts a program that stays. It belongs to the caller, who must stop it. `onLine` gets what it writes on standard output. */
+  start(
+    command: string,
+    args: readonly string[],
+    options: { readonly env?: Readonly<Record<string, string>>; readonly onLine?: (line: string) => void },
+  ): Daemon
 
   /** The content of a file; undefined if there is no such file. */
   read(path: string, signal: AbortSignal): Promise<string | undefined>

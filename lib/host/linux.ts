@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process'
 import { chmod, mkdir, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { dirname } from 'node:path'
+import { createInterface } from 'node:readline'
 import type { Daemon, Host } from './host.ts'
 import { CommandFailed, SocketFailed } from './host.ts'
 
@@ -29,7 +30,7 @@ export function linuxHost({ inside, procSys = '/proc/sys' }: Places = {}): Host 
 
   const host: Host = {
     run: (command, args, { stdin }, signal) => run([...enter, command, ...args], stdin, signal),
-    start: (command, args, { env }) => start([...enter, command, ...args], env ?? {}),
+    start: (command, args, options) => start([...enter, command, ...args], options),
 
     // /proc/sys shows the namespace of the process that opens it, so a file of another namespace is opened by a program inside it.
     read: async (path, signal) => {
@@ -83,8 +84,12 @@ function run([command = '', ...args]: readonly string[], stdin: string | undefin
   })
 }
 
-function start([command = '', ...args]: readonly string[], env: Readonly<Record<string, string>>): Daemon {
-  const child = spawn(command, args, { env: { ...pathOnly(), ...env }, stdio: 'ignore' })
+function start([command = '', ...args]: readonly string[], { env, onLine }: Parameters<Host['start']>[2]): Daemon {
+  const child = spawn(command, args, {
+    env: { ...pathOnly(), ...env },
+    stdio: ['ignore', onLine === undefined ? 'ignore' : 'pipe', 'ignore'],
+  })
+  if (onLine !== undefined && child.stdout !== null) createInterface({ input: child.stdout }).on('line', onLine)
   const ended = new Promise<string>((resolve) => {
     child.on('error', (error) => {
       resolve(error.message)

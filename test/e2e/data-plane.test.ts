@@ -4,6 +4,7 @@
 //   pod 10.241.2.10 ─ east-2 ─ vx-tombolo ─ east-1 ═ tmb-wg ═ west-1 ─ vx-tombolo ─ west-2 ─ pod 10.242.2.10
 //     fd00:241:2::10             1500 bytes                           1400 bytes              fd00:242:2::10
 import assert from 'node:assert/strict'
+import { followNetwork } from '#lib/host/follow.ts'
 import { applyNetwork, planNetwork, readNetwork } from '#lib/host/network.ts'
 import { logger } from '#lib/std/log.ts'
 import type { CableDriver } from '../../gateway/cable/driver.ts'
@@ -16,6 +17,7 @@ import { applyAgent, cleanUp } from '../../gateway/agent/apply.ts'
 import { readMachine } from '../../gateway/machine.ts'
 import { agentOwns } from '../../gateway/agent/ownership.ts'
 import { planAgent } from '../../gateway/agent/plan.ts'
+import { eventually } from '../kit/eventually.ts'
 import type { Machine, Machines } from '../kit/netns.ts'
 import { kernelHasWireGuard, machines, noMachines, processesIn } from '../kit/netns.ts'
 import type { PlainCluster, PlainNode } from '../kit/plain-clusters.ts'
@@ -139,6 +141,35 @@ suite('the data plane between two clusters', function () {
     await agent(east, west, gatewayNode)
     await gateway(east, west)
     await ping(east.nodes[1].pod, west.nodes[0].pods[0])
+  })
+
+  test('hears within a second what others do to what is ours, and nothing of the rest', async () => {
+    const [, { machine }] = east.nodes
+    const stop = new AbortController()
+    let heard = 0
+    const followed = { links: ['vx-tombolo'], tables: ['tombolo-agent'] }
+    const following = followNetwork({ host: machine.host, followed, log }, () => heard++, stop.signal)
+    try {
+      // Until both programs listen, there is nothing to hear.
+      await eventually(async () => assert.equal((await machine.sh("pgrep -c -x 'ip|nft' --ns $$ --nslist net")).trim(), '2'))
+      await machine.sh(
+        'ip link add other type veth peer name other2; ip link del other; nft add table inet other; nft delete table inet other',
+      )
+      await machine.sh('sleep 1')
+      assert.equal(heard, 0)
+      for (const meddle of ['ip route flush table 7300', 'nft flush ruleset', 'ip link del vx-tombolo']) {
+        const [before, at] = [heard, performance.now()]
+        await machine.sh(meddle)
+        await eventually(() => assert.ok(heard > before, meddle))
+        assert.ok(performance.now() - at < 1_000, `${meddle} was heard after ${performance.now() - at} ms`)
+        await agent(east, west, east.nodes[1])
+        await machine.sh('sleep 1')
+      }
+      await ping(east.nodes[1].pod, west.nodes[0].pods[0])
+    } finally {
+      stop.abort()
+      await following
+    }
   })
 
   test('a wireguard-go that was killed is started again with all its cables', async function () {
