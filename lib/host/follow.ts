@@ -38,7 +38,7 @@ export async function followNetwork(
   await Promise.all(
     programs.map(async ([command, ...args]) => {
       const wait = backoff(1_000, 60_000)
-      while (!signal.aborted) {
+      for (;;) {
         await using program = host.start(command, args, { onLine })
         const how = await Promise.race([program.ended, aborted(signal)])
         if (signal.aborted) return

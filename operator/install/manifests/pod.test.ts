@@ -47,11 +47,12 @@ suite('our pods', () => {
       const pod = spec?.template.spec
       assert.deepEqual([pod?.hostPID, pod?.hostIPC, pod?.shareProcessNamespace], [undefined, undefined, undefined])
       for (const { name, securityContext: context } of pod?.containers ?? []) {
-        assert.equal(context?.privileged ?? false, false, name)
-        assert.equal(context?.allowPrivilegeEscalation, false, name)
-        assert.equal(context?.readOnlyRootFilesystem, true, name)
-        assert.deepEqual(context?.capabilities?.drop, ['ALL'], name)
-        const { type } = context?.seccompProfile ?? pod?.securityContext?.seccompProfile ?? {}
+        assert.ok(context !== undefined, name)
+        assert.equal(context.privileged ?? false, false, name)
+        assert.equal(context.allowPrivilegeEscalation, false, name)
+        assert.equal(context.readOnlyRootFilesystem, true, name)
+        assert.deepEqual(context.capabilities?.drop, ['ALL'], name)
+        const { type } = context.seccompProfile ?? pod?.securityContext?.seccompProfile ?? {}
         assert.equal(type, 'RuntimeDefault', name)
       }
     })
