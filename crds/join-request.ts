@@ -9,6 +9,9 @@ import { fingerprintField } from './join-grant.ts'
 export const joinIntents = ['Join', 'Leave'] as const
 export const joinStates = ['Pending', 'AwaitingApproval', 'Admitted', 'Refused', 'Left'] as const
 
+/** Characters of `status.message`. */
+export const longestAnswer = 2048
+
 export const joinRequest = define({
   group: tomboloGroup,
   kind: 'JoinRequest',
@@ -69,7 +72,7 @@ export const joinRequest = define({
   status: z.object({
     observedGeneration: z.int().optional(),
     state: z.enum(joinStates).optional(),
-    message: z.string().max(2048).optional().describe('Why it was refused or waits, and what to do.'),
+    message: z.string().max(longestAnswer).optional().describe('Why it was refused or waits, and what to do.'),
     fingerprint: fingerprintField
       .optional()
       .describe('Of the identity that asks: the same on both sides, or somebody is in between.'),

@@ -4,6 +4,7 @@ import type { GatewayEndpoint } from '#crds/gateway-endpoint.ts'
 import { gatewayEndpoint } from '#crds/gateway-endpoint.ts'
 import type { JoinGrant } from '#crds/join-grant.ts'
 import type { JoinRequest } from '#crds/join-request.ts'
+import { longestAnswer } from '#crds/join-request.ts'
 import type { Member } from '#crds/member.ts'
 import { fingerprint, newIdentity, publicIdentity } from '#lib/identity/identity.ts'
 import type { CIDR } from '#lib/net/cidr.ts'
@@ -171,6 +172,15 @@ suite('answers to join requests', () => {
     assert.deepEqual(said({ requests: [asks], gateways: [gateway] }), ['+Member west', 'west: Pending'])
   })
 
+  test('an answer is never longer than its field, whatever is to be repeated in it', () => {
+    const capabilities = Array.from({ length: 32 }, (_, i) => `cable/${String(i).padStart(63, 'x')}`)
+    const { message, state } = statusOf('JoinRequest', 'west', { requests: [requestBy(west, { capabilities })] }) as NonNullable<
+      JoinRequest['status']
+    >
+    assert.equal(state, 'Refused')
+    assert.equal(message?.length, longestAnswer)
+  })
+
   test('one that has its credentials is left alone', () => {
     const done = answered('Admitted', { credentials: { ephemeralKey: 'k', ciphertext: 'c' } })
     assert.deepEqual(said({ requests: [done], members: [member] }), [])
@@ -179,7 +189,7 @@ suite('answers to join requests', () => {
   test('a member that asks for other addresses waits until they are its own', () => {
     const other = requestBy(west, { pods: ['10.3.0.0/16'], services: ['10.102.0.0/16'] })
     assert.deepEqual(said({ requests: [other], members: [member] }), ['+Member west', 'west: Pending'])
-    assert.equal(grantStatus({ requests: [other], members: [member] }).state, 'Open')
+    assert.equal(grantStatus({ requests: [other], members: [member] }).state, 'Used')
     const moved = memberOf(west, { pods: ['10.3.0.0/16'], services: ['10.102.0.0/16'] })
     assert.equal(grantStatus({ requests: [other], members: [moved] }).state, 'Used')
     assert.deepEqual(said({ requests: [other], members: [moved] }), ['+Member west', 'issue west'])
@@ -375,6 +385,15 @@ suite('the state of a grant', () => {
     assert.equal(grantStatus({ ...grant(), now: days(7) }).state, 'Expired')
     const { next } = planJoins(seen(grant()))
     assert.equal(next.kind === 'again' && next.afterMs, days(7).getTime() - 60_000 - now.getTime() + 100)
+  })
+
+  test('is Used by the run that lets somebody in: a request that is gone a moment later leaves nothing to use again', () => {
+    assert.deepEqual(said({ requests: [asks] }), ['+Member west', 'west: Pending'])
+    const status = grantStatus({ requests: [asks] })
+    assert.equal(status.state, 'Used')
+    assert.equal(status.usedBy, fingerprint(asks.spec.identity))
+    const going = memberOf(west, {}, { deletionTimestamp: '2026-01-01T00:00:00Z' })
+    assert.equal(grantStatus({ requests: [asks], members: [going] }).state, 'Open', 'nobody is let in yet')
   })
 
   test('is Used as soon as the member is there that proved it, also for a controller that was cut off in between', () => {

@@ -12,7 +12,7 @@ import type { GatewayEndpoint } from '#crds/gateway-endpoint.ts'
 import type { JoinGrant } from '#crds/join-grant.ts'
 import { approvalSeconds, joinGrant } from '#crds/join-grant.ts'
 import type { JoinRequest } from '#crds/join-request.ts'
-import { joinRequest } from '#crds/join-request.ts'
+import { joinRequest, longestAnswer } from '#crds/join-request.ts'
 import { proofsOf } from '#crds/join-proof.ts'
 import type { Member } from '#crds/member.ts'
 import { member as memberKind } from '#crds/member.ts'
@@ -228,7 +228,7 @@ function grantSteps(
     const failed = judged.filter(({ request, verdict }) => verdict.kind === 'failedAttempt' && request.metadata.name === id)
     const before = factsOf(grant, placed.has(id))
     const attempts = new Set([...before.failedAttempts, ...failed.map(({ request }) => request.metadata.uid ?? '')])
-    const usedBy = before.usedBy ?? joinedWith(grant, requests, members)
+    const usedBy = before.usedBy ?? letIn(id, judged, decisions, members) ?? joinedWith(grant, requests, members)
     const claim = before.claim ?? claimOf(id, judged, decisions)
     const facts = { ...before, failedAttempts: [...attempts], usedBy, claim }
     const state = stateOf(facts, now)
@@ -261,12 +261,25 @@ function claimOf(id: string, judged: readonly Judged[], decisions: Decisions): C
   return { by: fingerprint(spec.identity), until }
 }
 
+/** The identity that the grant lets in with this very run: later its request may be gone. */
+function letIn(id: string, judged: readonly Judged[], decisions: Decisions, members: readonly Member[]): string | undefined {
+  const joins = judged.find(
+    ({ request, verdict }) => request.metadata.name === id && verdict.kind === 'mayJoin' && verdict.by === 'grant',
+  )
+  if (joins === undefined || decisions.get(joins.request)?.state !== 'Admitted') return undefined
+  // Then it is not made yet.
+  if (memberOf(joins.request, members)?.metadata.deletionTimestamp !== undefined) return undefined
+  return fingerprint(joins.request.spec.identity)
+}
+
 /** The identity that a grant let in: it is a member now, and its request proves the grant's code. A run that was cut off is made good by this. */
 function joinedWith(grant: JoinGrant, requests: readonly JoinRequest[], members: readonly Member[]): string | undefined {
   const request = requests.find((r) => r.metadata.name === grant.metadata.name && isWellFormed(r))
   const member = request === undefined ? undefined : memberOf(request, members)
   if (request === undefined || member === undefined || !sameIdentity(member.spec.identity, request.spec.identity))
     return undefined
+  // One that left and comes again has not come yet.
+  if (member.metadata.deletionTimestamp !== undefined) return undefined
   if (!sameAddresses(request.spec, member.spec)) return undefined
   return proofsOf(request.spec, grant.spec.verifier).grant === 'Holds' ? fingerprint(member.spec.identity) : undefined
 }
@@ -327,7 +340,8 @@ export function answer(request: JoinRequest, { state, message, reason, remarks, 
   const status = {
     observedGeneration,
     state,
-    message,
+    // Some say what they were told, such as all its capabilities: an answer that is too long would be none.
+    message: message.length <= longestAnswer ? message : `${message.slice(0, longestAnswer - 1)}…`,
     ...(readable ? { fingerprint: fingerprint(request.spec.identity) } : {}),
     ...(credentials === undefined ? {} : { credentials }),
     conditions,

@@ -10,6 +10,7 @@ import type { Kube } from '#lib/kube/client.ts'
 import type { Controller } from '#lib/kube/controller.ts'
 import { blocked, controller, source } from '#lib/kube/controller.ts'
 import type { KubeObject } from '#lib/kube/object.ts'
+import type { Step } from '#lib/kube/plan.ts'
 import { applyPlan } from '#lib/kube/plan.ts'
 import type { Stores } from '#broker/stores.ts'
 import { namesIn } from './ground.ts'
@@ -58,15 +59,28 @@ export function joinsController(kube: Kube, stores: Stores): Controller {
         placed: placesOf(stores),
         now,
       })
-      const next = await applyPlan(kube, plan, fieldManager, signal)
-      for (const granting of plan.issue) {
-        const step = await issue(kube, granting, fleet.spec.clusterset, now, signal)
-        await applyPlan(kube, { steps: [step], next }, fieldManager, signal)
-      }
+      const { steps, next } = plan
+      const failures: unknown[] = []
+      // By cluster: what cannot be written or made for one must not keep another's answer or credentials back.
+      for (const [id, those] of Map.groupBy(steps, nameOf))
+        try {
+          await applyPlan(kube, { steps: those, next }, fieldManager, signal)
+          for (const granting of plan.issue.filter(({ request }) => request.metadata.name === id)) {
+            const step = await issue(kube, granting, fleet.spec.clusterset, now, signal)
+            await applyPlan(kube, { steps: [step], next }, fieldManager, signal)
+          }
+        } catch (error) {
+          signal.throwIfAborted()
+          failures.push(error)
+        }
+      if (failures.length > 0) throw new AggregateError(failures, failures.map(String).join('; '))
       return next
     },
   })
 }
+
+/** Requests, grants and Members have the name of their cluster. */
+const nameOf = (step: Step): string => (step.do === 'apply' ? step.object.metadata.name : step.key.name)
 
 /** Cluster ids whose account may ask: its right to is made last, and a namespace that goes takes it along. */
 const placesOf = ({ roleBindings, namespaces }: Stores): ReadonlySet<string> =>
