@@ -4,6 +4,7 @@ import { grantsController } from '#broker/grants/reconcile.ts'
 import { joinsController } from '#broker/joins/reconcile.ts'
 import { membersController } from '#broker/members/reconcile.ts'
 import { brokerStores } from '#broker/stores.ts'
+import { fleet } from '#crds/fleet.ts'
 import { joinGrant } from '#crds/join-grant.ts'
 import { joinRequest } from '#crds/join-request.ts'
 import { member } from '#crds/member.ts'
@@ -401,20 +402,86 @@ suite('joining by grant', () => {
     await withOperator(east, () => join('east', '10.1.0.0/16'))
     const ran = await run(['leave', '--yes', '--context', 'east', '--timeout', '10'])
     assert.equal(ran.code, 0, ran.err)
+    assert.doesNotMatch(ran.out, /What remains/)
     await eventually(() => assert.equal(hub.read(member, inBroker('east')), undefined))
-    assert.equal(east.read(secrets, inSystem('tombolo-identity')), undefined)
-    assert.equal(east.read(secrets, inSystem('tombolo-broker')), undefined)
-    const again = await run(['leave', '--yes', '--context', 'east'])
-    assert.match(again.err, /There is no Tombolo in context "east"/)
+    for (const name of ['tombolo-broker', 'tombolo-pair-keys']) assert.equal(east.read(secrets, inSystem(name)), undefined)
   })
 
-  test('leaving goes on where the Membership is gone and its keys are not', async () => {
+  test('leaving twice is no mistake: the second time it says that the cluster has left, and where it never was that it never was', async () => {
+    const { east } = servers
+    await withOperator(east, () => join('east', '10.1.0.0/16'))
+    await run(['leave', '--yes', '--context', 'east', '--timeout', '10'])
+    const again = await run(['leave', '--context', 'east', '-o', 'json'])
+    assert.equal(again.code, 0, again.err)
+    assert.deepEqual(JSON.parse(again.out), { context: 'east', state: 'Left', remains: [] })
+    const never = await run(['leave', '--yes', '--context', 'west'])
+    assert.equal(never.code, 1)
+    assert.match(never.err, /There is no Tombolo in context "west"/)
+  })
+
+  test('a cluster that left comes back by a new grant as who it was, and has its addresses at once', async () => {
+    const { east, hub } = servers
+    await withOperator(east, () => join('east', '10.1.0.0/16'))
+    const before = hub.read(member, inBroker('east'))?.spec
+    await run(['leave', '--yes', '--context', 'east', '--timeout', '10'])
+    await eventually(() => assert.equal(hub.read(member, inBroker('east')), undefined))
+    const kept = hub.read(fleet, inBroker('fleet'))?.status?.released ?? []
+    assert.deepEqual(
+      kept.map(({ cidr }) => cidr),
+      ['10.1.0.0/16', '10.101.0.0/16'],
+    )
+    const other = await join('west', '10.1.0.0/16')
+    assert.match(other.err, /of "east", which left and whose addresses are kept/)
+    const ran = await withOperator(east, () => join('east', '10.1.0.0/16', '--timeout', '10'))
+    assert.equal(ran.code, 0, ran.err)
+    const now = hub.read(member, inBroker('east'))?.spec
+    assert.deepEqual([now?.identity, now?.podCIDRs], [before?.identity, before?.podCIDRs])
+  })
+
+  for (const plural of ['memberships', 'secrets'])
+    test(`leaving that was cut off before the ${plural} were gone is gone on with, and the broker is known to have been told`, async () => {
+      const { east, hub } = servers
+      await withOperator(east, () => join('east', '10.1.0.0/16'))
+      const mend = east.fault((s) => s.verb === 'delete' && s.plural === plural, { do: 'reset' }, 100)
+      const broken = await run(['leave', '--yes', '--context', 'east', '--timeout', '10'])
+      assert.equal(broken.code, 3, broken.err)
+      mend()
+      // What an apiserver says to the token of an account that is gone.
+      hub.fault((s) => s.plural === 'joinrequests', { do: 'status', code: 401, reason: 'Unauthorized' }, 10)
+      const again = await run(['leave', '--yes', '--context', 'east', '--timeout', '10', '-o', 'json'])
+      assert.equal(again.code, 0, again.err)
+      const { state, remains } = JSON.parse(again.out) as { state: string; remains: readonly string[] }
+      assert.equal(state, 'Left')
+      if (plural === 'memberships') assert.deepEqual(remains, [])
+      assert.equal(hub.read(member, inBroker('east')), undefined)
+      assert.equal(east.read(membership, ownMembership), undefined)
+      assert.equal(east.read(secrets, inSystem('tombolo-broker')), undefined)
+    })
+
+  for (const [silence, fault] of [
+    ['refuses connections', { do: 'reset' }],
+    ['takes them and never answers', { do: 'silence' }],
+  ] as const)
+    test(`where the broker ${silence}, the cluster leaves all the same, in time, and says what to type there`, async () => {
+      const { east, hub } = servers
+      await withOperator(east, () => join('east', '10.1.0.0/16'))
+      hub.fault((s) => s.plural === 'joinrequests', fault, 1000)
+      const began = performance.now()
+      const ran = await run(['leave', '--yes', '--context', 'east', '--timeout', '2'])
+      assert.ok(performance.now() - began < 10_000)
+      assert.equal(ran.code, 0, ran.err)
+      assert.match(ran.out, /What remains:\n {2}on the broker Member east, which could not be told: there tombolo revoke east/)
+      assert.equal(east.read(membership, ownMembership), undefined)
+      assert.equal(east.read(secrets, inSystem('tombolo-broker')), undefined)
+    })
+
+  test('leaving goes on where the Membership is gone and its credentials are not', async () => {
     const { east } = servers
     await withOperator(east, () => join('east', '10.1.0.0/16'))
     east.remove(membership, ownMembership)
     const ran = await run(['leave', '--yes', '--context', 'east', '--timeout', '10'])
     assert.equal(ran.code, 0, ran.err)
-    assert.match(ran.out, /What remains:\n {2}on the broker Member/)
-    for (const name of ['tombolo-identity', 'tombolo-broker']) assert.equal(east.read(secrets, inSystem(name)), undefined)
+    assert.match(ran.out, /What remains:\n {2}on the broker the Member of this cluster, if it was not told before/)
+    assert.equal(east.read(secrets, inSystem('tombolo-broker')), undefined)
   })
 })

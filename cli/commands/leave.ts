@@ -1,8 +1,9 @@
 // `tombolo leave`: takes a cluster out of its fleet and everything that carries traffic off its nodes. The operator, its rights and the
-// CRDs stay, so that it can join another; uninstall takes these too.
+// CRDs stay, so that it can join another; its identity stays too, which gets it its addresses back. Uninstall takes all of these.
 import { membership } from '#crds/membership.ts'
-import { brokerSecretName, identitySecretName, membershipName, pairKeysSecretName, systemNamespace } from '#crds/places.ts'
+import { brokerSecretName, membershipName, pairKeysSecretName, systemNamespace } from '#crds/places.ts'
 import { secrets } from '#lib/kube/kinds.ts'
+import { readIdentity } from '#operator/joining/identity-secret.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import { openCluster } from '../cluster/cluster.ts'
 import { notAMember } from '../cluster/membership.ts'
@@ -16,6 +17,7 @@ import { commonOptions, timeoutOption } from './command.ts'
 type Options = CommonOptions & { readonly yes?: true; readonly force?: true; readonly timeout: number }
 
 const graceMs = 20_000
+/** How long the broker may take to hear that the cluster leaves. */
 const tellMs = 20_000
 
 export const addLeave: AddCommand = (program, session) => {
@@ -23,7 +25,7 @@ export const addLeave: AddCommand = (program, session) => {
     .command('leave')
     .summary('take a cluster out of its fleet')
     .description(
-      'The broker is told, the other clusters drop what they have of this one, and its nodes are cleaned. The operator stays, so that\nit can join another fleet; tombolo uninstall takes that off too. Running it again goes on where it stopped.',
+      'The broker is told, the other clusters drop what they have of this one, and its nodes are cleaned. The operator stays, so that\nit can join another fleet, and its identity, by which it gets its addresses back at once when it comes back by a new grant; tombolo\nuninstall takes these too. A broker that does not answer within 20 s holds nothing up: what it was not told is said, with what to type\nthere, and the exit code is 0. So it is where the cluster has left already. Running it again goes on where it stopped.',
     )
     .option('--yes', 'do not ask')
     .option('--force', 'go on without nodes that cannot be reached')
@@ -43,10 +45,20 @@ async function run(options: Options, { output, signal, confirm }: Session): Prom
   const { step } = output.progress
   await using cluster = await openCluster(options)
   const { kube, context } = cluster
-  const clusterID = await idOf(cluster, signal)
+  const found = await stateOf(cluster, signal)
+  if (found.state === 'Left') {
+    output.result(
+      `The cluster of context "${context}" has left: it is in no fleet. To come back: tombolo join --grant - --context ${context}.`,
+      { context, state: 'Left', remains: [] },
+      options.output,
+    )
+    return
+  }
+  const { clusterID } = found
+  const name = clusterID === undefined ? 'The cluster' : `"${clusterID}"`
   if (options.yes !== true) {
     if (confirm === undefined) throw refused('Nobody can be asked whether to go on.', 'Say so beforehand: --yes.')
-    if (!(await confirm(`Take "${clusterID}" (context ${context}) out of its fleet?`)))
+    if (!(await confirm(`Take ${clusterID === undefined ? 'the cluster' : name} (context ${context}) out of its fleet?`)))
       throw refused('Nothing was changed.', 'Run the command again to go on.')
   }
   const timeoutMs = options.timeout * 1000
@@ -54,28 +66,33 @@ async function run(options: Options, { output, signal, confirm }: Session): Prom
   const how = { timeoutMs, graceMs: Math.min(graceMs, timeoutMs), force: options.force === true }
   const left = await step(`Its nodes are cleaned`, (say) => leaveCluster(cluster, how, say, signal))
   await step('What ServiceExports say of themselves', () => forgetExports(cluster, signal))
-  await step('Its credentials and keys go', async () => {
-    for (const name of secretsOfMember) await kube.delete(secrets, { namespace: systemNamespace, name }, {}, signal)
+  await step('Its credentials go', async () => {
+    for (const secret of credentials) await kube.delete(secrets, secret, {}, signal)
   })
-  const remains = [
-    ...(told ? [] : [`on the broker Member ${clusterID}, which could not be told: there tombolo revoke ${clusterID}`]),
-    ...left,
-  ]
+  const remains = [...(told ? [] : [onTheBroker(clusterID)]), ...left]
   const lines = remains.length === 0 ? [] : ['What remains:', ...remains.map((line) => `  ${line}`)]
   output.result(
-    [`"${clusterID}" has left its fleet.`, ...lines].join('\n'),
-    { context, clusterID, left: true, remains },
+    [`${name} has left its fleet.`, ...lines].join('\n'),
+    { context, ...(clusterID === undefined ? {} : { clusterID }), state: 'Left', remains },
     options.output,
   )
 }
 
-const secretsOfMember = [brokerSecretName, identitySecretName, pairKeysSecretName]
+const onTheBroker = (clusterID: string | undefined): string =>
+  clusterID === undefined
+    ? 'on the broker the Member of this cluster, if it was not told before: there tombolo show members, and tombolo revoke with its id'
+    : `on the broker Member ${clusterID}, which could not be told: there tombolo revoke ${clusterID}`
 
-/** An interrupted run may have taken the Membership away, or the operator after it, and left credentials and keys: that is gone on with. */
-async function idOf({ kube, context }: Cluster, signal: AbortSignal): Promise<string> {
+const credentials = [brokerSecretName, pairKeysSecretName].map((name) => ({ namespace: systemNamespace, name }))
+
+/** `clusterID`: undefined where an interrupted run took the Membership away, which alone tells it, and left credentials. */
+type Found = { readonly state: 'Member'; readonly clusterID: string | undefined } | { readonly state: 'Left' }
+
+async function stateOf({ kube, context }: Cluster, signal: AbortSignal): Promise<Found> {
   const own = await kube.get(membership, { namespace: systemNamespace, name: membershipName }, signal)
-  if (own !== undefined) return own.spec.clusterID
-  const held = await Promise.all(secretsOfMember.map((name) => kube.get(secrets, { namespace: systemNamespace, name }, signal)))
-  if (held.every((secret) => secret === undefined)) throw notAMember(context)
-  return context
+  if (own !== undefined) return { state: 'Member', clusterID: own.spec.clusterID }
+  const held = await Promise.all(credentials.map((key) => kube.get(secrets, key, signal)))
+  if (held.some((secret) => secret !== undefined)) return { state: 'Member', clusterID: undefined }
+  if ((await readIdentity(kube, signal)) !== undefined) return { state: 'Left' }
+  throw notAMember(context)
 }

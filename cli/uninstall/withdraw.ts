@@ -6,12 +6,14 @@ import type { Member } from '#crds/member.ts'
 import { member } from '#crds/member.ts'
 import { membership } from '#crds/membership.ts'
 import { brokerNamespace, brokerSecretName, membershipName, systemNamespace } from '#crds/places.ts'
+import { isForbidden, isUnauthorized } from '#lib/kube/errors.ts'
 import { secrets } from '#lib/kube/kinds.ts'
 import { keyOf } from '#lib/kube/object.ts'
+import { DeadlineError, within } from '#lib/std/deadline.ts'
 import { pause } from '#lib/std/pause.ts'
 import { ownVersion } from '#operator/joining/about.ts'
 import type { Unasked } from '#operator/joining/ask.ts'
-import { readCredentials } from '#operator/joining/credentials.ts'
+import { lifeOf, readCredentials } from '#operator/joining/credentials.ts'
 import { readIdentity } from '#operator/joining/identity-secret.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import { listIfKnown } from '../cluster/remove.ts'
@@ -32,7 +34,10 @@ export async function findRegistered({ kube }: Cluster, clusterUID: string, sign
   return { members: members.filter(isIts), requests: requests.filter(isIts) }
 }
 
-/** As the member itself. False when it has not what that takes, or the broker does not take it any more: then it is the administrator's to do. */
+/**
+ * As the member itself. True when the broker has it no more. False when the member has not what asking takes, or there was no answer within
+ * `timeoutMs`, however the broker is silent: then it is the administrator's to do.
+ */
 export async function withdrawItself(cluster: Cluster, timeoutMs: number, say: Say, signal: AbortSignal): Promise<boolean> {
   const { kube } = cluster
   const secret = await kube.get(secrets, { namespace: systemNamespace, name: brokerSecretName }, signal)
@@ -53,15 +58,27 @@ export async function withdrawItself(cluster: Cluster, timeoutMs: number, say: S
   }
   try {
     const question = { asked, identity: identity.value, code: undefined }
-    await askBroker({ ...held.value, token: held.value.renewalToken }, question, timeoutMs, say, signal)
+    const broker = { ...held.value, token: held.value.renewalToken }
+    await within(timeoutMs, signal, (limit) => askBroker(broker, question, timeoutMs, say, limit))
     return true
   } catch (error) {
+    if (error instanceof DeadlineError) {
+      say(`the broker (${held.value.server}) did not answer within ${Math.round(timeoutMs / 1000)} s`)
+      return false
+    }
     if (error instanceof Problem) {
+      if (isForgotten(error.cause, held.value.renewalToken)) return true
       say(`${error.message} ${error.remedy}`)
       return false
     }
     throw error
   }
+}
+
+/** Accounts go with the Member, so a token dies before its time where an earlier run, or a revocation, was heard. */
+function isForgotten(cause: unknown, token: string): boolean {
+  const life = lifeOf(token)
+  return (isUnauthorized(cause) || isForbidden(cause)) && (life === undefined || life.expiresAt > new Date())
 }
 
 /** Resolves to what is left there; the broker controller goes on with it whether anybody waits or not. */
