@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import type { ObjectOf } from './define.ts'
 import { define } from './define.ts'
-import { clusterIDField, conditionsField, tomboloGroup } from './fields.ts'
+import { cidrField, maxCIDRs, clusterIDField, conditionsField, tomboloGroup } from './fields.ts'
 import { verifyKeyField } from './identity-fields.ts'
 
 export const grantStates = ['Pending', 'Open', 'Claimed', 'Used', 'Expired', 'Locked'] as const
@@ -43,6 +43,14 @@ export const joinGrant = define({
       .optional()
       .describe('Whether the cluster is let in by rule or waits for `tombolo approve`; default: as the Fleet says.'),
     approved: fingerprintField.optional().describe('The identity that the administrator approved.'),
+    approvedAddresses: z
+      .array(cidrField)
+      .max(2 * maxCIDRs)
+      .meta({ 'x-kubernetes-list-type': 'atomic' })
+      .optional()
+      .describe(
+        'Of pods and Services, as they were shown to the administrator: for others it must be approved again. Absent: whatever it asks for.',
+      ),
   }),
   status: z.object({
     observedGeneration: z.int().optional(),

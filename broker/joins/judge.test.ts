@@ -37,6 +37,8 @@ function askedLast(requestedAt: string): Member {
   return { ...member, spec: { ...member.spec, requestedAt } }
 }
 
+const addresses = (...cidrs: string[]) => cidrs as CIDR[]
+
 suite('who may join', () => {
   const cases: readonly (readonly [string, ReturnType<typeof requestBy>, Known, string, RegExp?])[] = [
     ['who proves the grant joins', requestBy(east), known(), 'mayJoin'],
@@ -203,6 +205,25 @@ suite('who may join', () => {
       requestBy(east),
       known({ approval: 'Manual', grant: granted({ approval: 'Automatic' }) }),
       'mayJoin',
+    ],
+    [
+      'and with the addresses that were shown',
+      requestBy(east),
+      known({
+        approval: 'Manual',
+        grant: granted({ approved: print, approvedAddresses: addresses('10.1.0.0/16', '10.101.0.0/16') }),
+      }),
+      'mayJoin',
+    ],
+    [
+      'who asks for other addresses than were shown waits again',
+      requestBy(east),
+      known({
+        approval: 'Manual',
+        grant: granted({ approved: print, approvedAddresses: addresses('10.9.0.0/16', '10.101.0.0/16') }),
+      }),
+      'awaitsApproval',
+      /10\.1\.0\.0\/16 was not asked for when "east" was approved.*tombolo approve east/,
     ],
     ['who was approved joins', requestBy(east), known({ approval: 'Manual', grant: granted({ approved: print }) }), 'mayJoin'],
     [

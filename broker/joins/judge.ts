@@ -130,14 +130,22 @@ function byGrant({ spec, metadata }: JoinRequest, proof: Proof, { member, grant,
       `Cluster id "${id}" is taken: a member has it under another identity (${fingerprint(member.spec.identity)}). Choose another id; or, if it is the same cluster and its keys are lost, first: tombolo revoke ${id}.`,
     )
   if ((grant.spec.approval ?? approval) === 'Automatic') return { kind: 'mayJoin', by: 'grant' }
-  if (grant.spec.approved === print) return { kind: 'mayJoin', by: 'grant' }
-  return grant.spec.approved === undefined
+  const { approved, approvedAddresses } = grant.spec
+  if (approved === print) {
+    const other = [...spec.podCIDRs, ...spec.serviceCIDRs].filter((cidr) => approvedAddresses?.includes(cidr) === false)
+    if (other.length === 0) return { kind: 'mayJoin', by: 'grant' }
+    return {
+      kind: 'awaitsApproval',
+      message: `Waiting for an administrator: ${other.join(', ')} was not asked for when "${id}" was approved. Look again, on the broker: tombolo approve ${id}.`,
+    }
+  }
+  return approved === undefined
     ? {
         kind: 'awaitsApproval',
         message: `Waiting for an administrator, for ${approvalSeconds / 86_400} days at most: compare the fingerprint ${print} on both sides, then on the broker: tombolo approve ${id}.`,
       }
     : refused(
-        `Another identity was approved for "${id}", ${grant.spec.approved}; this one is ${print}. Find out who asked, then make another grant ${another}.`,
+        `Another identity was approved for "${id}", ${approved}; this one is ${print}. Find out who asked, then make another grant ${another}.`,
       )
 }
 

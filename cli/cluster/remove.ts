@@ -20,8 +20,14 @@ export async function deleteObjects(kube: Kube, objects: readonly KubeObject[], 
 }
 
 /** Deletes and resolves when it is gone. */
-export async function removeObject(kube: Kube, kind: Kind, key: Key, say: Say, signal: AbortSignal): Promise<void> {
-  await kube.delete(kind, key, { propagation: 'Foreground' }, signal)
+export async function removeObject(
+  kube: Kube,
+  kind: Kind,
+  { uid, ...key }: Key & { readonly uid?: string },
+  say: Say,
+  signal: AbortSignal,
+): Promise<void> {
+  await kube.delete(kind, key, { propagation: 'Foreground', ...(uid === undefined ? {} : { uid }) }, signal)
   await until(
     {
       what: `The removal of ${kind.kind} ${keyText(key)}`,

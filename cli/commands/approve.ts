@@ -9,7 +9,7 @@ import { fieldManager, openCluster } from '../cluster/cluster.ts'
 import { readFleet } from '../cluster/fleet.ts'
 import { until } from '../cluster/until.ts'
 import { printable } from '../output/table.ts'
-import { refused } from '../problem.ts'
+import { failed, refused } from '../problem.ts'
 import type { AddCommand, CommonOptions, Session } from './command.ts'
 import { checked, commonOptions, timeoutOption } from './command.ts'
 
@@ -39,9 +39,11 @@ async function run(id: ClusterID, options: Options, { output, signal, confirm }:
   await using broker = await openCluster(options)
   await readFleet(broker, signal)
   const requestKey = { namespace: joinNamespace(id), name: id }
+  const grantKey = { namespace: brokerNamespace, name: id }
+  const grant = await broker.kube.get(joinGrant, grantKey, signal)
   const request = await broker.kube.get(joinRequest, requestKey, signal)
   const seen = request?.status?.fingerprint
-  if (request === undefined || seen === undefined || request.status?.state !== 'AwaitingApproval')
+  if (grant === undefined || request === undefined || seen === undefined || request.status?.state !== 'AwaitingApproval')
     throw refused(
       `"${id}" does not wait for approval${request?.status?.state === undefined ? '' : `: its request is ${request.status.state}`}.`,
       `tombolo grant list --context ${broker.context} shows what there is.`,
@@ -62,8 +64,13 @@ async function run(id: ClusterID, options: Options, { output, signal, confirm }:
     if (!(await confirm('Are the two the same?'))) throw refused('Nothing was approved.', 'Run the command again to go on.')
   }
   await output.progress.step(`"${id}" is let in`, async (say) => {
-    const key = { namespace: brokerNamespace, name: id }
-    await broker.kube.patch(joinGrant, key, { spec: { approved: seen } }, { fieldManager }, signal)
+    // Of the grant that was there, and of what was shown: both may have been made anew meanwhile.
+    const { resourceVersion } = grant.metadata
+    const approval = {
+      metadata: { resourceVersion },
+      spec: { approved: seen, approvedAddresses: [...podCIDRs, ...serviceCIDRs] },
+    }
+    await broker.kube.patch(joinGrant, grantKey, approval, { fieldManager }, signal)
     await until(
       {
         what: `The admission of "${id}"`,
@@ -73,7 +80,11 @@ async function run(id: ClusterID, options: Options, { output, signal, confirm }:
       },
       async () => {
         const status = (await broker.kube.get(joinRequest, requestKey, signal))?.status
-        if (status?.state === 'Refused') throw refused(status.message ?? 'The broker refused.', 'It has to join again.')
+        if (status?.state === 'Refused')
+          throw failed(
+            status.message ?? 'The broker refused.',
+            'It was approved and is refused all the same: it has to join again.',
+          )
         return status?.state === 'Admitted'
           ? { done: true }
           : { waiting: status?.message ?? 'the broker controller has not answered yet' }

@@ -115,7 +115,14 @@ async function put({ kube }: Cluster, object: JoinGrant, signal: AbortSignal): P
   const key = grantKey(object.spec.clusterID)
   const have = await kube.get(joinGrant, key, signal)
   if (have === undefined) await kube.create(joinGrant, object, { fieldManager }, signal)
-  else await kube.patch(joinGrant, key, { spec: { approval: null, approved: null, ...object.spec } }, { fieldManager }, signal)
+  else
+    await kube.patch(
+      joinGrant,
+      key,
+      { spec: { approval: null, approved: null, approvedAddresses: null, ...object.spec } },
+      { fieldManager },
+      signal,
+    )
 }
 
 const grantKey = (id: string) => ({ namespace: brokerNamespace, name: id })

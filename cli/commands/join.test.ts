@@ -222,6 +222,27 @@ suite('joining by grant', () => {
     assert.equal(ran.code, 0, ran.err)
     assert.ok(ran.err.includes(`fingerprint ${print}`), ran.err)
     assert.ok(approved.err.includes(print), approved.err)
+    assert.deepEqual(hub.read(joinGrant, inBroker('east'))?.spec.approvedAddresses, ['10.1.0.0/16', '10.101.0.0/16'])
+  })
+
+  test('a join that is refused takes nothing away from another one of the same cluster that was let in meanwhile', async () => {
+    const { west, hub } = servers
+    const joining = joinWith(await granted('west', { approval: 'Manual' }), 'west', '10.2.0.0/16')
+    const request = { namespace: 'tombolo-j-west', name: 'west' }
+    await eventually(() => assert.equal(hub.read(joinRequest, request)?.status?.state, 'AwaitingApproval'))
+    west.put(secrets, { apiVersion: 'v1', kind: 'Secret', metadata: inSystem('tombolo-broker') })
+    const grant = hub.read(joinGrant, inBroker('west'))
+    assert.ok(grant !== undefined)
+    hub.put(joinGrant, {
+      ...grant,
+      metadata: inBroker('west'),
+      spec: { ...grant.spec, approved: 'ffff-ffff-ffff-ffff-ffff-ffff-ffff-ffff' },
+    })
+    const ran = await joining
+    assert.equal(ran.code, 2, ran.err)
+    assert.match(ran.err, /Another identity was approved/)
+    assert.ok(west.read(namespaces, { name: 'tombolo-system' }) !== undefined)
+    assert.ok(west.read(secrets, inSystem('tombolo-identity')) !== undefined)
   })
 
   test('nobody waits: approve says so', async () => {

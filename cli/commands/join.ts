@@ -4,11 +4,19 @@
 import { memberKinds } from '#crds/index.ts'
 import type { Membership } from '#crds/membership.ts'
 import { membership } from '#crds/membership.ts'
-import { gatewayNodeLabel, identityAnnotation, managedBy, membershipName, systemNamespace } from '#crds/places.ts'
+import {
+  brokerSecretName,
+  gatewayNodeLabel,
+  identityAnnotation,
+  managedBy,
+  membershipName,
+  systemNamespace,
+} from '#crds/places.ts'
 import type { Identity } from '#lib/identity/identity.ts'
 import { fingerprint, publicIdentity } from '#lib/identity/identity.ts'
 import type { Kube } from '#lib/kube/client.ts'
-import { namespaces, nodes } from '#lib/kube/kinds.ts'
+import { isAlreadyExists } from '#lib/kube/errors.ts'
+import { namespaces, nodes, secrets } from '#lib/kube/kinds.ts'
 import type { KubeObject } from '#lib/kube/object.ts'
 import type { CIDR } from '#lib/net/cidr.ts'
 import type { Result } from '#lib/std/result.ts'
@@ -104,8 +112,9 @@ async function run(options: Options, session: Session): Promise<void> {
     return
   }
 
-  const isNew = facts.namespace === undefined
+  let made: string | undefined
   const identity = await step(`Keys of "${id}", made in ${context}`, async () => {
+    made = facts.namespace === undefined ? await newNamespace(kube, signal) : undefined
     await kube.apply(namespaces, systemNamespaceObject(), { fieldManager }, signal)
     const kept = must(await keepIdentity(kube, fieldManager, signal))
     await kube.patch(namespaces, { name: systemNamespace }, markedWith(kept), { fieldManager: 'tombolo-identity' }, signal)
@@ -116,8 +125,10 @@ async function run(options: Options, session: Session): Promise<void> {
     askBroker(way, { asked, identity, code: grant?.code }, timeoutMs, say, signal),
   ).catch(async (error: unknown) => {
     // Refused for good: the cluster is left as it was found. Whatever else went wrong is gone on with by the next run.
-    if (error instanceof Problem && error.exitCode === 2 && isNew)
-      await step(`${context} is left as it was`, (say) => removeObject(kube, namespaces, { name: systemNamespace }, say, signal))
+    if (error instanceof Problem && error.exitCode === 2 && made !== undefined && !(await isTaken(kube, signal))) {
+      const found = { name: systemNamespace, uid: made }
+      await step(`${context} is left as it was`, (say) => removeObject(kube, namespaces, found, say, signal))
+    }
     throw error
   })
   if (answer === 'left') throw failed('The broker answered another question.', 'Run the command again.')
@@ -135,6 +146,20 @@ async function run(options: Options, session: Session): Promise<void> {
   )
   output.note(`See it: tombolo show --context ${context}`)
 }
+
+/** Its uid, if it was this command that made it: then it may take it away again. */
+async function newNamespace(kube: Kube, signal: AbortSignal): Promise<string | undefined> {
+  try {
+    return (await kube.create(namespaces, systemNamespaceObject(), { fieldManager }, signal)).metadata.uid
+  } catch (error) {
+    if (isAlreadyExists(error)) return undefined
+    throw error
+  }
+}
+
+/** Whether somebody has joined in this namespace meanwhile. */
+const isTaken = async (kube: Kube, signal: AbortSignal): Promise<boolean> =>
+  (await kube.get(secrets, { namespace: systemNamespace, name: brokerSecretName }, signal)) !== undefined
 
 const systemNamespaceObject = (): KubeObject => {
   const found = operatorManifests({ image: '' }).find(({ kind }) => kind === 'Namespace')

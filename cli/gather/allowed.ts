@@ -143,7 +143,7 @@ export const allowed: readonly Allowed[] = [
     kind: joinGrant,
     modules: ['broker', 'operator'],
     fields: [
-      'spec.{clusterID,expiresAt,approval,approved}',
+      'spec.{clusterID,expiresAt,approval,approved,approvedAddresses}',
       'status.{state,failedAttempts,usedBy}',
       'status.claim.{by,until}',
       ...status,
