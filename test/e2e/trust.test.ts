@@ -324,7 +324,7 @@ suite('trust between clusters', function () {
     }
     const lastAnswer = ({ requests }: Traffic) =>
       Math.max(0, ...requests.filter((r) => r.lost === undefined).map((r) => r.at + r.ms))
-    /** Runs a command of the broker's administrator; times are from the broker's write. */
+    /** Runs a command that cuts west off; times are from the broker's write. */
     const cutOff = async (command: readonly string[], facts: Facts) => {
       await using fromEast = await callsFrom('east')
       await using fromWest = await callsFrom('west')
@@ -335,7 +335,7 @@ suite('trust between clusters', function () {
         for (const calls of [fromEast, fromWest]) assert.ok(lastAnswer(calls) > 0)
       })
       for (const [what, isSo] of Object.entries(facts)) assert.equal(await isSo(), false, what)
-      const [so, began] = await Promise.all([firstSo(facts), write.at, fleet().must(...command, '--context', 'hub')])
+      const [so, began] = await Promise.all([firstSo(facts), write.at, fleet().must(...command)])
       await pause(3_000, at.signal)
       const figures = Object.entries({
         ...Object.fromEntries(so),
@@ -347,7 +347,7 @@ suite('trust between clusters', function () {
     }
 
     test('in quarantine: its cable, imports and names are gone in 5 s, no packet passes either way, and it is still to be seen', async () => {
-      await cutOff(['quarantine', 'west'], goneInEast)
+      await cutOff(['quarantine', 'west', '--context', 'hub'], goneInEast)
       const { out } = await fleet().must('show', 'members', '--context', 'hub', '-o', 'json')
       assert.match(out, /"west"/)
       assert.match(out, /Quarantined/)
@@ -361,7 +361,9 @@ suite('trust between clusters', function () {
       await requiredByBoth()
     })
 
-    test('revoked: its cable, routes, imports and names are gone in 5 s, no packet passes either way, and its tokens are dead', async () => {
+    const routeGone = async () => !(await routedInEast(cluster('west').podCIDRs[0] ?? '?'))
+    /** What the broker answers to the tokens that west has now. */
+    const tokensOfWest = async () => {
       const read = readCredentials(await secretOf('west', brokerSecretName))
       assert.ok(read.ok)
       const { server, ca, token, renewalToken } = read.value
@@ -375,13 +377,39 @@ suite('trust between clusters', function () {
           throw error
         }
       }
-      // An apiserver may take a token for 10 s more that it has just taken: rights go at once.
-      const isRefused = (code: number) => code === 401 || code === 403
-      const asMember = () => answerTo(token, leases, { namespace: 'tombolo-m-west', name: heartbeatName })
-      const asJoiner = () => answerTo(renewalToken, joinRequest, { namespace: 'tombolo-j-west', name: 'west' })
-      await cutOff(['revoke', 'west', '--yes'], {
+      return {
+        asMember: () => answerTo(token, leases, { namespace: 'tombolo-m-west', name: heartbeatName }),
+        asJoiner: () => answerTo(renewalToken, joinRequest, { namespace: 'tombolo-j-west', name: 'west' }),
+      }
+    }
+    // An apiserver may take a token for 10 s more that it has just taken: rights go at once.
+    const isRefused = (code: number) => code === 401 || code === 403
+
+    test('that leaves: its cable, routes, imports and names are gone in 5 s, no packet passes either way, and its tokens are dead', async () => {
+      const { asMember, asJoiner } = await tokensOfWest()
+      await cutOff(['leave', '--context', 'west', '--yes'], {
         ...goneInEast,
-        route: async () => !(await routedInEast(cluster('west').podCIDRs[0] ?? '?')),
+        route: routeGone,
+        token: async () => isRefused(await asMember()),
+        'renewal token': async () => isRefused(await asJoiner()),
+      })
+      const { out } = await fleet().must('leave', '--context', 'west', '--yes', '-o', 'json')
+      assert.equal((JSON.parse(out) as { readonly state: string }).state, 'Left')
+    })
+
+    test('and comes back by a new grant, at once to its own addresses', async () => {
+      const began = Date.now()
+      await fleet().join(cluster('west'))
+      await firstAnswer(cluster('east'), 20_000, at.signal)
+      process.stdout.write(`      back after leaving, ms from command to answer: ${Date.now() - began}\n`)
+      await requiredByBoth()
+    })
+
+    test('revoked: its cable, routes, imports and names are gone in 5 s, no packet passes either way, and its tokens are dead', async () => {
+      const { asMember, asJoiner } = await tokensOfWest()
+      await cutOff(['revoke', 'west', '--yes', '--context', 'hub'], {
+        ...goneInEast,
+        route: routeGone,
         token: async () => isRefused(await asMember()),
         'renewal token': async () => isRefused(await asJoiner()),
       })
