@@ -1,6 +1,6 @@
 // `tombolo join`: makes a cluster a member. Needs the cluster's kubeconfig and a grant, nothing of the broker's administrator. Reads and
 // checks everything first, makes the cluster's keys, asks the broker, and installs only when it was admitted. Every step finds what an
-// interrupted run left, so the remedy for a broken run is the same command again, without a grant once it was admitted.
+// interrupted run left, so the remedy for a broken run is the same command again, without a grant once it has joined.
 import { memberKinds } from '#crds/index.ts'
 import type { Membership } from '#crds/membership.ts'
 import { membership } from '#crds/membership.ts'
