@@ -127,6 +127,24 @@ suite('rights on the broker, on a real apiserver', function () {
     assert.deepEqual(found.toSorted(), expected())
   })
 
+  test('T2: nor is there a rule that gives one a Secret by its name, or a right to be somebody else or to hand rights out', async () => {
+    for (const [who, user] of Object.entries(identities))
+      for (const namespace of places) {
+        const body = { apiVersion: 'authorization.k8s.io/v1', kind: 'SelfSubjectRulesReview', spec: { namespace } }
+        const path = '/apis/authorization.k8s.io/v1/selfsubjectrulesreviews'
+        const { status } = (await broker.as(user).request({ method: 'POST', path, body }, stop.signal)) as RulesReview
+        assert.ok(status.resourceRules.length > 0 && !status.incomplete, `${who} in ${namespace}`)
+        for (const { verbs: may, resources = [] } of status.resourceRules) {
+          assert.ok(!resources.some((resource) => resource === '*' || resource.startsWith('secrets')), `${who} in ${namespace}`)
+          assert.deepEqual(
+            may.filter((verb) => ['*', 'impersonate', 'bind', 'escalate'].includes(verb)),
+            [],
+            who,
+          )
+        }
+      }
+  })
+
   test('a member has one Lease, by its name, in its own namespace', async () => {
     const lease = { group: 'coordination.k8s.io', resource: 'leases', namespaced: true, name: heartbeatName }
     const may: string[] = []
@@ -204,6 +222,12 @@ suite('rights on the broker, on a real apiserver', function () {
   })
 })
 
+type RulesReview = {
+  readonly status: {
+    readonly incomplete: boolean
+    readonly resourceRules: readonly { readonly verbs: readonly string[]; readonly resources?: readonly string[] }[]
+  }
+}
 type Served = { readonly group: string; readonly resource: string; readonly namespaced: boolean; readonly name?: string }
 
 async function discover(admin: Kube, signal: AbortSignal): Promise<readonly Served[]> {
