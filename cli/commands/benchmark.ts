@@ -20,7 +20,7 @@ export const addBenchmark: AddCommand = (program, session) => {
     .description(
       'Runs pods in two clusters and measures TCP between them, one way after the other: from a gateway node to a gateway node, from\n' +
         'another node to another, and for comparison between two nodes of one cluster. They run the image that the cluster runs\n' +
-        'already, in a namespace tombolo-benchmark-… of their own, deleted at the end, also after Ctrl-C.\n' +
+        'already, in a namespace benchmark-tombolo-… of their own, deleted at the end, also after Ctrl-C.\n' +
         'Node sends and receives. A network that is faster than Node is shown as slow as Node, which flatters the way across; a round trip\n' +
         'has tenths of a millisecond of Node in it on a busy machine.',
     )
@@ -37,7 +37,7 @@ Examples:
   tombolo benchmark latency --context west --to-context east -o wide
   tombolo benchmark --context west --to-context east -o json | jq '.throughput[] | {name, mbitPerSecond, ratio}'
 
-OF INSIDE is the figure divided by that inside of one cluster. If it is killed, delete the namespaces tombolo-benchmark-….`,
+OF INSIDE is the figure divided by that inside of one cluster. If it is killed, delete the namespaces benchmark-tombolo-….`,
     )
     .action((what: Subject | 'all', options: Options) => run(what === 'all' ? subjects : [what], options, session))
   commonOptions(command, 'the cluster that sends')

@@ -31,7 +31,7 @@ export const addVerify: AddCommand = (program, session) => {
     .command('verify')
     .summary('show with pods that two clusters reach each other')
     .description(
-      'Runs pods in two clusters and lets them call each other by address and by clusterset name. They run the image that the\ncluster runs already, in a namespace tombolo-verify-… of their own, deleted at the end, also after Ctrl-C.\ngateway-failover kills the active gateway of the other cluster while pods talk; it is left out without --disruptive.',
+      'Runs pods in two clusters and lets them call each other by address and by clusterset name. They run the image that the\ncluster runs already, in a namespace verify-tombolo-… of their own, deleted at the end, also after Ctrl-C.\ngateway-failover kills the active gateway of the other cluster while pods talk; it is left out without --disruptive.',
     )
     .addArgument(new Argument('[what]', 'only this').choices([...subjects, 'all']).default('all'))
     .addOption(toContextOption())
@@ -46,7 +46,7 @@ Examples:
   tombolo verify gateway-failover --disruptive --context west --to-context east
   tombolo verify --context west --to-context east -o json | jq '.tests[] | select(.result == "failed")'
 
-✓ passed, ✗ failed, - skipped, with the reason. Exit code 1 when a test failed. If it is killed, delete the namespaces tombolo-verify-….`,
+✓ passed, ✗ failed, - skipped, with the reason. Exit code 1 when a test failed. If it is killed, delete the namespaces verify-tombolo-….`,
     )
     .action((what: Subject | 'all', options: Options) => run(what, options, session))
   commonOptions(command, 'the one cluster')

@@ -52,7 +52,8 @@ export async function onTestbed<Place extends string, Result>(
   if (near.context === far.context)
     throw refused('Both clusters are the same.', 'Name two clusters with --context and --to-context.')
   const found = await Promise.all([lookAt(near, wanted, signal), lookAt(far, wanted, signal)])
-  const namespace = `tombolo-${wanted.name}-${randomBytes(4).toString('hex')}`
+  // Not one of tombolo-…, from which nothing may be exported without a grant (crds/rules/export-name.ts).
+  const namespace = `${wanted.name}-tombolo-${randomBytes(4).toString('hex')}`
   try {
     const [a, b] = await progress.step(`Pods in ${near.context} and ${far.context}`, (say) =>
       settled([start(found[0], wanted, namespace, say, signal), start(found[1], wanted, namespace, say, signal)]),
