@@ -129,7 +129,7 @@ async function nothingOf(at: RigSuite, command: string): Promise<void> {
   const until = performance.now() + 20_000
   for (;;) {
     const names = await Promise.all(clusters.map((c) => c.kubectl(['get', 'namespaces', '-o', 'name'])))
-    const left = names.filter((n) => n.includes(`tombolo-${command}-`))
+    const left = names.filter((n) => n.includes(`${command}-tombolo-`))
     if (left.length === 0) return
     if (performance.now() > until) assert.fail(left.join('\n'))
     await sleep(300)
