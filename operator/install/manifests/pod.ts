@@ -30,10 +30,7 @@ export const envList = (env: Env) =>
 /** Only settings that the program knows: `Config` is what its own schema makes of the environment. */
 export type EnvOf<Config> = Readonly<Partial<Record<keyof Config & string, EnvValue>>>
 
-/** The node's name and address, for pods that act on their node. */
-export const nodeEnv = { NODE_NAME: { fieldPath: 'spec.nodeName' }, NODE_IP: { fieldPath: 'status.hostIP' } } satisfies Env
-
-type Container = {
+export type Container = {
   readonly component: Component
   readonly image: string
   /** Which bundle of the image runs. */
@@ -68,34 +65,3 @@ export const confined = {
   capabilities: { drop: ['ALL'] },
   seccompProfile: { type: 'RuntimeDefault' },
 }
-
-/**
- * For programs that make devices, routes and nftables rules in the node's network namespace: that one capability, on top of `hostNetwork`.
- * As root, whose files the node's keys are, but without what makes root more than the owner of its files.
- */
-export const networkAdmin = {
-  allowPrivilegeEscalation: false,
-  readOnlyRootFilesystem: true,
-  runAsUser: 0,
-  capabilities: { drop: ['ALL'], add: ['NET_ADMIN'] },
-  seccompProfile: { type: 'RuntimeDefault' },
-}
-
-const directories = {
-  /** Keys and former settings of the node: they outlive the pod, so that a restart is no re-key for every peer. */
-  state: { path: '/var/lib/tombolo', mountPath: '/var/lib/tombolo', type: 'DirectoryOrCreate' },
-  /** Kernel settings, of the network namespace of whoever opens them. Beside /proc, as a runtime lets nothing be mounted inside. */
-  settings: { path: '/proc/sys/net', mountPath: '/node/proc/sys/net', type: 'Directory' },
-  /** For wireguard-go. The directory, since where the kernel has WireGuard the device in it is not needed. Runtimes let containers open it. */
-  tun: { path: '/dev/net', mountPath: '/dev/net', type: 'DirectoryOrCreate' },
-} as const
-type Directory = keyof typeof directories
-
-/** All that a pod sees of its node's files. */
-export const volumesOf = (names: readonly Directory[]) =>
-  names.map((name) => ({ name, hostPath: { path: directories[name].path, type: directories[name].type } }))
-export const mountsOf = (names: readonly Directory[]) => names.map((name) => ({ name, mountPath: directories[name].mountPath }))
-export const directoryEnv = { STATE_DIR: directories.state.mountPath, PROC_SYS: '/node/proc/sys' } satisfies Env
-
-/** A node agent runs wherever packets may start, whatever the taints. */
-export const everywhere = [{ operator: 'Exists' }]
