@@ -7,8 +7,8 @@ import { identityField } from './identity-fields.ts'
 import { ungrantedExports } from './fleet.ts'
 import { maxDraining, memberStates } from './member.ts'
 
-/** `namespace/service`, or `namespace/*` for all of them. */
 export const maxExportNames = 1000
+/** Each `namespace/service`, or `namespace/*` for all of them. */
 const exportNamesField = z.array(z.string().max(127)).max(maxExportNames).default([]).meta({ 'x-kubernetes-list-type': 'atomic' })
 
 /** What it was admitted with, and what it had before. */

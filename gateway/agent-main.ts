@@ -1,6 +1,6 @@
 // The agent as a program: configuration from the environment, facts from the local apiserver, routes on the node. What it made stays
 // when it ends, so that a restart disturbs no packet; with CLEANUP it takes everything of ours off the node instead.
-import { Gauge, Registry } from 'prom-client'
+import { Registry } from 'prom-client'
 import { allocation } from '#crds/allocation.ts'
 import { gatewayEndpoint } from '#crds/gateway-endpoint.ts'
 import { describeChange } from '#lib/host/network.ts'
@@ -12,6 +12,7 @@ import { inCluster } from '#lib/kube/in-cluster.ts'
 import { nodes } from '#lib/kube/kinds.ts'
 import { reflect } from '#lib/kube/reflector.ts'
 import { daemon } from '#lib/serve/daemon.ts'
+import { gauge } from '#lib/serve/readings.ts'
 import { serve } from '#lib/serve/server.ts'
 import type { Logger } from '#lib/std/log.ts'
 import { every, pause } from '#lib/std/pause.ts'
@@ -72,8 +73,13 @@ async function run(config: AgentConfig, log: Logger, signal: AbortSignal): Promi
     log,
   })
   const registry = new Registry()
-  gauge(registry, 'routes', 'Routes to pods of other clusters on this node, and back.', () => agent.read()?.routes ?? 0)
-  gauge(registry, 'refused', 'Objects of other clusters that were not taken.', () => agent.read()?.refused ?? 0)
+  gauge(
+    registry,
+    'tombolo_agent_routes',
+    'Routes to pods of other clusters on this node, and back.',
+    () => agent.read()?.routes ?? 0,
+  )
+  gauge(registry, 'tombolo_agent_refused', 'Objects of other clusters that were not taken.', () => agent.read()?.refused ?? 0)
   const ready = () => (agent.read() === undefined ? ['the node was not set up yet'] : [])
   await serve({ port: config.METRICS_PORT, registry, ready }, signal)
   log.info({}, 'started')
@@ -102,15 +108,4 @@ async function clean(config: AgentConfig, log: Logger, signal: AbortSignal): Pro
       await pause(cleanRetryMs, signal)
     }
   }
-}
-
-function gauge(registry: Registry, name: string, help: string, read: () => number): void {
-  new Gauge({
-    name: `tombolo_agent_${name}`,
-    help,
-    registers: [registry],
-    collect() {
-      this.set(read())
-    },
-  })
 }

@@ -2,7 +2,8 @@
 // metrics wake an idle process a hundred times a second to see how late it is; the share of time in which it was busy says as much.
 import { performance } from 'node:perf_hooks'
 import { memoryUsage, resourceUsage } from 'node:process'
-import { Counter, Gauge, type Registry } from 'prom-client'
+import type { Registry } from 'prom-client'
+import { gauge, total } from './readings.ts'
 
 export function measureProcess(registry: Registry): void {
   total(registry, 'process_cpu_seconds_total', 'CPU time of user and system.', () => {
@@ -14,27 +15,4 @@ export function measureProcess(registry: Registry): void {
   })
   gauge(registry, 'process_resident_memory_bytes', 'Memory that is resident.', () => memoryUsage.rss())
   gauge(registry, 'process_start_time_seconds', 'When it started, since the epoch.', () => performance.timeOrigin / 1e3)
-}
-
-function total(registry: Registry, name: string, help: string, read: () => number): void {
-  new Counter({
-    name,
-    help,
-    registers: [registry],
-    collect() {
-      this.reset()
-      this.inc(read())
-    },
-  })
-}
-
-function gauge(registry: Registry, name: string, help: string, read: () => number): void {
-  new Gauge({
-    name,
-    help,
-    registers: [registry],
-    collect() {
-      this.set(read())
-    },
-  })
 }
