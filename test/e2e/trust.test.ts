@@ -387,7 +387,7 @@ suite('trust between clusters', function () {
 
     test('that leaves: no packet passes either way after 5 s, its tokens are dead, and its cable, routes, imports and names go', async () => {
       const { asMember, asJoiner } = await tokensOfWest()
-      // West is taken down meanwhile, by the same two cores that the others work with: cable and routes were gone after 1.9 to 5.3 s.
+      // West is taken down meanwhile by the same cores, so that each look at the rest takes one to three seconds: seen gone after 1.3 to 6.3 s.
       await cutOff(
         ['leave', '--context', 'west', '--yes'],
         {
