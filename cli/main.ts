@@ -1,4 +1,5 @@
 // The entry of `tombolo`: arguments in, exit code out (problem.ts has the list).
+import { printable } from '#lib/std/printable.ts'
 import type { Session } from './commands/command.ts'
 import { explainError } from './output/explain.ts'
 import { output } from './output/output.ts'
@@ -38,11 +39,11 @@ async function main(): Promise<number> {
     return 0
   } catch (error) {
     if (stop.signal.aborted) {
-      stderr.write('interrupted; running the command again goes on from here\n')
+      session.output.note('interrupted; running the command again goes on from here')
       return 130
     }
-    const { text, exitCode } = explainError(error, verbose)
-    if (text !== '') stderr.write(`${text}\n`)
+    const { lines, exitCode } = explainError(error, verbose)
+    for (const line of lines) session.output.note(line)
     return exitCode
   }
 }
@@ -51,7 +52,7 @@ async function ask(question: string): Promise<boolean> {
   const { createInterface } = await import('node:readline/promises')
   const lines = createInterface({ input: stdin, output: stderr })
   try {
-    return /^y(es)?$/i.test((await lines.question(`${question} [y/N] `, { signal: stop.signal })).trim())
+    return /^y(es)?$/i.test((await lines.question(`${printable(question)} [y/N] `, { signal: stop.signal })).trim())
   } finally {
     lines.close()
   }

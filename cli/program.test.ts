@@ -96,8 +96,8 @@ suite('a mistake of who types', () => {
       await tombolo.parseAsync([...args], { from: 'user' })
       return { code: 0, ...said }
     } catch (error) {
-      const { text, exitCode } = explainError(error, false)
-      return { code: exitCode, out: said.out, err: said.err + text }
+      const { lines, exitCode } = explainError(error, false)
+      return { code: exitCode, out: said.out, err: said.err + lines.join('\n') }
     }
   }
   const typed = ({ path, command }: { readonly path: readonly string[]; readonly command: Command }): readonly string[] => [

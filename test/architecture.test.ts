@@ -105,6 +105,14 @@ suite('architecture', () => {
     assert.deepEqual(wrong, [])
   })
 
+  test('what the command prints goes through cli/output, where nothing of others speaks to the terminal', () => {
+    const wrong = files.filter(
+      (path) =>
+        path.startsWith('cli/') && !entry.test(path) && /process\.std(out|err)\b/.test(readFileSync(join(root, path), 'utf8')),
+    )
+    assert.deepEqual(wrong, [])
+  })
+
   for (const daemon of ['operator/main.ts', 'broker/main.ts', 'dns/main.ts', 'gateway/main.ts', 'gateway/agent-main.ts']) {
     test(`${daemon} loads neither client-node nor undici, not even through others`, () => {
       const heavy = [...reach(daemon)].filter((path) =>

@@ -8,7 +8,6 @@ import { parseClusterID } from '#lib/net/cluster-id.ts'
 import { fieldManager, openCluster } from '../cluster/cluster.ts'
 import { readFleet } from '../cluster/fleet.ts'
 import { until } from '../cluster/until.ts'
-import { printable } from '../output/table.ts'
 import { failed, refused } from '../problem.ts'
 import type { AddCommand, CommonOptions, Session } from './command.ts'
 import { checked, commonOptions, timeoutOption } from './command.ts'
@@ -55,9 +54,10 @@ async function run(id: ClusterID, options: Options, { output, signal, confirm }:
     )
   const { podCIDRs, serviceCIDRs, clusterUID, version } = request.spec
   output.note(
-    `"${id}" asks to join: pods ${podCIDRs.join(', ')}, Services ${serviceCIDRs.join(', ')}, version ${printable(version)}, uid ${printable(clusterUID)}.`,
+    `"${id}" asks to join: pods ${podCIDRs.join(', ')}, Services ${serviceCIDRs.join(', ')}, version ${version}, uid ${clusterUID}.`,
   )
-  output.note(`Its fingerprint, which tombolo join shows there too:\n  ${seen}`)
+  output.note('Its fingerprint, which tombolo join shows there too:')
+  output.note(`  ${seen}`)
   if (options.fingerprint === undefined && options.yes !== true) {
     if (confirm === undefined)
       throw refused('Nobody can be asked whether the fingerprints are the same.', `Say so beforehand: --fingerprint ${seen}.`)

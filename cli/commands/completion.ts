@@ -29,11 +29,12 @@ Examples:
 async function run(shell: Shell | undefined, files: string | undefined, session: Session): Promise<void> {
   if (files !== undefined) {
     const { contextsOf } = await import('../completion/contexts.ts')
-    session.output.text((await contextsOf(files)).map((name) => `${name}\n`).join(''))
+    const contexts = await contextsOf(files)
+    session.output.result('', { contexts }, 'name', contexts)
     return
   }
   if (shell === undefined) throw refused('For which shell?', `Name one: tombolo completion ${shells.join('|')}.`)
-  session.output.text(await script(shell, session))
+  session.output.script(await script(shell, session))
 }
 
 async function script(shell: Shell, session: Session): Promise<string> {

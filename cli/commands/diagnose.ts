@@ -64,7 +64,7 @@ async function run(wanted: readonly Subject[], options: Options, { output, signa
   const all = findingsOf(seen, wanted)
   const shown = shownOf(all)
   const count = (level: 'pass' | 'warn' | 'fail') => all.filter((f) => f.level === level).length
-  output.report(
+  output.result(
     shown.length === 0 ? [{ text: '✓ nothing is wrong', tone: 'good' }] : linesOf(shown),
     {
       context: cluster.context,
@@ -74,8 +74,8 @@ async function run(wanted: readonly Subject[], options: Options, { output, signa
       fail: count('fail'),
       findings: shown,
     },
-    shown.map((f) => `${f.check}/${f.level}`),
     options.output,
+    shown.map((f) => `${f.check}/${f.level}`),
   )
   if (count('fail') > 0)
     throw failed(

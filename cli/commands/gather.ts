@@ -104,7 +104,7 @@ async function run(options: Options, session: Session): Promise<void> {
       missing,
     },
     options.output,
-    `bundle/${where}`,
+    [`bundle/${where}`],
   )
   if (missing.length > 0)
     throw failed(

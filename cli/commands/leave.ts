@@ -72,7 +72,7 @@ async function run(options: Options, { output, signal, confirm }: Session): Prom
   const remains = [...(told ? [] : [onTheBroker(clusterID)]), ...left]
   const lines = remains.length === 0 ? [] : ['What remains:', ...remains.map((line) => `  ${line}`)]
   output.result(
-    [`${name} has left its fleet.`, ...lines].join('\n'),
+    [`${name} has left its fleet.`, ...lines].map((text) => ({ text })),
     { context, ...(clusterID === undefined ? {} : { clusterID }), state: 'Left', remains },
     options.output,
   )

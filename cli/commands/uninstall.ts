@@ -205,5 +205,9 @@ function report(
   { output }: Session,
 ): void {
   const lines = remains.length === 0 ? [] : ['What remains:', ...remains.map((line) => `  ${line}`)]
-  output.result([text, ...lines].join('\n'), { ...facts, removed: true, remains }, format)
+  output.result(
+    [text, ...lines].map((said) => ({ text: said })),
+    { ...facts, removed: true, remains },
+    format,
+  )
 }

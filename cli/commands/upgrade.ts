@@ -75,7 +75,7 @@ async function run(options: Options, session: Session): Promise<void> {
     `Context "${context}" (${parts.join(' and ')}) runs tombolo ${version}.`,
     { context, version, image, upgraded: parts, before: before.running },
     options.output,
-    `version/${version}`,
+    [`version/${version}`],
   )
 }
 

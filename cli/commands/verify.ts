@@ -74,11 +74,11 @@ async function run(what: Subject | 'all', options: Options, session: Session): P
   )
   const count = (result: Row['result']) => rows.filter((row) => row.result === result).length
   const counts = { passed: count('passed'), failed: count('failed'), skipped: count('skipped') }
-  output.report(
+  output.result(
     linesOf(rows),
     { context: near, toContext: far, ...counts, tests: rows },
-    rows.map(({ subject, name, result }) => `${subject}/${result}: ${name}`),
     options.output,
+    rows.map(({ subject, name, result }) => `${subject}/${result}: ${name}`),
   )
   if (counts.failed > 0)
     throw failed(

@@ -9,7 +9,7 @@ import type { Result } from '#lib/std/result.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import { openCluster } from '../cluster/cluster.ts'
 import { failed, refused } from '../problem.ts'
-import { render } from '../why/render.ts'
+import { linesOf } from '../why/render.ts'
 import type { AddCommand, CommonOptions, Session } from './command.ts'
 import { commonOptions, objectName } from './command.ts'
 
@@ -60,11 +60,7 @@ async function run(from: string, to: string, options: Options, { output, signal 
   const facts = await gather(asked, placeOf(near), far === undefined ? undefined : placeOf(far), options.probe, signal)
   const verdict = walk(facts)
   const name = `pod ${source.namespace}/${source.name}`
-  output.result(
-    render(verdict, name, to, output.colour),
-    { context: near.context, source, destination, port, ...verdict },
-    options.output,
-  )
+  output.result(linesOf(verdict, name, to), { context: near.context, source, destination, port, ...verdict }, options.output)
   if (verdict.reachable === 'no')
     throw failed(`${name} does not reach ${to}.`, 'The first line with ✗ above says where it breaks, the last one what to type.')
   if (verdict.reachable === 'unproven' && options.probe)

@@ -1,6 +1,5 @@
 // Everything of one cluster that a support bundle may hold. What cannot be read is named with its reason, and the rest is read all
 // the same: a bundle is asked for when things are broken.
-import { stringify } from 'yaml'
 import { componentLabel } from '#crds/places.ts'
 import type { Connection } from '#lib/kube/connection.ts'
 import { isNotFound } from '#lib/kube/errors.ts'
@@ -9,6 +8,7 @@ import type { Pod } from '#lib/kube/kinds.ts'
 import { pods } from '#lib/kube/kinds.ts'
 import type { Kind, KubeObject, Where } from '#lib/kube/object.ts'
 import { keyOf, keyText, pathOf } from '#lib/kube/object.ts'
+import { yaml } from '#lib/kube/yaml.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import type { Say } from '../cluster/until.ts'
 import type { Allowed, Module } from './allowed.ts'
@@ -76,8 +76,8 @@ export async function collect(cluster: Cluster, wanted: readonly Module[], say: 
   )
   return {
     files: [
-      file('kubernetes.yaml', stringify(pick(version, ['{gitVersion,platform}']) ?? {})),
-      ...found.map(({ kind, objects: of }) => file(`objects/${kind.plural}.yaml`, of.map((o) => stringify(o)).join('---\n'))),
+      file('kubernetes.yaml', yaml(pick(version, ['{gitVersion,platform}']) ?? {})),
+      ...found.map(({ kind, objects: of }) => file(`objects/${kind.plural}.yaml`, of.map(yaml).join('---\n'))),
       ...logs.flat(),
       ...facts.flat(),
     ],

@@ -1,6 +1,7 @@
 // The first page of a bundle: what is wrong at a glance, what is in it, what could not be read, and what is never in it.
 import type { KubeObject } from '#lib/kube/object.ts'
 import { keyOf, keyText } from '#lib/kube/object.ts'
+import { printable } from '#lib/std/printable.ts'
 import { renderTable, table } from '../output/table.ts'
 import type { Missing } from './collect.ts'
 import type { File } from './tar.ts'
@@ -38,7 +39,7 @@ export function index(parts: readonly Part[], files: readonly File[]): string {
     ...files.map(({ path, text }) => `  ${path} (${Buffer.byteLength(text)} bytes)`),
     '',
     missing.length === 0 ? 'Everything that was asked for could be read.' : 'What could not be read:',
-    ...missing.map(({ context, what, why }) => `  ${context}: ${what}: ${why}`),
+    ...missing.map(({ context, what, why }) => printable(`  ${context}: ${what}: ${why}`)),
     '',
     'Never in it: Secrets, environment and arguments of pods, annotations, labels that are not ours, private and pre-shared keys.',
     'What looks like a token, a key or a certificate is struck out wherever it stands: [redacted].',

@@ -9,5 +9,5 @@ suite('lines for people', () => {
   })
 
   test('cannot be made to speak to the terminal by what another cluster wrote', () =>
-    assert.equal(renderLines([{ text: '✗ \x1b[2Jevil\nline' }], false), '✗ evil line'))
+    assert.equal(renderLines([{ text: '✗ \x1b[2Jevil\nline' }], false), '✗ \\x1b[2Jevil line'))
 })

@@ -1,7 +1,7 @@
 // Lines of text for people, some of them meant as good, some as bad.
+import { printable } from '#lib/std/printable.ts'
 import type { Tone } from './paint.ts'
 import { paint } from './paint.ts'
-import { printable } from './table.ts'
 
 export type Line = { readonly text: string; readonly tone?: Tone }
 

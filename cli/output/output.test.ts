@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict'
 import { PassThrough } from 'node:stream'
-import type { Format } from './output.ts'
-import { output } from './output.ts'
+import { parse } from 'yaml'
+import { settled } from '#lib/kube/controller.ts'
+import { pods } from '#lib/kube/kinds.ts'
+import type { Format, Output } from './output.ts'
+import { formats, output } from './output.ts'
 import { wantsColour } from './paint.ts'
 import { table } from './table.ts'
 
@@ -25,19 +28,21 @@ const [east, west] = [
   { id: 'west', state: 'Silent', note: 'a\nb\x1b[31m' },
 ] as const
 
+const stream = (tty: boolean) =>
+  Object.assign(new PassThrough(), { isTTY: tty, columns: 80, rows: 24 }) as unknown as NodeJS.WriteStream
+const textOf = (of: NodeJS.WriteStream) => (of.read() as Buffer | null)?.toString() ?? ''
+
 /** What `use` prints to stdout. */
-function printed(use: (out: ReturnType<typeof output>) => void, { tty = false, colour = false } = {}): string {
-  const stream = () => Object.assign(new PassThrough(), { isTTY: tty }) as unknown as NodeJS.WriteStream
-  const [out, err] = [stream(), stream()]
+function printed(use: (out: Output) => void, { tty = false, colour = false } = {}): string {
+  const [out, err] = [stream(tty), stream(tty)]
   use(output({ out, err, colour: { out: colour, err: colour } }))
-  return (out.read() as Buffer | null)?.toString() ?? ''
+  return textOf(out)
 }
 
 suite('output', () => {
   const wanted: Readonly<Record<Format, string>> = {
     table: 'CLUSTER  STATE\neast     Ready\nwest     Silent\n',
-    // A line break or an escape from another cluster breaks neither the row nor the terminal.
-    wide: 'CLUSTER  STATE   NOTE\neast     Ready   -\nwest     Silent  a b\n',
+    wide: 'CLUSTER  STATE   NOTE\neast     Ready   -\nwest     Silent  a b\\x1b[31m\n',
     json: `${JSON.stringify({ clusters: [east, west] }, null, 2)}\n`,
     yaml: 'clusters:\n  - id: east\n    state: Ready\n  - id: west\n    state: Silent\n    note: "a\\nb\\e[31m"\n',
     name: 'cluster/east\ncluster/west\n',
@@ -63,7 +68,10 @@ suite('output', () => {
 
   test('colours what is well and what is not, without moving the columns, and never in machine formats', () => {
     const text = printed((out) => out.tables([clusters(east, west)], 'wide'), { colour: true })
-    assert.equal(text, 'CLUSTER  STATE   NOTE\neast     \x1b[32mReady\x1b[39m   -\nwest     \x1b[31mSilent\x1b[39m  a b\n')
+    assert.equal(
+      text,
+      'CLUSTER  STATE   NOTE\neast     \x1b[32mReady\x1b[39m   -\nwest     \x1b[31mSilent\x1b[39m  a b\\x1b[31m\n',
+    )
     assert.equal(
       printed((out) => out.tables([clusters(east, west)], 'json'), { colour: true }),
       wanted.json,
@@ -130,5 +138,63 @@ suite('output that goes on', () => {
 
   test('as yaml is a document a change', () => {
     assert.equal(shown('yaml', false).match(/^---$/gm)?.length, 3)
+  })
+})
+
+suite('what another cluster wrote does not speak to the terminal', () => {
+  const planted = 'a\n✓ b\x1b]0;c\x07\x9b2J\u202ed\u200b'
+  const spoken = /\x1b\]|\x07|\x9b|\u202e|\u200b/
+  const facts = { [planted]: [planted] }
+  const object = { apiVersion: 'v1', kind: 'Pod', metadata: { name: planted, annotations: { [planted]: planted } } }
+  const rows = table('rows', [{ planted }], [{ title: 'A', cell: (row) => row.planted, tone: () => 'bad' }], planted)
+  const inEvery = (print: (format: Format) => void) => formats.forEach(print)
+
+  // A way out that is added is missed here.
+  const ways: Readonly<Record<Exclude<keyof Output, 'script'>, (out: Output) => unknown>> = {
+    result: (out) => inEvery((format) => out.result([{ text: planted, tone: 'bad' }], facts, format, [planted])),
+    note: (out) => out.note(planted),
+    warn: (out) => out.warn(planted),
+    tables: (out) => inEvery((format) => out.tables([rows, { ...rows, rows: [] }], format)),
+    live: (out) =>
+      inEvery((format) => {
+        const live = out.live(format)
+        for (const shown of [rows, { ...rows, rows: [] }]) live.show([shown])
+      }),
+    manifests: (out) => inEvery((format) => out.manifests([object], format)),
+    plan: (out) =>
+      inEvery((format) => out.plan({ steps: [{ do: 'apply', kind: pods, object }], next: settled }, 'tombolo', format)),
+    progress: (out) =>
+      out.progress.step(planted, (say) => {
+        say(planted)
+        return Promise.reject(new Error(planted))
+      }),
+  }
+  for (const [way, print] of Object.entries(ways))
+    for (const tty of [true, false])
+      test(`by ${way} ${tty ? 'on a terminal' : 'in a pipe'}`, async () => {
+        const [out, err] = [stream(tty), stream(tty)]
+        await Promise.resolve(print(output({ out, err, colour: { out: tty, err: tty } }))).catch(() => undefined)
+        const text = textOf(out) + textOf(err)
+        assert.match(text, /\\(x1b|e|u001b)\]0;c/)
+        assert.doesNotMatch(text, spoken)
+        assert.doesNotMatch(text, /^✓ b/m)
+      })
+
+  test('and what programs read is the same data', () => {
+    assert.deepEqual(JSON.parse(printed((out) => out.result('', facts, 'json'))), facts)
+    assert.deepEqual(
+      parse(
+        printed((out) => out.result('', facts, 'yaml')),
+        { version: '1.1' },
+      ),
+      facts,
+    )
+    assert.deepEqual(
+      parse(
+        printed((out) => out.manifests([object], 'yaml')),
+        { version: '1.1' },
+      ),
+      object,
+    )
   })
 })

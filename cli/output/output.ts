@@ -1,11 +1,12 @@
 // The only place that prints. Results go to stdout, everything about the way there to stderr: `tombolo … -o json | jq` always works.
+// Whatever is printed may hold words of another cluster, so each way out shows what would speak to the terminal.
 import type { KubeObject } from '#lib/kube/object.ts'
 import type { Plan } from '#lib/kube/plan.ts'
 import { printPlan } from '#lib/kube/print-plan.ts'
-import { stringify } from 'yaml'
+import { yaml } from '#lib/kube/yaml.ts'
+import { printable, printableJSON } from '#lib/std/printable.ts'
 import type { Line } from './lines.ts'
 import { renderLines } from './lines.ts'
-import { paint } from './paint.ts'
 import type { Progress } from './progress.ts'
 import { progress } from './progress.ts'
 import type { Table } from './table.ts'
@@ -21,12 +22,15 @@ export type Streams = {
 }
 
 export interface Output {
-  /** What a command did: a sentence for a person, the facts as one JSON or YAML document, or `kind/name` of what it was done to. */
-  result(text: string, facts: Readonly<Record<string, unknown>>, format: Format, about?: string): void
-  /** A result that is text of its own, such as a script. */
-  text(text: string): void
-  /** What was found: lines for a person, or the facts as one JSON or YAML document; `names` for `-o name`. */
-  report(lines: readonly Line[], facts: Readonly<Record<string, unknown>>, names: readonly string[], format: Format): void
+  /** What a command did or found: for a person, as one JSON or YAML document, or as `names` of what it was about, where it has any. */
+  result(
+    said: string | readonly Line[],
+    facts: Readonly<Record<string, unknown>>,
+    format: Format,
+    names?: readonly string[],
+  ): void
+  /** A script: words of ours alone, as they are. */
+  script(text: string): void
   /** A line beside the result. */
   note(text: string): void
   warn(text: string): void
@@ -39,8 +43,6 @@ export interface Output {
   /** What --dry-run shows where there is something to compare with: what would change, and how; for programs all that would be applied. */
   plan(plan: Plan, fieldManager: string, format: Format): void
   readonly progress: Progress
-  /** Whether results may be coloured. */
-  readonly colour: boolean
 }
 
 /** What is shown while it changes: on a terminal drawn anew, elsewhere the rows that changed, in JSON and YAML a document a change. */
@@ -50,36 +52,35 @@ export interface Live {
 
 export function output({ out, err, colour }: Streams): Output {
   const line = (text: string) => void out.write(`${text}\n`)
-  const note = (text: string) => void err.write(`${text}\n`)
+  const note = (text: string) => void err.write(`${printable(text)}\n`)
+  const names = (all: readonly string[]) => {
+    for (const name of all) line(printable(name))
+  }
   const value = (data: unknown, format: 'json' | 'yaml') =>
-    void out.write(format === 'json' ? `${JSON.stringify(data, null, 2)}\n` : yaml(data))
+    void out.write(format === 'json' ? `${printableJSON(JSON.stringify(data, null, 2))}\n` : yaml(data))
   const manifests = (objects: readonly KubeObject[], format: Format) => {
     if (format === 'json') value({ apiVersion: 'v1', kind: 'List', items: objects }, format)
-    else if (format === 'name') for (const object of objects) line(nameOf(object))
+    else if (format === 'name') names(objects.map(nameOf))
     else out.write(objects.map(yaml).join('---\n'))
   }
   const draw = (tables: readonly Table[], format: 'table' | 'wide') =>
     tables.map((table) => renderTable(table, { format, headed: tables.length > 1, colour: colour.out })).join('\n\n')
   return {
     note,
-    result: (text, facts, format, about) => {
+    result: (said, facts, format, about) => {
       if (format === 'json' || format === 'yaml') value(facts, format)
-      else line(format === 'name' && about !== undefined ? about : text)
+      else if (format === 'name' && about !== undefined) names(about)
+      else line(renderLines(typeof said === 'string' ? [{ text: said }] : said, colour.out))
     },
-    text: (text) => void out.write(text),
-    report: (lines, facts, names, format) => {
-      if (format === 'json' || format === 'yaml') value(facts, format)
-      else if (format === 'name') for (const name of names) line(name)
-      else line(renderLines(lines, colour.out))
-    },
-    warn: (text) => note(`${colour.err ? paint('warning:', 'warn') : 'warning:'} ${text}`),
+    script: (text) => void out.write(text),
+    warn: (text) => void err.write(`${renderLines([{ text: `warning: ${text}`, tone: 'warn' }], colour.err)}\n`),
     tables: (tables, format) => {
       if (format === 'json' || format === 'yaml') value(facts(tables), format)
-      else if (format === 'name') for (const name of tables.flatMap(namesOf)) line(name)
+      else if (format === 'name') names(tables.flatMap(namesOf))
       else line(draw(tables, format))
     },
     live: (format) => {
-      if (format !== 'table' && format !== 'wide') return appended(format, line)
+      if (format !== 'table' && format !== 'wide') return appended(format, line, names)
       return out.isTTY ? redrawn((tables) => draw(tables, format), out) : changedRows((tables) => draw(tables, format), line)
     },
     manifests,
@@ -92,7 +93,6 @@ export function output({ out, err, colour }: Streams): Output {
         )
     },
     progress: progress(err),
-    colour: colour.out,
   }
 }
 
@@ -102,19 +102,16 @@ const facts = (tables: readonly Table[]) => Object.fromEntries(tables.map((t) =>
 const nameOf = ({ apiVersion, kind, metadata }: KubeObject): string =>
   `${[kind.toLowerCase(), ...(apiVersion.includes('/') ? [apiVersion.split('/')[0]] : [])].join('.')}/${metadata.name}`
 
-// Version 1.1 quotes `yes`, `on` and `1:30`, which kubectl's parser would take for something else. Aliases are valid and unreadable.
-const yaml = (data: unknown): string => stringify(data, { version: '1.1', aliasDuplicateObjects: false })
-
 /** One document, or one name, whenever it differs from the last. */
-function appended(format: 'json' | 'yaml' | 'name', line: (text: string) => void): Live {
+function appended(format: 'json' | 'yaml' | 'name', line: (text: string) => void, names: (all: readonly string[]) => void): Live {
   let last = ''
   return {
     show: (tables) => {
       const now = JSON.stringify(facts(tables))
       if (now === last) return
-      if (format === 'json') line(now)
+      if (format === 'json') line(printableJSON(now))
       else if (format === 'yaml') line(`---\n${yaml(facts(tables)).trimEnd()}`)
-      else for (const name of changedNames(JSON.parse(last || '{}') as Rows, tables)) line(name)
+      else names(changedNames(JSON.parse(last || '{}') as Rows, tables))
       last = now
     },
   }
@@ -156,7 +153,7 @@ function changedRows(draw: (tables: readonly Table[]) => string, line: (text: st
           const rows = table.rows.filter((row, i) => before.get(names[i] ?? '') !== JSON.stringify(row))
           if (rows.length > 0) line(draw([{ ...table, rows }]))
         }
-        for (const name of before.keys()) if (!now.has(name)) line(`${name} is gone`)
+        for (const name of before.keys()) if (!now.has(name)) line(`${printable(name)} is gone`)
       }
       seen = now
     },

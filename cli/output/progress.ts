@@ -1,6 +1,7 @@
 // Steps of long work, each with the time it took. On a terminal the running step shows what it waits for; elsewhere
 // (CI, a pipe) each step is one plain line when it is done, and one every few seconds while it waits.
 import type { ListrDefaultRendererLogLevels } from 'listr2'
+import { printable } from '#lib/std/printable.ts'
 import type { Say } from '../cluster/until.ts'
 
 export interface Progress {
@@ -8,8 +9,10 @@ export interface Progress {
   readonly step: <T>(title: string, work: (say: Say) => Promise<T>) => Promise<T>
 }
 
-export const progress = (stream: NodeJS.WriteStream): Progress =>
-  stream.isTTY && stream.columns > 0 ? live(stream) : plain(stream)
+export function progress(stream: NodeJS.WriteStream): Progress {
+  const { step } = stream.isTTY && stream.columns > 0 ? live(stream) : plain(stream)
+  return { step: (title, work) => step(printable(title), (say) => work((detail) => say(printable(detail)))) }
+}
 
 const remindMs = 10_000
 
@@ -42,7 +45,11 @@ function live(stream: NodeJS.WriteStream): Progress {
       const began = performance.now()
       const result: { value?: T } = {}
       // Here and not above: most commands are done before it would be loaded.
-      const { Listr, ListrLogger, ProcessOutput } = await import('listr2')
+      const { DefaultRenderer, Listr, ListrLogger, ProcessOutput } = await import('listr2')
+      // Listr2 looks whether stdout is a terminal, not the stream that it is given, and would print into a result that goes to a pipe.
+      class OnStream extends DefaultRenderer {
+        static override nonTTY = true
+      }
       const tasks = new Listr(
         [
           {
@@ -56,7 +63,7 @@ function live(stream: NodeJS.WriteStream): Progress {
           },
         ],
         {
-          renderer: 'default',
+          renderer: OnStream,
           rendererOptions: {
             logger: new ListrLogger<ListrDefaultRendererLogLevels>({ processOutput: new ProcessOutput(stream, stream) }),
             showErrorMessage: false,

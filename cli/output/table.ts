@@ -1,5 +1,6 @@
 // Tables as kubectl prints them: upper-case headings, two spaces between columns, no lines.
 import { stripVTControlCharacters } from 'node:util'
+import { printable } from '#lib/std/printable.ts'
 import type { Tone } from './paint.ts'
 import { paint } from './paint.ts'
 
@@ -42,7 +43,8 @@ export function renderTable({ title, rows, columns, empty }: Table, { format, he
   const shown = columns
     .filter((c) => format === 'wide' || c.wide === undefined)
     .filter((c) => c.ifAny === undefined || rows.some((row) => !isEmpty(cellOf(c, row))))
-  const body = rows.length === 0 ? empty : draw([shown.map((c) => c.title), ...rows.map((row) => cells(row, shown, colour))])
+  const body =
+    rows.length === 0 ? printable(empty) : draw([shown.map((c) => c.title), ...rows.map((row) => cells(row, shown, colour))])
   return headed ? `${title.toUpperCase()}\n${body}` : body
 }
 
@@ -59,9 +61,6 @@ const cells = (row: unknown, columns: readonly Column<never>[], colour: boolean)
   })
 
 const isEmpty = (cell: Cell): boolean => cell === undefined || cell === ''
-
-/** What another cluster wrote must neither break a row nor speak to the terminal. */
-export const printable = (text: string): string => stripVTControlCharacters(text).replaceAll(/\p{Cc}+/gu, ' ')
 
 function draw(lines: readonly string[][]): string {
   const widths = (lines[0] ?? []).map((_, i) => Math.max(...lines.map((line) => width(line[i]))))

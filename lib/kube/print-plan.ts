@@ -1,8 +1,9 @@
 // A plan for people: what a dry run shows. Valid YAML, so that it can be piped into kubectl.
-import { stringify } from 'yaml'
+import { printable } from '#lib/std/printable.ts'
 import type { Plan, Step } from './plan.ts'
 import { changes } from './plan.ts'
 import { keyOf, keyText } from './object.ts'
+import { yaml } from './yaml.ts'
 
 /** One document a step under a comment that says what would be done; a step that would change nothing is only the comment. */
 export function printPlan(plan: Plan, fieldManager: string): string {
@@ -10,7 +11,7 @@ export function printPlan(plan: Plan, fieldManager: string): string {
 }
 
 function printStep(step: Step, fieldManager: string): string {
-  const about = `${step.kind.kind} ${keyText(step.do === 'apply' ? keyOf(step.object) : step.key)}`
+  const about = printable(`${step.kind.kind} ${keyText(step.do === 'apply' ? keyOf(step.object) : step.key)}`)
   if (!changes(step, fieldManager)) return `# unchanged: ${about}\n`
   switch (step.do) {
     case 'apply':
@@ -21,6 +22,3 @@ function printStep(step: Step, fieldManager: string): string {
       return `# delete: ${about}\n`
   }
 }
-
-// Version 1.1 quotes `yes`, `on` and `1:30`, which kubectl's parser would take for something else.
-const yaml = (value: unknown): string => stringify(value, { version: '1.1' })
