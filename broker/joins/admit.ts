@@ -9,16 +9,28 @@ import { contains, overlaps } from '#lib/net/cidr.ts'
 import { reservedIn } from '#lib/net/reserved.ts'
 
 /** Why not, for programs: the reason of the conditions. `Overlap`: somebody else has, or had lately, the same addresses. */
-export type Obstacle =
-  'ReservedAddresses' | 'OverlapsItself' | 'OutsideFleet' | 'BrokerAddresses' | 'Overlap' | 'GatewayAddress' | 'Incompatible'
+export const obstacles = [
+  'ReservedAddresses',
+  'OverlapsItself',
+  'OutsideFleet',
+  'BrokerAddresses',
+  'Overlap',
+  'GatewayAddress',
+  'Incompatible',
+] as const
+type Obstacle = (typeof obstacles)[number]
+
+/** Why not yet. `GroundUnknown`: the broker cannot tell which addresses are to be kept free. */
+export const delays = ['AddressesKept', 'GroundUnknown'] as const
+type Delay = (typeof delays)[number]
 
 export type Refusal = { readonly reason: Obstacle; readonly message: string }
 
 export type Decision =
   | { readonly state: 'Admitted'; readonly spec: Granted }
   | ({ readonly state: 'Refused' } & Refusal)
-  /** Time alone lets it in. */
-  | { readonly state: 'Pending'; readonly message: string }
+  /** Time alone lets it in, or what the broker does not know yet. */
+  | { readonly state: 'Pending'; readonly reason: Delay; readonly message: string }
 
 export type Asked = Pick<JoinRequest['spec'], 'clusterID' | 'clusterUID' | 'podCIDRs' | 'serviceCIDRs' | 'identity'>
 /** What the controller says of a member; the rest of its spec is the administrator's. */
@@ -76,6 +88,7 @@ export function admit(asked: Asked, { taken, gateways, broker, pools }: Ground):
     ? { state: 'Admitted', spec: grantedBy(asked) }
     : {
         state: 'Pending',
+        reason: 'AddressesKept',
         message: `It waits for ${kept.as}: it may be the same cluster, and its keys, which would prove it, are others. After that it is let in, without anybody's doing.`,
       }
 }

@@ -2,38 +2,36 @@
 import { identityAnnotation, systemNamespace } from '#crds/places.ts'
 import type { Kube } from '#lib/kube/client.ts'
 import { endpointSlices, namespaces, nodes } from '#lib/kube/kinds.ts'
-import type { Result } from '#lib/std/result.ts'
-import { ok } from '#lib/std/result.ts'
 
 export type OwnAddresses = {
   /** Fingerprint of the identity that this cluster has as a member. `tombolo join` leaves it here, where no other cluster writes. */
   readonly identity: string | undefined
-  /** At which its apiserver listens. */
+  /** At which its apiserver listens: never none. */
   readonly apiservers: readonly string[]
   readonly nodes: readonly string[]
 }
 
-/** Why not, where they cannot be read: who asks for nothing new is answered without them. */
-export type ReadOwnAddresses = Result<OwnAddresses, string>
+/** Of the apiserver that the broker is; by itself it keeps it. */
+export const apiserverSlice = { namespace: 'default', name: 'kubernetes' }
 
-/** It takes `list` of Nodes, and `get` of `tombolo-system` and of the EndpointSlice `kubernetes`. */
-export async function readOwnAddresses(kube: Pick<Kube, 'get' | 'list'>, signal: AbortSignal): Promise<ReadOwnAddresses> {
-  try {
-    const [system, slice, all] = await Promise.all([
-      kube.get(namespaces, { name: systemNamespace }, signal),
-      kube.get(endpointSlices, { namespace: 'default', name: 'kubernetes' }, signal),
-      kube.list(nodes, {}, signal),
-    ])
-    return ok({
-      identity: system?.metadata.annotations?.[identityAnnotation],
-      apiservers: (slice?.endpoints ?? []).flatMap(({ addresses }) => addresses),
-      nodes: all.items.flatMap(({ status }) =>
-        (status?.addresses ?? []).flatMap(({ type, address }) => (isPlace(type) ? [address] : [])),
-      ),
-    })
-  } catch (error) {
-    signal.throwIfAborted()
-    return { ok: false, error: String(error) }
+/** It takes `list` of Nodes, and `get` of `tombolo-system` and of the EndpointSlice `kubernetes`. Throws where an address may be missing. */
+export async function readOwnAddresses(kube: Pick<Kube, 'get' | 'list'>, signal: AbortSignal): Promise<OwnAddresses> {
+  const [system, slice, all] = await Promise.all([
+    kube.get(namespaces, { name: systemNamespace }, signal),
+    kube.get(endpointSlices, apiserverSlice, signal),
+    kube.list(nodes, {}, signal),
+  ])
+  const apiservers = (slice?.endpoints ?? []).flatMap(({ addresses }) => addresses)
+  if (apiservers.length === 0)
+    throw new Error(
+      `EndpointSlice ${apiserverSlice.namespace}/${apiserverSlice.name} names no address of its apiserver, which writes it unless --endpoint-reconciler-type is none`,
+    )
+  return {
+    identity: system?.metadata.annotations?.[identityAnnotation],
+    apiservers,
+    nodes: all.items.flatMap(({ status }) =>
+      (status?.addresses ?? []).flatMap(({ type, address }) => (isPlace(type) ? [address] : [])),
+    ),
   }
 }
 

@@ -30,7 +30,7 @@ const seen = (more: Partial<JoinsSeen>): JoinsSeen => ({
   requests: [],
   grants: [grantFor(west), grantFor(north)],
   members: [],
-  gateways: [],
+  gateways: ok([]),
   broker: brokerAt({}),
   placed: new Set(['west', 'north']),
   now,
@@ -119,7 +119,7 @@ suite('answers to join requests', () => {
     const again = requestBy(west, { pods: ['10.2.0.0/16'], services: ['10.102.0.0/16'] }, {}, false)
     const members = [member, memberOf(north, { pods: ['10.9.0.0/16'], services: ['10.109.0.0/16'] })]
     const inside = gatewayAt('north', '10.2.0.5')
-    assert.deepEqual(said({ requests: [again], members, gateways: [inside] }), ['+Member west', 'issue west'])
+    assert.deepEqual(said({ requests: [again], members, gateways: ok([inside]) }), ['+Member west', 'issue west'])
     // Nor is it held up when the administrator has drawn the fleet's addresses narrower since.
     const fleet = fleetWith({ addresses: ['192.168.0.0/16' as CIDR] })
     assert.deepEqual(said({ requests: [again], members, fleet }), ['+Member west', 'issue west'])
@@ -130,7 +130,7 @@ suite('answers to join requests', () => {
       memberOf(north, { pods: ['10.9.0.0/16'], services: ['10.109.0.0/16'], state }),
     ]
     const at = (address: string, state: 'Admitted' | 'Quarantined' = 'Admitted') =>
-      said({ requests: [asks], members: members(state), gateways: [gatewayAt('north', address)] })
+      said({ requests: [asks], members: members(state), gateways: ok([gatewayAt('north', address)]) })
     assert.deepEqual(at('10.2.0.5'), ['west: Refused'])
     assert.deepEqual(at('10.2.0.5', 'Quarantined'), ['+Member west', 'west: Pending'])
     assert.deepEqual(at('10.9.0.5'), ['+Member west', 'west: Pending'])
@@ -144,7 +144,7 @@ suite('answers to join requests', () => {
       said({
         requests: [asks],
         members,
-        gateways: [gatewayAt('north', '10.2.0.5')],
+        gateways: ok([gatewayAt('north', '10.2.0.5')]),
         now: new Date(new Date('2026-01-01T00:00:30Z').getTime() + minutes * 60_000),
       })
     assert.deepEqual(at(14), ['west: Refused'])
@@ -167,9 +167,9 @@ suite('answers to join requests', () => {
     for (const spec of [undefined, {}, { clusterID: 'north' }, { ...asks.spec, identity: undefined }]) {
       const broken = { ...requestBy(north), spec } as never
       const grants = [grantFor(joiner('west')), grantFor(north)]
-      assert.deepEqual(said({ requests: [broken], gateways: [gateway], grants }), ['north: Refused'])
+      assert.deepEqual(said({ requests: [broken], gateways: ok([gateway]), grants }), ['north: Refused'])
     }
-    assert.deepEqual(said({ requests: [asks], gateways: [gateway] }), ['+Member west', 'west: Pending'])
+    assert.deepEqual(said({ requests: [asks], gateways: ok([gateway]) }), ['+Member west', 'west: Pending'])
   })
 
   test('an answer is never longer than its field, whatever is to be repeated in it', () => {
@@ -311,21 +311,25 @@ suite('answers to join requests', () => {
     assert.match(remarks()?.BrokerNameUnknown ?? '', /hub\.example, of which DNS knows no address/)
   })
 
-  test('while the broker cannot read where it is, nobody new is let in and told why; members renew, and who does not fit is refused', () => {
-    const blind: JoinsSeen['broker'] = { ...brokerAt({}), addresses: { ok: false, error: '403 Forbidden: nodes' } }
-    const joins = { requests: [asks], broker: blind }
-    assert.deepEqual(said(joins), ['west: Pending'])
-    assert.match(
-      (statusOf('JoinRequest', 'west', joins) as JoinRequest['status'])?.message ?? '',
-      /cannot read.*403 Forbidden: nodes/,
-    )
-    assert.deepEqual(said({ ...joins, fleet: fleetWith({ approval: 'Manual' }) }), ['west: Pending'])
-    assert.deepEqual(said({ ...joins, requests: [requestBy(west, { version: '0.9.0' })] }), ['west: Refused'])
-    const renews = requestBy(west, { pods: ['10.2.0.0/16'], services: ['10.102.0.0/16'] }, {}, false)
-    assert.deepEqual(said({ requests: [renews], members: [member], broker: blind }), ['+Member west', 'issue west'])
-    const { next } = planJoins(seen(joins))
-    assert.ok(next.kind === 'again' && next.afterMs <= 10_000 && next.because.includes('403 Forbidden'))
-  })
+  const unread = { ok: false, error: 'where it is (403 Forbidden)' } as const
+  const blind: readonly (readonly [string, Partial<JoinsSeen>])[] = [
+    ['where it is itself', { broker: { ...brokerAt({}), addresses: unread } }],
+    ['where gateways are', { gateways: unread }],
+  ]
+  for (const [what, some] of blind)
+    test(`while the broker cannot read ${what}, nobody new is let in and told why; members renew, and who does not fit is refused`, () => {
+      const joins = { requests: [asks], ...some }
+      assert.deepEqual(said(joins), ['west: Pending'])
+      const status = statusOf('JoinRequest', 'west', joins) as JoinRequest['status']
+      assert.match(status?.message ?? '', /cannot read where it is \(403 Forbidden\), and lets nobody new in/)
+      assert.equal(status?.conditions?.find(({ type }) => type === 'Ready')?.reason, 'GroundUnknown')
+      assert.deepEqual(said({ ...joins, fleet: fleetWith({ approval: 'Manual' }) }), ['west: Pending'])
+      assert.deepEqual(said({ ...joins, requests: [requestBy(west, { version: '0.9.0' })] }), ['west: Refused'])
+      const renews = requestBy(west, { pods: ['10.2.0.0/16'], services: ['10.102.0.0/16'] }, {}, false)
+      assert.deepEqual(said({ ...some, requests: [renews], members: [member] }), ['+Member west', 'issue west'])
+      const { next } = planJoins(seen(joins))
+      assert.ok(next.kind === 'again' && next.afterMs <= 10_000 && next.because.includes('403 Forbidden'))
+    })
 
   test('a refusal stands for what was asked, also when the obstacle has gone', () => {
     assert.deepEqual(said({ requests: [answered('Refused')] }), [])
@@ -503,7 +507,7 @@ suite('joining, whatever the interleaving', () => {
                   grants,
                   requests: [...requests.values()],
                   members: [...members.values()],
-                  gateways: [...gateways.values()],
+                  gateways: ok([...gateways.values()]),
                   now: new Date(time),
                   placed: new Set(ids.map(({ id }) => id)),
                 }),

@@ -36,7 +36,8 @@ import { misfitOf, skewOf } from './fit.ts'
 import { groundOf, isAdmitted, namesIn } from './ground.ts'
 import type { Verdict } from './judge.ts'
 import { judge, sameAddresses } from './judge.ts'
-import type { ReadOwnAddresses } from './own-addresses.ts'
+import type { OwnAddresses } from './own-addresses.ts'
+import type { Reading } from './reading.ts'
 import type { ServerNames } from './server-names.ts'
 
 /** All read from the apiserver in this run, not from a store that may lag behind our own writes. */
@@ -45,9 +46,9 @@ export type JoinsSeen = {
   readonly requests: readonly JoinRequest[]
   readonly grants: readonly JoinGrant[]
   readonly members: readonly Member[]
-  readonly gateways: readonly GatewayEndpoint[]
+  readonly gateways: Reading<readonly GatewayEndpoint[]>
   /** The broker's own cluster and program. */
-  readonly broker: { readonly version: string; readonly addresses: ReadOwnAddresses; readonly names: ServerNames }
+  readonly broker: { readonly version: string; readonly addresses: Reading<OwnAddresses>; readonly names: ServerNames }
   /** Cluster ids whose joining place exists. */
   readonly placed: ReadonlySet<string>
   readonly now: Date
@@ -65,7 +66,8 @@ export type Issue = { readonly request: JoinRequest; readonly remarks: Remarks }
  * else has the addresses. `VersionSkewed`: a member whose version would not be let in. `ShortCredentials`: the apiserver gives less than was asked.
  * `BrokerNameUnknown`: nothing is known of a name by which members reach the broker.
  */
-export type Remarks = Readonly<Partial<Record<'Overlap' | 'VersionSkewed' | 'ShortCredentials' | 'BrokerNameUnknown', string>>>
+export type Remarks = Readonly<Partial<Record<(typeof remarkTypes)[number], string>>>
+export const remarkTypes = ['Overlap', 'VersionSkewed', 'ShortCredentials', 'BrokerNameUnknown'] as const
 
 type State = NonNullable<NonNullable<JoinRequest['status']>['state']>
 type Answer = {
@@ -89,7 +91,7 @@ export function planJoins(seen: JoinsSeen): JoinsPlan {
       const { reason, message } = decision
       return [{ steps: [answer(request, { ...decision, remarks: reason === 'Overlap' ? { Overlap: message } : {} }, now)] }]
     }
-    if (decision.state === 'Pending') return [{ steps: [pending(request, decision.message, now)] }]
+    if (decision.state === 'Pending') return [{ steps: [answer(request, decision, now)] }]
     return verdict.kind === 'awaitsApproval'
       ? [{ steps: [answer(request, { state: 'AwaitingApproval', message: verdict.message }, now)] }]
       : [admitted(request, decision.spec, seen)]
@@ -124,11 +126,19 @@ function decide(judged: readonly Judged[], seen: JoinsSeen): Decisions {
 }
 
 function byAddresses(joining: readonly JoinRequest[], waiting: readonly JoinRequest[], seen: JoinsSeen): Decisions {
-  const { addresses, names } = seen.broker
-  if (addresses.ok) return admitAll(joining, waiting, groundOf(seen, addresses.value, names))
-  const message = `The broker cannot read where it is itself, and lets nobody new in until it can: ${addresses.error}. Its administrator can set its rights anew: tombolo deploy-broker.`
-  return new Map([...joining, ...waiting].map((request) => [request, { state: 'Pending', message }]))
+  const {
+    gateways,
+    broker: { addresses, names },
+  } = seen
+  if (gateways.ok && addresses.ok)
+    return admitAll(joining, waiting, groundOf({ ...seen, gateways: gateways.value }, addresses.value, names))
+  const message = `The broker cannot read ${unread(seen)}, and lets nobody new in until it can: which addresses are to be kept free it does not know. If it lacks rights, its administrator can set them anew: tombolo deploy-broker.`
+  return new Map([...joining, ...waiting].map((request) => [request, { state: 'Pending', reason: 'GroundUnknown', message }]))
 }
+
+/** Empty where all was read. */
+const unread = ({ gateways, broker: { addresses } }: JoinsSeen): string =>
+  [addresses, gateways].flatMap((read) => (read.ok ? [] : [read.error])).join(', nor ')
 
 type Standing = 'keeps' | 'joins' | 'waits' | 'none'
 
@@ -361,13 +371,14 @@ function clockSkewOf({ metadata, spec }: JoinRequest): string | undefined {
 const lookAgainMs = 10_000
 
 /** Nothing tells when time has passed. */
-function later(releasedMs: number | undefined, { grants, broker: { addresses }, now }: JoinsSeen): Next {
+function later(releasedMs: number | undefined, seen: JoinsSeen): Next {
+  const { grants, now } = seen
+  if (unread(seen) !== '') return again(lookAgainMs, `the broker cannot read ${unread(seen)}`)
   const open = grants.map((g) => factsOf(g, true)).filter((facts) => facts.usedBy === undefined && endOf(facts) > now)
   const expiresMs = soonest(
     open.map((facts) => ({ until: time(endOf(facts)) })),
     now,
   )
-  if (!addresses.ok) return again(lookAgainMs, `the broker's own addresses cannot be read: ${addresses.error}`)
   const times = [releasedMs, expiresMs].filter((ms) => ms !== undefined)
   return times.length === 0 ? settled : again(Math.min(...times) + 100, 'addresses and grants change with time')
 }

@@ -12,11 +12,13 @@ import { blocked, controller, source } from '#lib/kube/controller.ts'
 import type { KubeObject } from '#lib/kube/object.ts'
 import type { Step } from '#lib/kube/plan.ts'
 import { applyPlan } from '#lib/kube/plan.ts'
+import { ok } from '#lib/std/result.ts'
 import type { Stores } from '#broker/stores.ts'
 import { namesIn } from './ground.ts'
 import { issue } from './issue.ts'
 import { readOwnAddresses } from './own-addresses.ts'
 import { planJoins } from './plan.ts'
+import { reading } from './reading.ts'
 import { serverNames } from './server-names.ts'
 
 /** The one key. */
@@ -45,8 +47,8 @@ export function joinsController(kube: Kube, stores: Stores): Controller {
       const [granted, admitted, gateways, addresses] = await Promise.all([
         kube.list(joinGrant, { namespace: brokerNamespace }, signal),
         kube.list(member, { namespace: brokerNamespace }, signal),
-        kube.list(gatewayEndpoint, {}, signal),
-        readOwnAddresses(kube, signal),
+        reading('where gateways are', kube.list(gatewayEndpoint, {}, signal), signal),
+        reading('where it is itself', readOwnAddresses(kube, signal), signal),
       ])
       const names = await resolve(namesIn(granted.items), now)
       const plan = planJoins({
@@ -54,7 +56,7 @@ export function joinsController(kube: Kube, stores: Stores): Controller {
         requests: asked.items,
         grants: granted.items,
         members: admitted.items,
-        gateways: gateways.items,
+        gateways: gateways.ok ? ok(gateways.value.items) : gateways,
         broker: { version: packageJson.version, addresses, names },
         placed: placesOf(stores),
         now,

@@ -128,7 +128,7 @@ suite('a cluster that slept', function () {
         addresses: ok({ identity: undefined, apiservers: [], nodes: [] }),
         names: new Map(),
       }
-      const seen = { fleet: fleetWith(), requests: [request], grants, members: [member], gateways: [], broker: hubCluster }
+      const seen = { fleet: fleetWith(), requests: [request], grants, members: [member], gateways: ok([]), broker: hubCluster }
       const plan = planJoins({ ...seen, placed: new Set(['east']), now: clock() })
       const issued = await Promise.all(plan.issue.map((one) => issue(minting, one, 'default', clock(), stop.signal)))
       for (const step of [...plan.steps, ...issued]) {

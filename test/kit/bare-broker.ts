@@ -19,6 +19,7 @@ import type { Connection } from '#lib/kube/connection.ts'
 import { customResourceDefinitions, deployments } from '#lib/kube/kinds.ts'
 import { logger } from '#lib/std/log.ts'
 import { eventually } from './eventually.ts'
+import { apiserverAt } from './joining.ts'
 
 export interface BareBroker extends AsyncDisposable {
   readonly admin: Kube
@@ -106,6 +107,7 @@ export async function bareBroker(parts: Parts, signal: AbortSignal, flags: reado
   }
 }
 
+/** An apiserver on loopback tells nobody where it is. */
 async function install(admin: Kube, signal: AbortSignal): Promise<void> {
   const options = { fieldManager: 'tombolo-test' }
   for (const crd of brokerCRDs()) await admin.apply(customResourceDefinitions, crd, options, signal)
@@ -119,7 +121,7 @@ async function install(admin: Kube, signal: AbortSignal): Promise<void> {
       if (isReady(metadata.name) !== true) throw new Error(`${metadata.name} is not established`)
   })
   const objects = brokerManifests({ image: 'none', clusterset: 'test' }).filter(({ kind }) => kind !== deployments.kind)
-  for (const object of objects)
+  for (const object of [...objects, apiserverAt('192.0.2.1')])
     await eventually(async () => {
       await admin.apply(kindOf(object), object, options, signal)
     })

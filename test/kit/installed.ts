@@ -16,6 +16,7 @@ import { finalizer } from '#operator/install/leave.ts'
 import { agentDaemonSet } from '#operator/install/manifests/agent.ts'
 import { operatorManifests } from '#operator/install/manifests/operator.ts'
 import type { ApiServer } from './apiserver.ts'
+import { apiserverAt } from './joining.ts'
 
 const image = 'tombolo/tombolo:test'
 const known: readonly Kind[] = [...allKinds, ...Object.values(builtin)]
@@ -101,7 +102,7 @@ export function installedMember(server: ApiServer, id: string, operator: 'alive'
 
 /** A broker with these members: id → uid of the cluster. */
 export function installedBroker(server: ApiServer, members: Readonly<Record<string, string>> = {}): void {
-  putAll(server, [...brokerCRDs(), ...brokerManifests({ image, clusterset: 'default' })])
+  putAll(server, [...brokerCRDs(), ...brokerManifests({ image, clusterset: 'default' }), apiserverAt('192.0.2.1')])
   for (const [id, uid] of Object.entries(members)) {
     server.put(member, memberObject(id, uid))
     putAll(server, [

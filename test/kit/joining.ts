@@ -1,4 +1,5 @@
 // Builders for what joining is about: requests, grants, members with identities.
+import { apiserverSlice } from '#broker/joins/own-addresses.ts'
 import type { Fleet } from '#crds/fleet.ts'
 import { fleet as fleetKind } from '#crds/fleet.ts'
 import type { JoinGrant } from '#crds/join-grant.ts'
@@ -12,6 +13,7 @@ import { brokerNamespace, joinNamespace } from '#crds/places.ts'
 import { GrantCode } from '#lib/identity/grant.ts'
 import type { Identity } from '#lib/identity/identity.ts'
 import { newIdentity, publicIdentity } from '#lib/identity/identity.ts'
+import type { EndpointSlice } from '#lib/kube/kinds.ts'
 import type { CIDR } from '#lib/net/cidr.ts'
 import type { ClusterID } from '#lib/net/cluster-id.ts'
 
@@ -99,6 +101,15 @@ export const memberOf = (
     },
   }
 }
+
+/** What a broker's apiserver writes of itself; until it is there nobody new is let in. */
+export const apiserverAt = (address: string): EndpointSlice => ({
+  apiVersion: 'discovery.k8s.io/v1',
+  kind: 'EndpointSlice',
+  metadata: apiserverSlice,
+  addressType: 'IPv4',
+  endpoints: [{ addresses: [address] }],
+})
 
 const defaults = defaultsOf({ clusterset: 'default' })
 
