@@ -39,13 +39,19 @@ async function main(): Promise<number> {
     return 0
   } catch (error) {
     if (stop.signal.aborted) {
-      session.output.note('interrupted; running the command again goes on from here')
+      session.output.note(interrupted(session.output.progress.done))
       return 130
     }
     const { lines, exitCode } = explainError(error, verbose)
     for (const line of lines) session.output.note(line)
     return exitCode
   }
+}
+
+/** What there is now, and what to type. */
+function interrupted(done: readonly string[]): string {
+  const said = done.length === 0 ? '' : ` Done: ${done.join('; ')}.`
+  return `interrupted.${said} The same command again goes on from there.`
 }
 
 async function ask(question: string): Promise<boolean> {

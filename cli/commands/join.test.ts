@@ -42,7 +42,7 @@ suite('joining by grant', () => {
     stop = new AbortController()
     servers = { east: await apiserver(), west: await apiserver(), hub: await apiserver() }
     const { east, west, hub } = servers
-    front = await secure(hub)
+    front = await secure(hub.connection)
     config = await kubeconfig({ east: east.connection.server, west: west.connection.server, hub: hub.connection.server })
     for (const [id, server] of Object.entries(servers)) bareCluster(server, id, `${id}-1`)
     installedBroker(hub)

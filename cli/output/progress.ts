@@ -7,16 +7,28 @@ import type { Say } from '../cluster/until.ts'
 export interface Progress {
   /** Runs `work` as a step called `title`; `say` replaces what is shown as its present doing. Throws what `work` throws. */
   readonly step: <T>(title: string, work: (say: Say) => Promise<T>) => Promise<T>
+  /** Titles of the steps that went well, as they ended: what there is when the command is interrupted. */
+  readonly done: readonly string[]
 }
 
 export function progress(stream: NodeJS.WriteStream): Progress {
   const { step } = stream.isTTY && stream.columns > 0 ? live(stream) : plain(stream)
-  return { step: (title, work) => step(printable(title), (say) => work((detail) => say(printable(detail)))) }
+  const done: string[] = []
+  return {
+    done,
+    step: async (title, work) => {
+      const result = await step(printable(title), (say) => work((detail) => say(printable(detail))))
+      done.push(title)
+      return result
+    },
+  }
 }
+
+type Steps = Pick<Progress, 'step'>
 
 const remindMs = 10_000
 
-function plain(stream: NodeJS.WriteStream): Progress {
+function plain(stream: NodeJS.WriteStream): Steps {
   return {
     step: async (title, work) => {
       const began = performance.now()
@@ -39,7 +51,7 @@ function plain(stream: NodeJS.WriteStream): Progress {
   }
 }
 
-function live(stream: NodeJS.WriteStream): Progress {
+function live(stream: NodeJS.WriteStream): Steps {
   return {
     step: async <T>(title: string, work: (say: Say) => Promise<T>) => {
       const began = performance.now()

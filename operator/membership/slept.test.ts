@@ -70,7 +70,7 @@ suite('a cluster that slept', function () {
     stop = new AbortController()
     local = await apiserver()
     hub = await apiserver()
-    front = await secure(hub)
+    front = await secure(hub.connection)
     ;[sleptMs, most, grants, running] = [0, Infinity, [], Promise.resolve()]
     renewal = cell<RenewalState>({ kind: 'fresh' })
     uid = local.put(namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'kube-system' } }).metadata.uid ?? ''

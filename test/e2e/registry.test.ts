@@ -23,6 +23,7 @@ import { bareBroker } from '#test/kit/bare-broker.ts'
 import { eventually } from '#test/kit/eventually.ts'
 import type { Joiner, Spec } from '#test/kit/joining.ts'
 import { grantFor, joiner, requestBy } from '#test/kit/joining.ts'
+import { interruptedJoin } from './registry/interrupted-join.ts'
 
 type Status = NonNullable<JoinRequest['status']>
 
@@ -209,4 +210,6 @@ suite('the registry of members, on a real apiserver', function () {
     const answered = await broker.as(userOf('tombolo-m-short', 'member')).request(timeQuestion, stop.signal)
     assert.ok(Math.abs((timeIn(answered)?.getTime() ?? 0) - Date.now()) < 5000)
   })
+
+  interruptedJoin(() => ({ broker, signal: stop.signal, grant }))
 })

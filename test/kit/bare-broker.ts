@@ -15,17 +15,22 @@ import { brokerCRDs, brokerManifests } from '#broker/install/manifests.ts'
 import { buildPrograms, programPath } from '#hack/setup/programs.ts'
 import type { Kube } from '#lib/kube/client.ts'
 import { kube } from '#lib/kube/client.ts'
-import type { Connection } from '#lib/kube/connection.ts'
 import { customResourceDefinitions, deployments } from '#lib/kube/kinds.ts'
 import { logger } from '#lib/std/log.ts'
 import { eventually } from './eventually.ts'
 import { apiserverAt } from './joining.ts'
 
-export interface BareBroker extends AsyncDisposable {
+export interface BareApiserver extends AsyncDisposable {
   readonly admin: Kube
-  /** For who speaks to it in another way. */
+  /** For who speaks to it in another way: where it is, and the token of its administrator. */
   readonly server: string
   readonly ca: string
+  readonly token: string
+  /** What it does not know at its start it learns half a minute later: our kinds are to be there before. */
+  runControllers(): void
+}
+
+export interface BareBroker extends BareApiserver {
   headersOf(user: string): Readonly<Record<string, string>>
   /** A client of somebody else: by impersonation, as the apiserver then sees exactly that user. */
   as(user: string): Kube
@@ -35,8 +40,39 @@ export interface BareBroker extends AsyncDisposable {
 
 export type Parts = 'apiserver' | 'apiserver and controllers'
 
-/** Started, and with everything that `tombolo deploy-broker` applies but the Deployment. `flags`: more of the apiserver's. */
+/** With everything that `tombolo deploy-broker` applies but the Deployment. `flags`: more of the apiserver's. */
 export async function bareBroker(parts: Parts, signal: AbortSignal, flags: readonly string[] = []): Promise<BareBroker> {
+  const bare = await bareApiserver(signal, flags)
+  const { server, ca, token } = bare
+  const log = logger('test', 'silent')
+  const clients: Kube[] = []
+  const client = (bearer: string, headers: Readonly<Record<string, string>> = {}) => {
+    const made = kube({ server, ca, token: () => Promise.resolve(bearer), headers }, log)
+    clients.push(made)
+    return made
+  }
+  const stopAll = async () => {
+    await Promise.all(clients.map((one) => one[Symbol.asyncDispose]()))
+    await bare[Symbol.asyncDispose]()
+  }
+  try {
+    await install(bare.admin, signal)
+    if (parts === 'apiserver and controllers') bare.runControllers()
+  } catch (error) {
+    await stopAll()
+    throw error
+  }
+  return {
+    ...bare,
+    headersOf: (user) => ({ authorization: `Bearer ${token}`, ...impersonating(user) }),
+    as: (user) => client(token, impersonating(user)),
+    with: (bearer) => client(bearer),
+    [Symbol.asyncDispose]: stopAll,
+  }
+}
+
+/** As Kubernetes is without us. */
+export async function bareApiserver(signal: AbortSignal, flags: readonly string[] = []): Promise<BareApiserver> {
   await buildPrograms(() => undefined, signal)
   const dir = mkdtempSync(join(tmpdir(), 'tombolo-bare-'))
   const programs: ChildProcess[] = []
@@ -64,39 +100,28 @@ export async function bareBroker(parts: Parts, signal: AbortSignal, flags: reado
     ...['--service-account-signing-key-file', join(dir, 'sa.key'), '--endpoint-reconciler-type', 'none'],
     ...flags,
   ])
-  const log = logger('test', 'silent')
-  const clients: Kube[] = []
-  const client = (connection: Connection) => {
-    const made = kube(connection, log)
-    clients.push(made)
-    return made
-  }
   try {
-    const ca = await certificate(join(dir, 'cert', 'apiserver.crt'))
+    const cert = join(dir, 'cert', 'apiserver.crt')
+    const ca = await certificate(cert)
     const server = `https://127.0.0.1:${port}`
-    const with_ = (bearer: string) => client({ server, ca, token: () => Promise.resolve(bearer) })
-    const admin = with_(token)
+    const admin = kube({ server, ca, token: () => Promise.resolve(token) }, logger('test', 'silent'))
     await eventually(async () => {
       await admin.request({ method: 'GET', path: '/readyz', answer: 'text' }, signal)
     }, 60_000)
-    await install(admin, signal)
-    // After our kinds: what it does not know at its start it learns half a minute later.
-    if (parts === 'apiserver and controllers') {
-      write('kubeconfig', kubeconfigOf(server, join(dir, 'cert', 'apiserver.crt'), token))
-      run('kube-controller-manager', [
-        ...['--kubeconfig', join(dir, 'kubeconfig'), '--leader-elect=false', '--secure-port', '0'],
-        ...['--service-account-private-key-file', join(dir, 'sa.key'), '--use-service-account-credentials'],
-      ])
-    }
     return {
       admin,
       server,
       ca,
-      headersOf: (user) => ({ authorization: `Bearer ${token}`, ...impersonating(user) }),
-      as: (user) => client({ server, ca, token: () => Promise.resolve(token), headers: impersonating(user) }),
-      with: with_,
+      token,
+      runControllers: () => {
+        write('kubeconfig', kubeconfigOf(server, cert, token))
+        run('kube-controller-manager', [
+          ...['--kubeconfig', join(dir, 'kubeconfig'), '--leader-elect=false', '--secure-port', '0'],
+          ...['--service-account-private-key-file', join(dir, 'sa.key'), '--use-service-account-credentials'],
+        ])
+      },
       [Symbol.asyncDispose]: async () => {
-        await Promise.all(clients.map((one) => one[Symbol.asyncDispose]()))
+        await admin[Symbol.asyncDispose]()
         await stop(programs, dir)
       },
     }

@@ -16,15 +16,18 @@ export type CliOptions = {
   readonly cwd?: string
   /** Presses Ctrl-C when it aborts, and the command ends as it likes; `signal` kills it. */
   readonly interrupt?: AbortSignal
+  /** Ends it where it stands when it aborts, as when the machine goes. */
+  readonly kill?: AbortSignal
   /** Shows what it prints while it runs. */
   readonly show?: (text: string) => void
 }
 
 /** Runs `tombolo ARGS…`; never throws for what the program said, only if it could not be started. */
-export function tombolo(args: readonly string[], { signal, env, stdin, cwd, show, interrupt }: CliOptions): Promise<Ran> {
+export function tombolo(args: readonly string[], { signal, env, stdin, cwd, show, interrupt, kill }: CliOptions): Promise<Ran> {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, { signal, cwd, env: { TOMBOLO_IMAGE: image, ...process.env, ...env } })
     interrupt?.addEventListener('abort', () => child.kill('SIGINT'), { once: true })
+    kill?.addEventListener('abort', () => child.kill('SIGKILL'), { once: true })
     let out = ''
     let err = ''
     const take = (add: (text: string) => void) => (text: string) => {

@@ -8,7 +8,7 @@ export interface Kubeconfig extends AsyncDisposable {
   readonly path: string
 }
 
-export async function kubeconfig(servers: Readonly<Record<string, string>>): Promise<Kubeconfig> {
+export async function kubeconfig(servers: Readonly<Record<string, string>>, token = 'not-to-be-shown'): Promise<Kubeconfig> {
   const folder = await mkdtemp(join(tmpdir(), 'tombolo-kubeconfig-'))
   const path = join(folder, 'config')
   const names = Object.keys(servers)
@@ -18,7 +18,7 @@ export async function kubeconfig(servers: Readonly<Record<string, string>>): Pro
     'current-context': names[0] ?? '',
     // client-node speaks plain HTTP only to servers whose certificate nobody would check.
     clusters: names.map((name) => ({ name, cluster: { server: servers[name], 'insecure-skip-tls-verify': true } })),
-    users: [{ name: 'admin', user: { token: 'not-to-be-shown' } }],
+    users: [{ name: 'admin', user: { token } }],
     contexts: names.map((name) => ({ name, context: { cluster: name, user: 'admin' } })),
   }
   await writeFile(path, stringify(config), { mode: 0o600 })
