@@ -10,7 +10,7 @@ suite('configuration of the DNS server', () => {
       DNS_LISTEN: ['0.0.0.0', '::'],
       DNS_SHARE_PORT: false,
       DNS_TTL: 5,
-      DRAIN_SECONDS: 5,
+      DRAIN_SECONDS: 8,
       METRICS_PORT: 9473,
       LOG_LEVEL: 'info',
     })

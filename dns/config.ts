@@ -46,7 +46,7 @@ export const dnsConfig = z.object({
     .number()
     .min(0)
     .max(60)
-    .default(5)
+    .default(8)
     .describe('How long to go on answering after SIGTERM, while the nodes still send queries here.'),
   METRICS_PORT: z.coerce.number().int().min(0).max(65_535).default(9473),
   LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),

@@ -52,7 +52,7 @@ suite('what a gateway says of itself', () => {
 
   test('a round trip is published anew only when it is wrong by much, and not too often', () => {
     const before = endpoint(statusOf(undefined, facts(1)))
-    assert.equal(rtt(statusOf(before, facts(1.9))), 1000)
+    assert.equal(rtt(statusOf(before, facts(5.9))), 1000)
     assert.equal(rtt(statusOf(before, facts(9))), 9000)
     assert.equal(rtt(statusOf(before, facts(9, { freshRtt: false }))), 1000)
   })

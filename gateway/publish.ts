@@ -67,9 +67,12 @@ export type StatusFacts = {
 
 type Status = NonNullable<GatewayEndpoint['status']>
 
-/** A published round trip stands until it is wrong by more than this share, and by more than a busy machine makes of itself. */
+/**
+ * A published round trip stands until it is wrong by more than this share, and by more than busy machines make of themselves: each new one
+ * is a write to every cluster. The metrics have what was measured.
+ */
 const rttTolerance = 0.2
-const rttNoiseMicros = 1000
+const rttNoiseMicros = 5000
 
 export function statusOf(before: GatewayEndpoint | undefined, facts: StatusFacts): Status {
   const { claim, driver, peers, refused, now } = facts

@@ -7,13 +7,23 @@ import { controllerName } from './rbac.ts'
  * has one possible name there (crds/rules).
  */
 export const memberQuota: Readonly<Record<string, string>> = {
-  'count/gatewayendpoints.tombolo.dev': '64',
-  'count/gatewaycertificates.tombolo.dev': '64',
-  'count/exportedservices.tombolo.dev': '2000',
-  'count/exportedendpoints.tombolo.dev': '4000',
-  'count/leases.coordination.k8s.io': '4',
+  'count/gatewayendpoints.tombolo.dev': quantity(64),
+  'count/gatewaycertificates.tombolo.dev': quantity(64),
+  'count/exportedservices.tombolo.dev': quantity(2000),
+  'count/exportedendpoints.tombolo.dev': quantity(4000),
+  'count/leases.coordination.k8s.io': quantity(4),
   // Nothing runs there.
-  'count/pods': '0',
+  'count/pods': quantity(0),
+}
+
+/**
+ * A whole number as the apiserver gives it back (resource.Quantity, canonical form): 2000 is `2k` there, and whoever wants `2000` finds
+ * that it differs, and writes it again whenever anything of the quota changes, which is at every object that is counted.
+ */
+export function quantity(count: number): string {
+  const units = ['', 'k', 'M', 'G']
+  const thousands = units.findLastIndex((_, power) => count % 1000 ** power === 0)
+  return count === 0 ? '0' : `${count / 1000 ** thousands}${units[thousands] ?? ''}`
 }
 
 const level = 'tombolo-members'

@@ -19,7 +19,7 @@ import type { Rig } from '#test/rig/rig.ts'
 import { startRig } from '#test/rig/rig.ts'
 import type { Bed, Bench } from './bench.ts'
 import { kubeOf } from './kube.ts'
-import { processesOf } from './processes.ts'
+import { processesOf, signalIfThere } from './processes.ts'
 import type { Felt } from './stream.ts'
 import { openStream } from './stream.ts'
 
@@ -98,7 +98,7 @@ async function end(how: How, kube: Kube, rig: Rig, signal: AbortSignal): Promise
   }
   const processes = (await processesOf(kube, { namespace: systemNamespace }, signal)).filter((p) => p.pod.endsWith(`/${pod}`))
   const all = (what: NodeJS.Signals) => {
-    for (const { pid } of processes) process.kill(pid, what)
+    for (const { pid } of processes) signalIfThere(pid, what)
   }
   if (how === 'killed') {
     all('SIGKILL')

@@ -38,6 +38,15 @@ export async function processesOf(kube: Kube, where: Where, signal: AbortSignal)
   })
 }
 
+/** A gateway runs `wg` and `ip`, which end by themselves between being found and being told. */
+export function signalIfThere(pid: number, what: NodeJS.Signals): void {
+  try {
+    process.kill(pid, what)
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error
+  }
+}
+
 export type Memory = { readonly privateBytes: number; readonly residentBytes: number }
 
 /** Undefined: the process has ended. */

@@ -45,7 +45,7 @@ export const dnsDeployment = (want: { readonly image: string }): Deployment => (
             // be asked often enough to have that heard before it stops (DRAIN_SECONDS).
             readinessProbe: {
               httpGet: { path: '/readyz', port: dnsMetricsPort },
-              periodSeconds: 1,
+              periodSeconds: 3,
               failureThreshold: 1,
               timeoutSeconds: 2,
             },
