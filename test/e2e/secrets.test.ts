@@ -1,5 +1,5 @@
-// Who may touch which Secret, asked of a real apiserver with a token of every account there is. The rules are by name, and whether a
-// name binds (`list` by a field selector, `create` through server-side apply) only an apiserver can say.
+// Who may touch which Secret, and what else a member's programs may, asked of a real apiserver with a token of every account there is. The
+// rules are by name, and whether a name binds (`list` by a field selector, `create` through server-side apply) only an apiserver can say.
 import assert from 'node:assert/strict'
 import { brokerCRDs, brokerManifests } from '#broker/install/manifests.ts'
 import { joiningObjects } from '#broker/grants/objects.ts'
@@ -25,6 +25,7 @@ import { eventually } from '#test/kit/eventually.ts'
 import { image } from '#test/kit/cli.ts'
 import { joiner, memberOf } from '#test/kit/joining.ts'
 import { onRig } from '#test/kit/rig-suite.ts'
+import { memberRights } from './secrets/member-rights.ts'
 
 const quiet = logger('test', 'silent')
 const accounts = [
@@ -51,7 +52,7 @@ const names = [
 ].map(([namespace = '', name = '']) => ({ namespace, name }))
 type Name = (typeof names)[number]
 
-suite('who may touch which Secret', function () {
+suite('who may do what in a cluster', function () {
   this.timeout(60_000)
   // Broker and member in one cluster: every account there is, and none of another to hide behind.
   const at = onRig({ clusters: [{ id: 'east', nodes: 1 }], images: 'base' }, async (rig, signal) => {
@@ -70,7 +71,7 @@ suite('who may touch which Secret', function () {
       await apply([...Object.values(memberObjects(memberOf(joiner('east')))), ...Object.values(joiningObjects('east'))])
     })
   })
-  const connect = async (account: Account): Promise<Kube> => {
+  const connect = async (account: string): Promise<Kube> => {
     const chosen = await fromKubeconfig({ path: at.rig.cluster('east').kubeconfig })
     if (!chosen.ok) throw new Error(chosen.error.want)
     const [namespace = '', name = ''] = account.split('/')
@@ -79,6 +80,8 @@ suite('who may touch which Secret', function () {
     const as: Connection = { server, ...(ca === undefined ? {} : { ca }), token: () => Promise.resolve(token) }
     return kube(as, quiet)
   }
+  memberRights(at, connect)
+
   const isForbidden = (error: unknown) => error instanceof StatusError && error.code === 403
   /** For each account the Secrets that `act` was let do something with. */
   const allowed = async (act: (as: Kube, secret: Name) => Promise<unknown>) => {

@@ -1,7 +1,17 @@
 // Who may do what in a member cluster, one table a component. Nothing here grants reading Secrets but our own, by name.
+import { clusterIDProperty, clustersetProperty } from '#crds/cluster-property.ts'
 import type { KubeObject } from '#lib/kube/object.ts'
-import { brokerSecretName, identitySecretName, managedBy, pairKeysSecretName, systemNamespace } from '#crds/places.ts'
+import {
+  brokerSecretName,
+  identitySecretName,
+  managedBy,
+  membershipName,
+  pairKeysSecretName,
+  systemNamespace,
+  trustBundleName,
+} from '#crds/places.ts'
 import { mcsRules } from '#operator/mcs/rbac.ts'
+import { nameOf } from './pod.ts'
 
 export type PolicyRule = {
   readonly apiGroups: readonly string[]
@@ -23,11 +33,21 @@ type Account = {
 const read = ['get', 'list', 'watch'] as const
 const write = ['get', 'list', 'watch', 'create', 'update', 'patch', 'delete'] as const
 const tombolo = ['tombolo.dev'] as const
-const lease: PolicyRule = {
-  apiGroups: ['coordination.k8s.io'],
-  resources: ['leases'],
-  verbs: ['get', 'list', 'watch', 'create', 'update', 'patch'],
-}
+/**
+ * By their names: no other can be made or changed by it. Of `create` an apiserver knows the name where it is in the request's path, as in
+ * server-side apply.
+ */
+const keep = (group: string, resource: string, ...resourceNames: readonly string[]): PolicyRule => ({
+  apiGroups: [group],
+  resources: [resource],
+  resourceNames,
+  verbs: ['create', 'patch', 'delete'],
+})
+/** To lead or to follow. Whoever takes a gateway must not keep the operator from leading. */
+const lead = (name: string): readonly PolicyRule[] => [
+  { apiGroups: ['coordination.k8s.io'], resources: ['leases'], resourceNames: [name], verbs: ['get', 'update'] },
+  { apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: ['create'] },
+]
 const events: PolicyRule = { apiGroups: ['events.k8s.io'], resources: ['events'], verbs: ['create', 'patch'] }
 
 const accounts: readonly Account[] = [
@@ -35,21 +55,29 @@ const accounts: readonly Account[] = [
     name: 'tombolo-operator',
     cluster: [
       ...mcsRules,
-      { apiGroups: ['about.k8s.io'], resources: ['clusterproperties'], verbs: write },
+      { apiGroups: ['about.k8s.io'], resources: ['clusterproperties'], verbs: read },
+      keep('about.k8s.io', 'clusterproperties', clusterIDProperty, clustersetProperty),
       { apiGroups: [''], resources: ['nodes'], verbs: read },
       events,
     ],
     system: [
-      { apiGroups: tombolo, resources: ['memberships'], verbs: ['get', 'list', 'watch', 'update', 'patch'] },
-      { apiGroups: tombolo, resources: ['memberships/status', 'memberships/finalizers'], verbs: ['get', 'update', 'patch'] },
+      { apiGroups: tombolo, resources: ['memberships'], verbs: read },
+      {
+        apiGroups: tombolo,
+        resources: ['memberships', 'memberships/status', 'memberships/finalizers'],
+        resourceNames: [membershipName],
+        verbs: ['get', 'update', 'patch'],
+      },
       { apiGroups: tombolo, resources: ['allocations', 'gatewayendpoints'], verbs: write },
       { apiGroups: tombolo, resources: ['gatewayendpoints/status', 'allocations/status'], verbs: ['get', 'update', 'patch'] },
-      { apiGroups: tombolo, resources: ['trustbundles'], verbs: write },
+      { apiGroups: tombolo, resources: ['trustbundles'], verbs: read },
+      keep('tombolo.dev', 'trustbundles', trustBundleName),
       // The gateways ask, and it brings the answer; on leaving it takes what they asked away.
       { apiGroups: tombolo, resources: ['gatewaycertificates'], verbs: [...read, 'delete'] },
       { apiGroups: tombolo, resources: ['gatewaycertificates/status'], verbs: ['get', 'update', 'patch'] },
-      { apiGroups: ['apps'], resources: ['daemonsets', 'deployments'], verbs: write },
-      { apiGroups: [''], resources: ['services'], verbs: write },
+      { apiGroups: ['apps'], resources: ['daemonsets', 'deployments'], verbs: read },
+      keep('apps', 'daemonsets', ...(['gateway', 'agent', 'cleanup'] as const).map(nameOf)),
+      keep('apps', 'deployments', nameOf('dns')),
       // `list` and `watch` with a name are granted by a field selector on that name.
       {
         apiGroups: [''],
@@ -65,7 +93,7 @@ const accounts: readonly Account[] = [
         resourceNames: [pairKeysSecretName],
         verbs: ['get', 'list', 'watch', 'create', 'patch'],
       },
-      lease,
+      ...lead(nameOf('operator')),
     ],
     kubeSystem: [
       {
@@ -88,7 +116,7 @@ const accounts: readonly Account[] = [
       { apiGroups: tombolo, resources: ['gatewayendpoints/status'], verbs: ['get', 'update', 'patch'] },
       { apiGroups: tombolo, resources: ['gatewaycertificates'], verbs: [...read, 'create', 'patch'] },
       { apiGroups: tombolo, resources: ['trustbundles'], verbs: read },
-      lease,
+      ...lead(nameOf('gateway')),
     ],
     kubeSystem: [],
   },
