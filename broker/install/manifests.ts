@@ -1,6 +1,7 @@
 // What `tombolo deploy-broker` applies, as plain objects: the same values are printed by --dry-run, applied by the CLI and rendered into charts.
 import { brokerKinds } from '#crds/index.ts'
 import { brokerNamespace, componentLabel, fleetName, managedBy } from '#crds/places.ts'
+import { ownToken } from '#lib/kube/in-cluster.ts'
 import type { KubeObject } from '#lib/kube/object.ts'
 import { flowControl } from './limits.ts'
 import { admissionPolicies } from './policy.ts'
@@ -56,6 +57,7 @@ function controllerDeployment(image: string) {
         metadata: { labels },
         spec: {
           serviceAccountName: controllerName,
+          ...ownToken.pod,
           priorityClassName: 'system-cluster-critical',
           terminationGracePeriodSeconds: 10,
           securityContext: { runAsNonRoot: true, runAsUser: 65532, seccompProfile: { type: 'RuntimeDefault' } },
@@ -79,8 +81,10 @@ function controllerDeployment(image: string) {
                 readOnlyRootFilesystem: true,
                 capabilities: { drop: ['ALL'] },
               },
+              volumeMounts: [ownToken.mount],
             },
           ],
+          volumes: [ownToken.volume],
         },
       },
     },

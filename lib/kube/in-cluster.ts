@@ -1,10 +1,29 @@
-// How a pod reaches its own apiserver: the address from the environment, the CA and a token from files that the kubelet keeps fresh.
+// How a pod reaches its own apiserver: the address from the environment, the CA and a token from files that the kubelet keeps fresh; and
+// what its manifest has to say for that.
 import { readFile } from 'node:fs/promises'
 import type { Connection } from './connection.ts'
 
 const MOUNT = '/var/run/secrets/kubernetes.io/serviceaccount'
 /** The kubelet renews the token when a fifth of its life is left; looking once a minute is plenty. */
 const LOOK_MS = 60_000
+
+/**
+ * A token for an hour and for this pod, that no other server than its apiserver takes: without an audience it has the apiserver's own, which
+ * only that knows. Those that are mounted by themselves are good for a year, unless the apiserver was told otherwise.
+ */
+export const ownToken = {
+  pod: { automountServiceAccountToken: false },
+  volume: {
+    name: 'own-token',
+    projected: {
+      sources: [
+        { serviceAccountToken: { path: 'token', expirationSeconds: 3600 } },
+        { configMap: { name: 'kube-root-ca.crt', items: [{ key: 'ca.crt', path: 'ca.crt' }] } },
+      ],
+    },
+  },
+  mount: { name: 'own-token', mountPath: MOUNT, readOnly: true },
+}
 
 /** `environment` is the process's, which only an entry point may read. Throws when not in a pod. */
 export async function inCluster(environment: Readonly<Record<string, string | undefined>>, mount = MOUNT): Promise<Connection> {

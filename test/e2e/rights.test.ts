@@ -201,7 +201,7 @@ suite('rights on the broker, on a real apiserver', function () {
     assert.deepEqual(wrong, [])
   })
 
-  test('the broker controller makes the tokens that it hands out, and a member’s works', async () => {
+  test('T16: the broker controller makes the tokens that it hands out, which work there, and are good for nobody else', async () => {
     const controller = broker.as(userOf('tombolo-broker', 'tombolo-broker-controller'))
     const tokenOf = async (namespace: string, name: string, expirationSeconds: number) => {
       const body = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec: { expirationSeconds } }
@@ -210,8 +210,12 @@ suite('rights on the broker, on a real apiserver', function () {
         (await controller.request({ method: 'POST', path, body }, stop.signal)) as { readonly status: { readonly token: string } }
       ).status.token
     }
-    await tokenOf('tombolo-j-north', 'joiner', 14 * 24 * 3600)
-    const east = broker.with(await tokenOf('tombolo-m-east', 'member', 24 * 3600))
+    const tokens = [
+      await tokenOf('tombolo-j-north', 'joiner', 14 * 24 * 3600),
+      await tokenOf('tombolo-m-east', 'member', 24 * 3600),
+    ]
+    const [, member = ''] = tokens
+    const east = broker.with(member)
     assert.equal((await east.list(allocation, {}, stop.signal)).items.length, 2)
     const lease = {
       apiVersion: leases.apiVersion,
@@ -219,6 +223,21 @@ suite('rights on the broker, on a real apiserver', function () {
       metadata: { name: heartbeatName, namespace: 'tombolo-m-east' },
     }
     await east.apply(leases, lease, { fieldManager: 'tombolo-operator' }, stop.signal)
+
+    // Of T16: it is for this apiserver, and nobody else who asks it about the token is told that it is good.
+    const believes = async (token: string, ...audiences: readonly string[]) => {
+      const body = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenReview', spec: { token, audiences } }
+      const path = '/apis/authentication.k8s.io/v1/tokenreviews'
+      const { status } = (await broker.admin.request({ method: 'POST', path, body }, stop.signal)) as {
+        readonly status: { readonly authenticated?: boolean }
+      }
+      return status.authenticated === true
+    }
+    for (const token of tokens)
+      assert.deepEqual(
+        [await believes(token), await believes(token, 'https://kubernetes.default.svc'), await believes(token, 'vault')],
+        [true, true, false],
+      )
   })
 })
 

@@ -1,5 +1,6 @@
 // The DNS server for clusterset.local: a Deployment, and the Service whose address CoreDNS forwards to.
 import type { DnsConfig } from '#dns/config.ts'
+import { ownToken } from '#lib/kube/in-cluster.ts'
 import type { Deployment, Service } from '#lib/kube/kinds.ts'
 import type { EnvOf } from './pod.ts'
 import { confined, containerOf, labelsOf, metadataOf, selectorOf } from './pod.ts'
@@ -19,6 +20,7 @@ export const dnsDeployment = (want: { readonly image: string }): Deployment => (
       metadata: { labels: labelsOf('dns') },
       spec: {
         serviceAccountName: 'tombolo-dns',
+        ...ownToken.pod,
         dnsPolicy: 'Default',
         priorityClassName: 'system-cluster-critical',
         affinity: {
@@ -50,8 +52,10 @@ export const dnsDeployment = (want: { readonly image: string }): Deployment => (
               timeoutSeconds: 2,
             },
             securityContext: confined,
+            volumeMounts: [ownToken.mount],
           },
         ],
+        volumes: [ownToken.volume],
       },
     },
   },

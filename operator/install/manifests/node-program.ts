@@ -1,4 +1,5 @@
 // A program of ours on the network of its nodes: what gateway, agent and clean-up have in common, and all that they may do and see there.
+import { ownToken } from '#lib/kube/in-cluster.ts'
 import type { DaemonSet } from '#lib/kube/kinds.ts'
 import type { Component, Container, Env } from './pod.ts'
 import { containerOf, labelsOf, metadataOf, selectorOf } from './pod.ts'
@@ -65,6 +66,7 @@ export function nodeProgram({
         metadata: { labels: labelsOf(component) },
         spec: {
           serviceAccountName: `tombolo-${container.program}`,
+          ...ownToken.pod,
           hostNetwork: true,
           dnsPolicy: 'Default',
           priorityClassName: 'system-node-critical',
@@ -76,12 +78,17 @@ export function nodeProgram({
             {
               ...containerOf({ ...container, component, env: { ...nodeEnv, ...container.env } }),
               securityContext: networkAdmin,
-              volumeMounts: [...sees.map((name) => ({ name, mountPath: directories[name].mountPath })), ...scratch],
+              volumeMounts: [
+                ...sees.map((name) => ({ name, mountPath: directories[name].mountPath })),
+                ...scratch,
+                ownToken.mount,
+              ],
             },
           ],
           volumes: [
             ...sees.map((name) => ({ name, hostPath: { path: directories[name].path, type: directories[name].type } })),
             ...scratch.map(({ name }) => ({ name, emptyDir: { medium: 'Memory', sizeLimit: '1Mi' } })),
+            ownToken.volume,
           ],
         },
       },

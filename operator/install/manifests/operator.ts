@@ -1,6 +1,7 @@
 // What `tombolo join` applies in a member cluster: the operator and, because only an administrator may grant rights,
 // the accounts and rights of everything the operator installs later. The operator itself can write no Role.
 import { systemNamespace } from '#crds/places.ts'
+import { ownToken } from '#lib/kube/in-cluster.ts'
 import type { Deployment, Namespace } from '#lib/kube/kinds.ts'
 import type { KubeObject } from '#lib/kube/object.ts'
 import type { OperatorConfig } from '#operator/config.ts'
@@ -41,6 +42,7 @@ const operatorDeployment = ({ image }: OperatorOptions): Deployment => ({
       metadata: { labels: labelsOf('operator') },
       spec: {
         serviceAccountName: 'tombolo-operator',
+        ...ownToken.pod,
         dnsPolicy: 'ClusterFirst',
         priorityClassName: 'system-cluster-critical',
         terminationGracePeriodSeconds: 10,
@@ -55,8 +57,10 @@ const operatorDeployment = ({ image }: OperatorOptions): Deployment => ({
               memory: { request: '64Mi', limit: '1Gi' },
             }),
             securityContext: confined,
+            volumeMounts: [ownToken.mount],
           },
         ],
+        volumes: [ownToken.volume],
       },
     },
   },

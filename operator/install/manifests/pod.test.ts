@@ -42,6 +42,15 @@ suite('our pods', () => {
     assert.deepEqual(Object.fromEntries(found), beyond)
   })
 
+  test('T16: each has a token for an hour, for its own apiserver, and none that lives longer', () => {
+    for (const { metadata, spec } of workloads) {
+      const { automountServiceAccountToken, volumes = [] } = spec?.template.spec ?? {}
+      assert.equal(automountServiceAccountToken, false, metadata.name)
+      const tokens = volumes.flatMap(({ projected }) => projected?.sources?.flatMap((s) => s.serviceAccountToken ?? []) ?? [])
+      assert.deepEqual(tokens, [{ path: 'token', expirationSeconds: 3600 }], metadata.name)
+    }
+  })
+
   for (const { metadata, spec } of workloads)
     test(`T16: ${metadata.name} is not privileged, gains nothing, writes on no root, and sees no processes of its node`, () => {
       const pod = spec?.template.spec
