@@ -3,9 +3,14 @@ import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { Command } from 'commander'
+import { delays, obstacles } from '#broker/joins/admit.ts'
+import { remarkTypes } from '#broker/joins/plan.ts'
 import { program } from '#cli/program.ts'
 import { leavesOf, quietSession } from '#cli/tree.ts'
 import type { Leaf } from '#cli/tree.ts'
+import { grantStates } from '#crds/join-grant.ts'
+import { joinStates } from '#crds/join-request.ts'
+import { memberStates } from '#crds/member.ts'
 
 const root = join(import.meta.dirname, '..')
 const guide = join(root, 'docs', 'guide')
@@ -47,12 +52,37 @@ suite('the guide', () => {
       }
   })
 
+  test('joining.md has every state and reason of joining, membership and leaving', () => {
+    const text = textOf('joining.md')
+    const named = [
+      ...[...grantStates, ...joinStates, ...memberStates, ...obstacles, ...delays, ...remarkTypes],
+      ...reasons.flatMap(([file, pattern]) => {
+        const found = [...readFileSync(join(root, file), 'utf8').matchAll(pattern)].map(([, name = '']) => name)
+        assert.ok(found.length > 0, `${file} has no reasons any more`)
+        return found
+      }),
+    ]
+    assert.deepEqual(
+      [...new Set(named)].filter((name) => !text.includes(`\`${name}\``)),
+      [],
+    )
+  })
+
   test('every page is in the index, and every verb of subctl has its answer', () => {
     for (const page of pages) if (page !== 'README.md') assert.ok(textOf('README.md').includes(`](${page})`), page)
     const answers = anchorsOf(textOf('from-submariner.md')).join(' ')
     for (const verb of subctl) assert.ok(answers.includes(verb), `from-submariner.md has nothing of subctl ${verb}`)
   })
 })
+
+/** Where conditions get theirs as they are written. */
+const reasons: readonly (readonly [file: string, reason: RegExp])[] = [
+  ['broker/joins/plan.ts', /\b(ClockSkewed): /g],
+  ['broker/joins/reconcile.ts', /blocked\('(\w+)'/g],
+  ['broker/members/plan.ts', /(?:reason: |overlapping = )'(\w+)'/g],
+  ['operator/membership/status.ts', /(?:reason: |const type = )'(\w+)'/g],
+  ['operator/install/leave.ts', /name: '([A-Z]\w+)'/g],
+]
 
 /** The verbs of subctl 0.19. */
 const subctl = [
