@@ -1,8 +1,10 @@
 // Who may export which service: what keeps a member from joining the set of a service that is none of its own.
 import { z } from 'zod'
+import type { ClusterID } from '#lib/net/cluster-id.ts'
 import type { ObjectOf } from './define.ts'
 import { define } from './define.ts'
 import { clusterIDField, dnsLabelField, tomboloGroup } from './fields.ts'
+import { brokerNamespace } from './places.ts'
 
 export const exportGrant = define({
   group: tomboloGroup,
@@ -36,3 +38,17 @@ export const exportGrant = define({
   status: z.object({}),
 })
 export type ExportGrant = ObjectOf<typeof exportGrant>
+
+/** What whoever administers the broker types to let this cluster export this. Grants add up: for others nothing changes. */
+export function grantCommand(
+  self: ClusterID,
+  { namespace, name }: { readonly namespace: string; readonly name: string },
+): string {
+  const grant = {
+    apiVersion: exportGrant.apiVersion,
+    kind: exportGrant.kind,
+    metadata: { namespace: brokerNamespace, name: [self, namespace, name].join('.') },
+    spec: { namespace, services: [name], clusters: [self] },
+  }
+  return `echo '${JSON.stringify(grant)}' | kubectl --context BROKER apply -f -`
+}

@@ -18,7 +18,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   // Its version, which members' are compared with.
   broker: ['crds', 'lib/identity', 'lib/kube', 'lib/net', 'lib/pki', 'lib/std', 'package.json'],
   dns: ['crds', 'lib/kube', 'lib/net', 'lib/std'],
-  // The merge is one function for all who must come to the same verdict; what a token, an admission policy and a node's routes look like
+  // The merge and what is taken are one function each for all who must come to the same verdict; what a token, an admission policy and a node's routes look like
   // is known where they are made.
   fleet: [
     'crds',
@@ -28,6 +28,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'lib/std',
     'lib/host/ip.ts',
     'operator/mcs/merge.ts',
+    'operator/mcs/import-from.ts',
     'operator/joining/credentials.ts',
     'operator/install/corefile.ts',
     'broker/install/policy.ts',

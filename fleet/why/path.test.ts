@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import type { NetworkPolicy } from '#lib/kube/kinds.ts'
+import { membershipOf } from '#test/kit/installed.ts'
 import { allocationOf, exporting, idOf } from '#test/kit/services.ts'
 import { clusterIP, endpoint, factsOf, farOf, gatewayOf, nearOf, podOf, readingOf, snapshotOf, webPod } from '#test/kit/why.ts'
 import type { Facts } from './facts.ts'
@@ -26,10 +27,12 @@ const policies = (spec: NetworkPolicy['spec']) => {
   return known([parsed])
 }
 const asked = (port: number | undefined) => ({ asked: { ...factsOf().asked, port } })
-const conditions = (type: string) => ({
-  conditions: [
-    { type, status: 'False' as const, reason: 'Because', message: 'it says so', lastTransitionTime: '2026-01-01T00:00:00Z' },
-  ],
+const takingFrom = (...clusters: readonly Parameters<typeof idOf>[0][]) => {
+  const own = membershipOf('west')
+  return { ...own, spec: { ...own.spec, importFrom: [{ namespace: 'shop', clusters: clusters.map((id) => idOf(id)) }] } }
+}
+const conditions = (type: string, reason = 'Because') => ({
+  conditions: [{ type, status: 'False' as const, reason, message: 'it says so', lastTransitionTime: '2026-01-01T00:00:00Z' }],
 })
 const pending = (state: 'Connecting' | 'Error') => ({
   connections: (gatewayOf('west').status?.connections ?? []).map((c) => ({ ...c, state, message: 'no answer' })),
@@ -60,6 +63,20 @@ const rows: readonly (readonly [string, Partial<Facts>, string, RegExp, RegExp])
     'export',
     /not valid: it says so/,
     /describe serviceexport web/,
+  ],
+  [
+    'the fleet does not let it be exported',
+    far({ snapshot: snapshotOf('east', { exports: [{ ...exporting(), status: conditions('Valid', 'NotGranted') }] }) }),
+    'export',
+    /^the fleet does not let east export shop\/web$/,
+    /^echo '\{.*"kind":"ExportGrant".*"services":\["web"\],"clusters":\["east"\].*\}' \| kubectl --context BROKER apply -f -/,
+  ],
+  [
+    'it is imported from other clusters alone',
+    member({ imports: [], membership: takingFrom('north') }),
+    'import',
+    /^west takes services of namespace shop from other clusters than east alone: spec\.importFrom/,
+    /^kubectl --context west -n tombolo-system edit membership membership, and name east/,
   ],
   [
     'the far cluster is no member',

@@ -1,6 +1,8 @@
 // The part of the way that is about names: what the far cluster exports, what is imported here, and whether the name answers.
 import type { Condition } from '#crds/fields.ts'
-import { clustersetZone, systemNamespace } from '#crds/places.ts'
+import { grantCommand } from '#crds/export-grant.ts'
+import { clustersetZone, membershipName, systemNamespace } from '#crds/places.ts'
+import { isTaken } from '#operator/mcs/import-from.ts'
 import type { Destination } from './asked.ts'
 import type { Facts } from './facts.ts'
 import type { Hop } from './hop.ts'
@@ -51,6 +53,14 @@ export const exported: Hop = {
         `tombolo export service ${name} -n ${namespace} ${there}`,
       )
     const valid = conditionOf(item.status?.conditions, 'Valid')
+    if (valid?.status === 'False' && valid.reason === 'NotGranted') {
+      const { clusterID } = far.snapshot.member.membership.spec
+      return broken(
+        `the fleet does not let ${clusterID} export ${namespace}/${name}`,
+        `${grantCommand(clusterID, { namespace, name })}: whoever administers the broker can`,
+        `ServiceExport Valid=False, ${valid.reason}`,
+      )
+    }
     if (valid?.status === 'False')
       return broken(
         `the export of ${namespace}/${name} is not valid: ${valid.message}`,
@@ -100,6 +110,13 @@ export const imported: Hop = {
       return broken(
         `there is no namespace ${namespace} in ${near.context}, so nothing can be imported into it`,
         `kubectl ${here} create namespace ${namespace}`,
+      )
+    const from = facts.far?.snapshot.member?.membership.spec.clusterID
+    const own = near.snapshot.member?.membership.spec
+    if (item === undefined && from !== undefined && !isTaken(own?.importFrom, { namespace, clusterID: from }))
+      return broken(
+        `${near.context} takes services of namespace ${namespace} from other clusters than ${from} alone: spec.importFrom of its Membership`,
+        `kubectl ${here} -n ${systemNamespace} edit membership ${membershipName}, and name ${from} there, if it is to be believed`,
       )
     if (item === undefined)
       return facts.far === undefined

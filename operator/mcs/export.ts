@@ -6,9 +6,8 @@ import type { ExportedEndpoints } from '#crds/exported-endpoints.ts'
 import { exportedEndpoints, maxEndpointsPerObject } from '#crds/exported-endpoints.ts'
 import type { ExportedService } from '#crds/exported-service.ts'
 import { exportedService } from '#crds/exported-service.ts'
-import { exportGrant } from '#crds/export-grant.ts'
+import { grantCommand } from '#crds/export-grant.ts'
 import {
-  brokerNamespace,
   clusterIDLabel,
   clustersetZone,
   hashedName,
@@ -110,16 +109,8 @@ const refusals: Readonly<Record<NotExported, string>> = {
   'not granted': 'the fleet lets clusters export only what a grant names',
 }
 
-/** Grants add up, so one for just this changes nothing for anybody else. */
-function askFor(why: NotExported, self: ClusterID, { namespace, name }: ServiceKey): string {
-  const grant = {
-    apiVersion: exportGrant.apiVersion,
-    kind: exportGrant.kind,
-    metadata: { namespace: brokerNamespace, name: [self, namespace, name].join('.') },
-    spec: { namespace, services: [name], clusters: [self] },
-  }
-  return `${namespace}/${name} is not exported: ${refusals[why]}; whoever administers the broker can grant it: echo '${JSON.stringify(grant)}' | kubectl --context BROKER apply -f - (docs/guide/trust.md)`
-}
+const askFor = (why: NotExported, self: ClusterID, key: ServiceKey): string =>
+  `${key.namespace}/${key.name} is not exported: ${refusals[why]}; whoever administers the broker can grant it: ${grantCommand(self, key)} (docs/guide/trust.md)`
 
 function serviceOf(self: ClusterID, key: ServiceKey, from: AskedExport, { spec = {} }: Service): ExportedService {
   const type = spec.clusterIP === 'None' ? 'Headless' : 'ClusterSetIP'
