@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict'
-import { PassThrough } from 'node:stream'
 import type { Command } from 'commander'
+import { inProcess } from '#test/kit/in-process.ts'
 import { kubeconfig } from '#test/kit/kubeconfig.ts'
 import type { Kubeconfig } from '#test/kit/kubeconfig.ts'
-import { explainError } from './output/explain.ts'
-import { formats, output } from './output/output.ts'
+import { formats } from './output/output.ts'
 import { exitCodes } from './problem.ts'
 import { program } from './program.ts'
 import { helpOf, leavesOf, quietSession } from './tree.ts'
@@ -76,30 +75,6 @@ suite('a mistake of who types', () => {
   })
   suiteTeardown(() => config[Symbol.asyncDispose]())
 
-  type Ran = { readonly code: number; readonly out: string; readonly err: string }
-  async function run(args: readonly string[]): Promise<Ran> {
-    const said = { out: '', err: '' }
-    const stream = (to: 'out' | 'err') => {
-      const through = new PassThrough().on('data', (chunk: Buffer) => (said[to] += chunk.toString()))
-      return Object.assign(through, { isTTY: false }) as unknown as NodeJS.WriteStream
-    }
-    const printed = output({ out: stream('out'), err: stream('err'), colour: { out: false, err: false } })
-    const tombolo = await program(args, {
-      signal: quietSession.signal,
-      version: 'v',
-      confirm: undefined,
-      output: printed,
-    })
-    for (const command of [tombolo, ...tombolo.commands, ...leavesOf(tombolo).map((leaf) => leaf.command)])
-      command.configureOutput({ writeOut: (text) => (said.out += text), writeErr: (text) => (said.err += text) })
-    try {
-      await tombolo.parseAsync([...args], { from: 'user' })
-      return { code: 0, ...said }
-    } catch (error) {
-      const { lines, exitCode } = explainError(error, false)
-      return { code: exitCode, out: said.out, err: said.err + lines.join('\n') }
-    }
-  }
   const typed = ({ path, command }: { readonly path: readonly string[]; readonly command: Command }): readonly string[] => [
     ...path,
     ...command.registeredArguments.filter((a) => a.required).map((a) => placeholders[a.name()] ?? assert.fail(a.name())),
@@ -162,7 +137,7 @@ suite('a mistake of who types', () => {
       for (const leaf of leavesOf(root)) {
         const name = leaf.path.join(' ')
         if (!of(leaf.command, name)) continue
-        const ran = await run([...typed(leaf), ...args()])
+        const ran = await inProcess([...typed(leaf), ...args()])
         assert.equal(ran.code, code, `${name}: ${ran.err}`)
         assert.match(ran.err, says, name)
         assert.equal(ran.out, '', name)
@@ -181,7 +156,7 @@ suite('a mistake of who types', () => {
   ]
   for (const [line, says] of ofOne)
     test(`tombolo ${line}: refused before any cluster is asked`, async () => {
-      const ran = await run([...line.split(' '), '--kubeconfig', config.path])
+      const ran = await inProcess([...line.split(' '), '--kubeconfig', config.path])
       assert.equal(ran.code, 2, ran.err)
       assert.match(ran.err, says)
     })

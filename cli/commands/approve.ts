@@ -92,7 +92,7 @@ async function run(id: ClusterID, options: Options, { output, signal, confirm }:
       signal,
     )
   })
-  output.result(`"${id}" is a member.`, { clusterID: id, fingerprint: seen, state: 'Admitted' }, options.output)
+  output.result(`"${id}" is a member.`, { clusterID: id, fingerprint: seen, state: 'Admitted' }, options.output, [`member/${id}`])
 }
 
 function aFingerprint(text: string): string {

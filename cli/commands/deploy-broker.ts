@@ -60,6 +60,7 @@ async function run(options: Options, session: Session): Promise<void> {
     `The broker of clusterset "${clusterset}" is ready in context "${cluster.context}".`,
     { context: cluster.context, clusterset, image },
     options.output,
+    [`clusterset/${clusterset}`],
   )
   output.note(
     `Next, for each cluster: tombolo grant create CLUSTER_ID --context ${cluster.context} | tombolo join --grant - --context CLUSTER`,

@@ -68,7 +68,9 @@ async function run(name: string, options: ServiceOptions, { output, signal }: Se
   if (service === 'missing') output.warn(`Service ${text} does not exist yet (NoService); it is exported as soon as it does.`)
   const facts = { context, ...key, dnsName: dnsNameOf(key.namespace, name) }
   if (!options.wait) {
-    output.result(`${text} is to be exported as ${facts.dnsName}.`, { ...facts, state: 'asked' }, options.output)
+    output.result(`${text} is to be exported as ${facts.dnsName}.`, { ...facts, state: 'asked' }, options.output, [
+      `serviceexport/${name}`,
+    ])
     return
   }
   const outcome = await output.progress.step(`Export of ${text}`, (say) => exported(cluster, key, service, options, say, signal))
@@ -84,6 +86,7 @@ async function run(name: string, options: ServiceOptions, { output, signal }: Se
       : `${text} is exported as ${facts.dnsName}.`,
     { ...facts, state: outcome.kind, message: outcome.message },
     options.output,
+    [`serviceexport/${name}`],
   )
 }
 

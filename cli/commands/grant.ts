@@ -106,7 +106,7 @@ async function runCreate(id: ClusterID, options: CreateOptions, { output, signal
     return tokenOf(broker, id, options.expires + (manual ? approvalSeconds : 0), signal)
   })
   const line = formatGrant({ clusterID: id, server, ca, token, code })
-  output.result(line, { clusterID: id, expiresAt, server, grant: line }, options.output)
+  output.result(line, { clusterID: id, expiresAt, server, grant: line }, options.output, [`grant/${id}`])
   output.note(`It lets "${id}" join until ${expiresAt}: tombolo join --grant - reads it from standard input.`)
 }
 
@@ -209,6 +209,7 @@ async function runRemove(id: ClusterID, options: CommonOptions, { output, signal
     had ? `Nobody joins as "${id}" by that grant any more.` : `There was no grant for "${id}".`,
     { clusterID: id, removed: had },
     options.output,
+    had ? [`grant/${id}`] : [],
   )
 }
 

@@ -143,6 +143,7 @@ async function run(options: Options, session: Session): Promise<void> {
     `"${id}" is a member of clusterset "${clusterset}".`,
     { context, broker: way.server, clusterID: id, clusterset, podCIDRs, serviceCIDRs, image },
     options.output,
+    [`member/${id}`],
   )
   output.note(`See it: tombolo show --context ${context}`)
 }

@@ -51,6 +51,7 @@ async function run(options: Options, { output, signal, confirm }: Session): Prom
       `The cluster of context "${context}" has left: it is in no fleet. To come back: tombolo join --grant - --context ${context}.`,
       { context, state: 'Left', remains: [] },
       options.output,
+      [],
     )
     return
   }
@@ -75,6 +76,7 @@ async function run(options: Options, { output, signal, confirm }: Session): Prom
     [`${name} has left its fleet.`, ...lines].map((text) => ({ text })),
     { context, ...(clusterID === undefined ? {} : { clusterID }), state: 'Left', remains },
     options.output,
+    clusterID === undefined ? [] : [`member/${clusterID}`],
   )
 }
 

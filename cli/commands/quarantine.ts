@@ -65,5 +65,6 @@ async function run(id: ClusterID, options: Options, { output, signal }: Session)
       : `Nothing of "${id}" is routed or imported in the other clusters any more.`,
     { clusterID: id, state },
     options.output,
+    [`member/${id}`],
   )
 }

@@ -54,5 +54,6 @@ async function run(id: ClusterID, options: Options, { output, signal, confirm }:
     `"${id}" is no member any more. Its addresses are kept from others for a while (spec.join.reuseAfterSeconds of the Fleet).`,
     { clusterID: id, state: 'Revoked' },
     options.output,
+    [`member/${id}`],
   )
 }

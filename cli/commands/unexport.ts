@@ -69,5 +69,6 @@ async function run(name: string, options: ServiceOptions, { output, signal }: Se
       : `${text} is no longer exported from context "${context}".`,
     { context, ...key, state: have === undefined ? 'absent' : 'withdrawn' },
     options.output,
+    have === undefined ? [] : [`serviceexport/${name}`],
   )
 }

@@ -102,6 +102,7 @@ async function runMember(options: Options, session: Session): Promise<void> {
       `There is nothing of Tombolo in context "${context}"${keep ? ' but what --keep-crds leaves' : ''}.`,
       { context, removed: false, remains: [] },
       options.output,
+      [],
     )
     return
   }
@@ -131,6 +132,7 @@ async function runMember(options: Options, session: Session): Promise<void> {
   remains.push(...(await step('CRDs', (say) => removeCRDs(cluster, memberPart(survey), keep, say, signal))))
   if (!withdrew) remains.push(...onTheBroker(survey, context))
   report(
+    `cluster/${context}`,
     `Tombolo is gone from context "${context}".`,
     { context, ...(id === undefined ? {} : { clusterID: id }) },
     remains,
@@ -177,7 +179,7 @@ async function runBroker(options: Options, session: Session): Promise<void> {
     return
   }
   if (isBrokerClean(survey)) {
-    output.result(`There is no broker in context "${context}".`, { context, removed: false, remains: [] }, options.output)
+    output.result(`There is no broker in context "${context}".`, { context, removed: false, remains: [] }, options.output, [])
     return
   }
   await confirm(`Remove the broker in context ${context}?`, options, session)
@@ -188,7 +190,7 @@ async function runBroker(options: Options, session: Session): Promise<void> {
   await step('Members and their accounts', (say) => dropMembers(cluster, survey, say, signal))
   await step('Rights, policies, namespaces', (say) => dropBroker(cluster, say, signal))
   const stay = await step('CRDs', (say) => removeCRDs(cluster, brokerPart(survey), keep, say, signal))
-  report(`The broker is gone from context "${context}".`, { context }, [...left, ...stay], options, session)
+  report(`broker/${context}`, `The broker is gone from context "${context}".`, { context }, [...left, ...stay], options, session)
 }
 
 async function confirm(question: string, { yes }: Options, session: Session): Promise<void> {
@@ -198,6 +200,7 @@ async function confirm(question: string, { yes }: Options, session: Session): Pr
 }
 
 function report(
+  name: string,
   text: string,
   facts: Readonly<Record<string, unknown>>,
   remains: readonly string[],
@@ -209,5 +212,6 @@ function report(
     [text, ...lines].map((said) => ({ text: said })),
     { ...facts, removed: true, remains },
     format,
+    [name],
   )
 }

@@ -60,7 +60,12 @@ async function run(from: string, to: string, options: Options, { output, signal 
   const facts = await gather(asked, placeOf(near), far === undefined ? undefined : placeOf(far), options.probe, signal)
   const verdict = walk(facts)
   const name = `pod ${source.namespace}/${source.name}`
-  output.result(linesOf(verdict, name, to), { context: near.context, source, destination, port, ...verdict }, options.output)
+  output.result(
+    linesOf(verdict, name, to),
+    { context: near.context, source, destination, port, ...verdict },
+    options.output,
+    verdict.steps.map(({ at }) => `station/${at.replaceAll(' ', '-')}`),
+  )
   if (verdict.reachable === 'no')
     throw failed(`${name} does not reach ${to}.`, 'The first line with ✗ above says where it breaks, the last one what to type.')
   if (verdict.reachable === 'unproven' && options.probe)

@@ -181,10 +181,10 @@ suite('what another cluster wrote does not speak to the terminal', () => {
       })
 
   test('and what programs read is the same data', () => {
-    assert.deepEqual(JSON.parse(printed((out) => out.result('', facts, 'json'))), facts)
+    assert.deepEqual(JSON.parse(printed((out) => out.result('', facts, 'json', []))), facts)
     assert.deepEqual(
       parse(
-        printed((out) => out.result('', facts, 'yaml')),
+        printed((out) => out.result('', facts, 'yaml', [])),
         { version: '1.1' },
       ),
       facts,

@@ -22,13 +22,8 @@ export type Streams = {
 }
 
 export interface Output {
-  /** What a command did or found: for a person, as one JSON or YAML document, or as `names` of what it was about, where it has any. */
-  result(
-    said: string | readonly Line[],
-    facts: Readonly<Record<string, unknown>>,
-    format: Format,
-    names?: readonly string[],
-  ): void
+  /** What a command did or found: for a person, as one JSON or YAML document, or as `names`, the `kind/name` of what it was about. */
+  result(said: string | readonly Line[], facts: Readonly<Record<string, unknown>>, format: Format, names: readonly string[]): void
   /** A script: words of ours alone, as they are. */
   script(text: string): void
   /** A line beside the result. */
@@ -69,7 +64,7 @@ export function output({ out, err, colour }: Streams): Output {
     note,
     result: (said, facts, format, about) => {
       if (format === 'json' || format === 'yaml') value(facts, format)
-      else if (format === 'name' && about !== undefined) names(about)
+      else if (format === 'name') names(about)
       else line(renderLines(typeof said === 'string' ? [{ text: said }] : said, colour.out))
     },
     script: (text) => void out.write(text),
