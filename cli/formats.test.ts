@@ -185,7 +185,7 @@ suite('what commands print', function () {
 function fromYAML(text: string): unknown {
   const options = { version: '1.1' } as const
   const documents = parseAllDocuments(text, options)
-  return text.startsWith('apiVersion: ') ? documents.map((document): unknown => document.toJS()) : parse(text, options)
+  return text.startsWith('apiVersion: ') ? documents.map((document) => document.toJS() as unknown) : parse(text, options)
 }
 
 const itemsOf = (value: unknown): unknown => {

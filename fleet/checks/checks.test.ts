@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { readdirSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import type { Allocation } from '#crds/allocation.ts'
 import type { CIDR } from '#lib/net/cidr.ts'
 import type { podOf } from '#test/kit/snapshot.ts'
@@ -812,6 +813,27 @@ const rows: readonly Row[] = [
   ],
 ]
 
+/** Planted as faults on two real clusters, by test/e2e/faults.test.ts. */
+const onClusters = [
+  ...['workloads-available', 'cables-connected', 'node-routes', 'overlay-port', 'dns-servers', 'stub-zone'],
+  ...['exports-valid', 'imports-answer', 'network-policies'],
+]
+/** Shown by the rows above alone, with what keeps each from clusters. */
+const onSnapshots: Readonly<Record<string, readonly string[]>> = {
+  'not planted yet: the operator, an agent or a gateway repairs it, and has to be held back meanwhile': [
+    ...['agents-everywhere', 'guard-in-place', 'peers-believed', 'overlapping-cidrs', 'active-gateway', 'former-gateways'],
+    ...['pods-running', 'one-version', 'exported-endpoints', 'membership', 'admission-policies'],
+  ],
+  'it takes minutes or days to come about': ['restarts', 'nodes-ready', 'token-life', 'members-heard', 'both-directions'],
+  'it is of another Kubernetes, network or clock than a rig has': [
+    ...['cni', 'kube-proxy', 'kubernetes-version', 'node-addresses', 'clocks', 'mtu'],
+  ],
+  'not planted yet': ['broker-reachable', 'cluster-dns', 'dns-answers', 'export-grants', 'gateway-ports'],
+  'it would take the fleet away from the tests that follow': ['api-kinds'],
+  'it takes a third cluster, or one of another version': ['export-conflicts', 'join-requests', 'pair-keys'],
+  'it is about who asks': ['readable'],
+}
+
 suite('checks', () => {
   test('are silent about a cluster in which all is well', () => {
     const found = findingsOf(goodSnapshot, subjects)
@@ -847,6 +869,12 @@ suite('checks', () => {
       checks.map((c) => c.name).filter((name) => !shown.has(name)),
       [],
     )
+  })
+
+  test('are each on real clusters, or it is said why not', () => {
+    const planted = readFileSync(join(import.meta.dirname, '../../test/e2e/faults.test.ts'), 'utf8')
+    for (const name of onClusters) assert.ok(planted.includes(`check: '${name}'`), `${name} is not planted`)
+    assert.deepEqual([...onClusters, ...Object.values(onSnapshots).flat()].toSorted(), checks.map((c) => c.name).toSorted())
   })
 
   test('are all in the list, under the name of their file, each subject together', () => {
