@@ -7,14 +7,7 @@ import { exportedEndpoints, maxEndpointsPerObject } from '#crds/exported-endpoin
 import type { ExportedService } from '#crds/exported-service.ts'
 import { exportedService } from '#crds/exported-service.ts'
 import { grantCommand } from '#crds/export-grant.ts'
-import {
-  clusterIDLabel,
-  clustersetZone,
-  hashedName,
-  managedBy,
-  mcsServiceNameLabel,
-  memberNamespace,
-} from '#crds/places.ts'
+import { clusterIDLabel, clustersetZone, hashedName, managedBy, mcsServiceNameLabel, memberNamespace } from '#crds/places.ts'
 import type { NotExported } from '#crds/rules/export-name.ts'
 import { whyNotExported } from '#crds/rules/export-name.ts'
 import type { ServiceExport } from '#crds/service-export.ts'
