@@ -15,7 +15,7 @@ import { failover } from './bench/failover.ts'
 import { start } from './bench/start.ts'
 import { throughput } from './bench/throughput.ts'
 import { sayOnStderr } from './setup/progress.ts'
-import { Refusal } from './setup/refusal.ts'
+import { messageOf, Refusal } from './setup/refusal.ts'
 
 /** In the order in which they disturb each other least. A new one is a file in bench/ and a word here. */
 const benches: readonly Bench[] = [admission, start, idle, cli, throughput, propagation, membership, failover]
@@ -79,12 +79,6 @@ const drawn = (figures: readonly Figure[]): string => {
     ),
     { format: 'table', headed: false, colour: false },
   )
-}
-
-/** The error and what was behind it. */
-function messageOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error)
-  return error.cause === undefined ? error.message : `${error.message}\n  because: ${messageOf(error.cause)}`
 }
 
 process.exitCode = await main(process.argv.slice(2))

@@ -10,7 +10,7 @@ import { infoOf, nextSteps } from './playground/info.ts'
 import { buildFleet, prove } from './playground/up.ts'
 import { sayOnStderr } from './setup/progress.ts'
 import { programPath } from './setup/programs.ts'
-import { Refusal } from './setup/refusal.ts'
+import { messageOf, Refusal } from './setup/refusal.ts'
 
 const purpose = 'playground'
 const stop = new AbortController()
@@ -163,12 +163,6 @@ const count = (least: number, most: number) => (text: string) => {
   const n = Number(text)
   if (!Number.isInteger(n) || n < least || n > most) throw new InvalidArgumentError(`a number from ${least} to ${most}.`)
   return n
-}
-
-/** The error and what was behind it. */
-function messageOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error)
-  return error.cause === undefined ? error.message : `${error.message}\n  because: ${messageOf(error.cause)}`
 }
 
 process.exitCode = await main(process.argv.slice(2))

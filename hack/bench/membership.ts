@@ -13,7 +13,6 @@ import { kube } from '#lib/kube/client.ts'
 import type { Connection } from '#lib/kube/connection.ts'
 import { namespaces, serviceAccounts } from '#lib/kube/kinds.ts'
 import { fromKubeconfig } from '#lib/kube/kubeconfig.ts'
-import type { Kind } from '#lib/kube/object.ts'
 import { pathOf } from '#lib/kube/object.ts'
 import { logger } from '#lib/std/log.ts'
 import { pause } from '#lib/std/pause.ts'
@@ -27,6 +26,7 @@ import type { Cluster } from '#test/rig/cluster.ts'
 import { startRig } from '#test/rig/rig.ts'
 import type { Bed, Bench } from './bench.ts'
 import { now } from './bench.ts'
+import { typeOf } from './kube.ts'
 
 const sizes = { full: { newcomers: 3, atOnce: 50 }, quick: { newcomers: 1, atOnce: 5 } } as const
 
@@ -142,12 +142,10 @@ async function admitted(broker: Kube, { id, identity, code }: Joiner, i: number,
 
 async function account(admin: Kube, i: number, signal: AbortSignal): Promise<void> {
   const name = `bare-${i}`
-  await admin.create(namespaces, { ...pick(namespaces), metadata: { name } }, {}, signal)
-  await admin.create(serviceAccounts, { ...pick(serviceAccounts), metadata: { namespace: name, name } }, {}, signal)
+  await admin.create(namespaces, { ...typeOf(namespaces), metadata: { name } }, {}, signal)
+  await admin.create(serviceAccounts, { ...typeOf(serviceAccounts), metadata: { namespace: name, name } }, {}, signal)
   await tokenOf(admin, name, name, signal)
 }
-
-const pick = ({ apiVersion, kind }: Kind) => ({ apiVersion, kind })
 
 async function tokenOf(admin: Kube, namespace: string, name: string, signal: AbortSignal): Promise<string> {
   const path = pathOf(serviceAccounts, { namespace, name }, 'token')

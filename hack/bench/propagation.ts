@@ -20,7 +20,7 @@ import type { Store } from '#lib/kube/store.ts'
 import type { Rig } from '#test/rig/rig.ts'
 import type { Bed, Bench } from './bench.ts'
 import { now } from './bench.ts'
-import { kubeOf } from './kube.ts'
+import { kubeOf, typeOf } from './kube.ts'
 import type { Probe } from './probe.ts'
 import { probeIn } from './probe.ts'
 import { processesOf } from './processes.ts'
@@ -133,18 +133,17 @@ async function openStage(rig: Rig, { signal, say }: Bed): Promise<Stage> {
 }
 
 const fieldManager = 'bench'
-const exportOf = (name: string): KubeObject => ({ ...pick(serviceExport), metadata: { namespace, name } })
-const pick = ({ apiVersion, kind }: Kind) => ({ apiVersion, kind })
+const exportOf = (name: string): KubeObject => ({ ...typeOf(serviceExport), metadata: { namespace, name } })
 
 const serviceNamed = (name: string): KubeObject => ({
-  ...pick(services),
+  ...typeOf(services),
   metadata: { namespace, name },
   // No selector: its endpoints are ours to write.
   spec: { ports: [{ name: 'http', port: 80, targetPort: 8080 }] },
 })
 
 const sliceOf = (name: string, addresses: readonly string[]): KubeObject => ({
-  ...pick(endpointSlices),
+  ...typeOf(endpointSlices),
   metadata: {
     namespace,
     name,

@@ -5,3 +5,9 @@ export class Refusal extends Error {
   /** What a shell sees. */
   readonly exitCode = 2
 }
+
+/** An error and what was behind it, for whoever typed the command. */
+export function messageOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  return error.cause === undefined ? error.message : `${error.message}\n  because: ${messageOf(error.cause)}`
+}
