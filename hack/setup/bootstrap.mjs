@@ -2,7 +2,7 @@
 // Brings the packages (`npm ci`, which includes Node 24), then hands over to the TypeScript program named in argv.
 import { spawn, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, readFileSync, utimesSync, writeFileSync } from 'node:fs'
+import fs, { existsSync, readFileSync, utimesSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -11,6 +11,10 @@ const stamp = join(root, 'node_modules', '.tombolo-lock')
 const node = join(root, 'node_modules', '.bin', 'node')
 const installOnly = '--install-only'
 const taken = 75
+/** What stands on clusters; the rest is for anybody. */
+const onClusters = ['hack/playground.ts', 'hack/test.ts', 'hack/bench.ts']
+/** What `npm ci` brings, twice: packed in npm's cache, and unpacked. */
+const packagesBytes = 1e9
 
 /** One sentence with the remedy, exit code 2: a fault of the machine, not of Tombolo. */
 function refuse(sentence) {
@@ -23,6 +27,11 @@ if (Number(process.versions.node.split('.')[0]) < 18)
 if (process.platform !== 'linux')
   refuse(`the rig needs Linux network namespaces, this is ${process.platform}: run it in a Linux virtual machine.`)
 
+const [program, ...args] = process.argv.slice(2)
+// Before anything is brought: packages that another user may not replace are half a set-up.
+if (onClusters.includes(program) && !args.includes('--verify') && process.getuid() !== 0)
+  refuse('the rig makes network namespaces and containers and needs root: run the same command with sudo.')
+
 const lock = createHash('sha256')
   .update(readFileSync(join(root, 'package-lock.json')))
   .digest('hex')
@@ -31,6 +40,10 @@ const installed = () => existsSync(node) && existsSync(stamp) && readFileSync(st
 /** Under the lock. Whoever had it before us may have brought the packages: `npm ci` would take them away from its program. */
 function install() {
   if (installed()) return
+  // Node has it since 18.15.
+  const { bavail, bsize } = fs.statfsSync?.(root) ?? { bavail: Infinity, bsize: 1 }
+  if (bavail * bsize < packagesBytes)
+    refuse(`${root} has ${((bavail * bsize) / 1e9).toFixed(1)} GB free and the npm packages need 1 GB: free some space.`)
   const from = Date.now()
   process.stderr.write('setup: npm packages, Node 24 among them (about 20 s) …\n')
   const npm = spawnSync('npm', ['ci', '--no-audit', '--no-fund', '--ignore-scripts', '--loglevel=error'], {
@@ -72,7 +85,6 @@ function installLocked() {
   else if (done.status !== 0) process.exit(done.status ?? 1)
 }
 
-const [program, ...args] = process.argv.slice(2)
 if (program === installOnly) {
   install()
   process.exit(0)
@@ -88,7 +100,12 @@ try {
 
 const child = spawn(node, [join(root, program), ...args], {
   stdio: 'inherit',
-  env: { ...process.env, PATH: `${dirname(node)}:${process.env.PATH}` },
+  env: {
+    // Compiled code is kept, for all that the program starts.
+    NODE_COMPILE_CACHE: join(root, 'node_modules', '.cache', 'tombolo'),
+    ...process.env,
+    PATH: `${dirname(node)}:${process.env.PATH}`,
+  },
 })
 // The program decides what a signal means, and we stay until it is done. A terminal sends Ctrl-C to both of us.
 process.on('SIGINT', () => undefined)

@@ -15,6 +15,7 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
+import { transformSync } from 'esbuild'
 
 const root = join(import.meta.dirname, '../..')
 
@@ -84,8 +85,8 @@ suite('bootstrap', function () {
   })
 
   /** The sentences of ours that are no progress, of a run that must end with exit code 2 and no packages. */
-  const refusals = (path: string): readonly string[] => {
-    const ran = spawnSync(process.execPath, command, { cwd: scratch, encoding: 'utf8', env: { PATH: path } })
+  const refusals = (path: string, args: readonly string[] = command): readonly string[] => {
+    const ran = spawnSync(process.execPath, args, { cwd: scratch, encoding: 'utf8', env: { PATH: path } })
     assert.equal(ran.status, 2, ran.stderr)
     assert.equal(ran.stdout, '')
     assert.equal(existsSync(join(scratch, 'node_modules/.tombolo-lock')), false)
@@ -102,6 +103,59 @@ suite('bootstrap', function () {
       assert.equal(said.length, 1)
       assert.match(said[0] ?? '', /npm could not be started .*: install npm beside Node\.$/)
     })
+
+  const as = (what: string, value: string) => `Object.defineProperty(process, '${what}', { value: ${value} })`
+  const machines: readonly (readonly [name: string, preload: string, says: RegExp])[] = [
+    ['an old Node', as('versions', "{ ...process.versions, node: '16.20.2' }"), /Node 16\.20\.2 is too old .*: install Node 18/],
+    ['another system than Linux', as('platform', "'darwin'"), /this is darwin: run it in a Linux virtual machine\.$/],
+    ['another user than root', as('getuid', '() => 1000'), /needs root: run the same command with sudo\.$/],
+  ]
+  for (const [name, preload, says] of machines)
+    test(`${name} is one sentence with the remedy, and exit code 2, before anything is brought`, () => {
+      npm(bringsNode(':'))
+      const said = refusals(`${bin}:/usr/bin:/bin`, [
+        ...['--import', `data:text/javascript,${encodeURIComponent(preload)}`],
+        ...['hack/setup/bootstrap.mjs', 'hack/test.ts'],
+      ])
+      assert.equal(said.length, 1)
+      assert.match(said[0] ?? '', says)
+      assert.equal(existsSync(join(scratch, 'npm.log')), false)
+    })
+
+  test('what needs no clusters needs no root', () => {
+    npm(bringsNode(':'))
+    writeFileSync(join(scratch, 'hack/test.ts'), 'console.log(`goes on with ${process.argv[2]}`)\n')
+    const preload = `data:text/javascript,${encodeURIComponent(as('getuid', '() => 1000'))}`
+    const ran = spawnSync(process.execPath, ['--import', preload, 'hack/setup/bootstrap.mjs', 'hack/test.ts', '--verify'], {
+      cwd: scratch,
+      encoding: 'utf8',
+      env: { PATH: `${bin}:/usr/bin:/bin` },
+    })
+    assert.equal(ran.stdout, 'goes on with --verify\n', ran.stderr)
+  })
+
+  test('a disk without room for the packages is one sentence with the remedy, and exit code 2, before anything is brought', () => {
+    npm(bringsNode(':'))
+    const small = 'mount -t tmpfs -o size=8m tmpfs /mnt && cp -R . /mnt && cd /mnt'
+    const ran = spawnSync(
+      'unshare',
+      ['--mount', 'sh', '-ec', `${small} && code=0 && "$0" "$@" || code=$?; ls; exit $code`, process.execPath, ...command],
+      {
+        cwd: scratch,
+        encoding: 'utf8',
+        env: { PATH: `${bin}:/usr/sbin:/usr/bin:/sbin:/bin` },
+      },
+    )
+    assert.equal(ran.status, 2, ran.stderr)
+    assert.match(ran.stderr, /^tombolo: \/mnt has 0\.0 GB free and the npm packages need 1 GB: free some space\.\n$/)
+    assert.deepEqual(ran.stdout.trim().split('\n'), ['bin', 'hack', 'package-lock.json'])
+  })
+
+  test('is written in the words of Node 16, which is told by it that it is too old', () => {
+    const source = readFileSync(join(root, 'hack/setup/bootstrap.mjs'), 'utf8')
+    const inWordsOf = (target: string) => transformSync(source, { format: 'esm', target }).code
+    assert.equal(inWordsOf('node16.20'), inWordsOf('esnext'))
+  })
 
   const failures: readonly (readonly [code: string, says: RegExp])[] = [
     ['EACCES', /the right to write .*tombolo-bootstrap-/],

@@ -24,7 +24,7 @@ suite('set-up', function () {
 
   /** Runs a README command after `before`, in a mount namespace of its own, with an empty cache. */
   const refused = (program: string, before: string, preload: string, env: Readonly<Record<string, string>>) => {
-    const script = `mount --make-rprivate / && ${before} && exec ${process.execPath} ${preload} ${program}`
+    const script = `mount --make-rprivate / && ${before} && exec ${process.execPath} ${preload} hack/setup/bootstrap.mjs ${program}`
     return spawnSync('unshare', ['--mount', 'sh', '-ec', script], {
       cwd: root,
       encoding: 'utf8',
@@ -48,6 +48,13 @@ suite('set-up', function () {
     readonly says: RegExp
   }
   const cases: readonly (readonly [string, Case])[] = [
+    [
+      'a Node that is too old',
+      {
+        preload: "Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '16.20.2' } })",
+        says: /Node 16\.20\.2 is too old to start from: install Node 18 or later/,
+      },
+    ],
     ['a user who is not root', { preload: 'process.getuid = () => 1000', says: /needs root: run the same command with sudo/ }],
     [
       'a system that is not Linux',
