@@ -21,7 +21,7 @@ export const kubeProxy: Check = {
               level: 'warn',
               about: ['kube-proxy'],
               says: 'the mode of kube-proxy is not known: there is no ConfigMap kube-system/kube-proxy, and no node was asked',
-              remedy: 'On a node: curl http://127.0.0.1:10249/proxyMode. iptables and nftables are tested.',
+              remedy: 'On a node: curl http://localhost:10249/proxyMode. iptables and nftables are tested.',
             },
           ]
     const findings: readonly Finding[] = [

@@ -25,15 +25,20 @@ export const readNetworks: Probe = {
 }
 
 const between = '=== next ==='
-const ask = 'exec 3<>/dev/tcp/127.0.0.1/10249 && printf "GET /proxyMode HTTP/1.0\\r\\n\\r\\n" >&3 && timeout 2 cat <&3'
+/** On the loopback of the node's own family. */
+const ask =
+  'for host in 127.0.0.1 ::1; do exec 3<>/dev/tcp/$host/10249 && printf "GET /proxyMode HTTP/1.0\\r\\n\\r\\n" >&3 && timeout 2 cat <&3 && break; done'
+/** Of a table that is not there, as of IPv4 where there is but IPv6, ip prints the beginning of a list and fails: then it is nothing. */
+const routesOf = (family: '-4' | '-6') =>
+  `routes=$(ip ${family} -j route show table ${remoteTable} 2>/dev/null) && echo "$routes" || true`
 /** One program a node, as starting one costs more than what it does. */
 const script = [
   'ip -j -d link show',
   'ip -j addr show',
   'ip -4 -j rule show',
   'ip -6 -j rule show',
-  `ip -4 -j route show table ${remoteTable} 2>/dev/null || true`,
-  `ip -6 -j route show table ${remoteTable} 2>/dev/null || true`,
+  routesOf('-4'),
+  routesOf('-6'),
   'nft list tables',
   `(${ask}) 2>/dev/null || true`,
 ].join(`\necho '${between}'\n`)
