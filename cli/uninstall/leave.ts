@@ -160,7 +160,7 @@ async function dropPods(kube: Kube, signal: AbortSignal): Promise<void> {
 }
 
 /** So that no two do the same work. A node that is gone keeps its pod for ever, which must not keep us: every step is repeatable. */
-async function stopOperator(kube: Kube, signal: AbortSignal): Promise<void> {
+export async function stopOperator(kube: Kube, signal: AbortSignal): Promise<void> {
   await kube.delete(deployments, inSystem(nameOf('operator')), { propagation: 'Foreground' }, signal)
   const until = performance.now() + 15_000
   while (performance.now() < until) {

@@ -20,6 +20,7 @@ import type { Say } from '../cluster/until.ts'
 import { clusterUID } from '../join/member.ts'
 import type { Found, Part } from './crds.ts'
 import { findCRDs, judgeCRDs, keptCRDs } from './crds.ts'
+import { stopOperator } from './leave.ts'
 
 export type MemberSurvey = {
   readonly uid: string
@@ -71,6 +72,8 @@ const manifests = (): readonly KubeObject[] => operatorManifests({ image: '' }).
 export async function removeOperator({ kube }: Cluster, say: Say, signal: AbortSignal): Promise<void> {
   const outside = manifests().filter(({ kind, metadata }) => kind !== 'Namespace' && metadata.namespace !== systemNamespace)
   await deleteObjects(kube, outside, say, signal)
+  // First, as a namespace that sees pods in it waits out their grace, which they do not need.
+  await stopOperator(kube, signal)
   await removeObject(kube, namespaces, { name: systemNamespace }, say, signal)
 }
 
@@ -100,7 +103,7 @@ export async function removeCRDs(
 ): Promise<readonly string[]> {
   if (keep) return keptCRDs(kube, of, signal)
   const { go, stay } = judgeCRDs(await findCRDs(kube, of, signal))
-  for (const crd of go) await removeObject(kube, customResourceDefinitions, keyOf(crd), say, signal)
+  await Promise.all(go.map((crd) => removeObject(kube, customResourceDefinitions, keyOf(crd), say, signal)))
   return stay
 }
 
