@@ -8,12 +8,11 @@ import { kube } from '#lib/kube/client.ts'
 import type { Kube } from '#lib/kube/client.ts'
 import { fromKubeconfig } from '#lib/kube/kubeconfig.ts'
 import { logger } from '#lib/std/log.ts'
-import { fleetOf, openClient } from '#test/kit/fleet.ts'
-import { onRig } from '#test/kit/rig-suite.ts'
+import { fleetOf } from '#test/kit/fleet.ts'
 import { allReady } from '#test/kit/pods.ts'
 import { sideBySide } from '#test/kit/side-by-side.ts'
 import type { Cluster } from '#test/rig/cluster.ts'
-import { twoClusters } from '#test/rig/spec.ts'
+import { onPair } from './fleets.ts'
 import { lives } from './conformance/life.ts'
 import { named } from './conformance/names.ts'
 import { properties } from './conformance/properties.ts'
@@ -34,13 +33,10 @@ import { reached } from './conformance/traffic.ts'
 suite('the Multi-Cluster Services API', function () {
   this.timeout(180_000)
   const apis = new Map<string, Kube>()
-  const at = onRig(twoClusters({ families: ['IPv4', 'IPv6'] }), async (rig, signal) => {
-    const fleet = fleetOf(rig, signal)
-    const [east, west] = [rig.cluster('east'), rig.cluster('west')]
-    const ready = Promise.all([east, west].flatMap((cluster) => [openClient(cluster, signal), inZones(cluster)]))
-    await fleet.deployBroker()
-    await Promise.all([ready, fleet.join(east), fleet.join(west)])
-    for (const cluster of [east, west]) apis.set(cluster.id, await clientOf(cluster))
+  const at = onPair()
+  suiteSetup(async () => {
+    await Promise.all([...at.rig.clusters.map(inZones), fleetOf(at.rig, at.signal).join(west())])
+    for (const cluster of at.rig.clusters) apis.set(cluster.id, await clientOf(cluster))
   })
   suiteTeardown(async () => {
     for (const api of apis.values()) await api[Symbol.asyncDispose]()

@@ -18,14 +18,13 @@ import type { Kind, KubeObject } from '#lib/kube/object.ts'
 import { logger } from '#lib/std/log.ts'
 import { readCredentials } from '#operator/joining/credentials.ts'
 import type { Cluster } from '#test/rig/cluster.ts'
-import { twoClusters } from '#test/rig/spec.ts'
 import { eventually } from '#test/kit/eventually.ts'
 import { image, tombolo } from '#test/kit/cli.ts'
-import { callWeb, exportWeb, firstAnswer, fleetOf, openClient, openShop, webURL } from '#test/kit/fleet.ts'
-import { onRig } from '#test/kit/rig-suite.ts'
+import { callWeb, exportWeb, firstAnswer, fleetOf, webURL } from '#test/kit/fleet.ts'
 import type { PodRow } from '#test/kit/pods.ts'
 import { served, tomboloPods } from '#test/kit/pods.ts'
 import { lostMs, traffic } from '#test/kit/traffic.ts'
+import { onPair } from './fleets.ts'
 import { daemonsAreObservable } from './two-clusters/daemons.ts'
 import { dualStackService } from './two-clusters/dual-stack.ts'
 import { malformedObjects } from './two-clusters/malformed.ts'
@@ -33,13 +32,7 @@ import { whileTrafficFlows } from './two-clusters/while-traffic-flows.ts'
 
 suite('two clusters', function () {
   this.timeout(120_000)
-  const at = onRig(twoClusters({ families: ['IPv4', 'IPv6'] }), async (rig, signal) => {
-    const fleet = fleetOf(rig, signal)
-    const [east, west] = [rig.cluster('east'), rig.cluster('west')]
-    const shop = Promise.all([openShop(east, signal), openClient(west, signal), openClient(east, signal)])
-    await fleet.deployBroker()
-    await Promise.all([shop, fleet.join(east)])
-  })
+  const at = onPair()
   const east = () => at.rig.cluster('east')
   const west = () => at.rig.cluster('west')
   const dig = async (...question: readonly string[]) =>
@@ -144,7 +137,8 @@ suite('two clusters', function () {
         return Number(bytes)
       }
       const before = await received()
-      for (let i = 0; i < 20; i++) assert.ok(await callWeb(west(), at.signal))
+      const calls = `for i in $(seq 20); do curl -fsS --max-time 2 ${webURL} || exit 1; done`
+      assert.equal((await west().exec('shop/client', ['sh', '-c', calls])).code, 0)
       // An answer is a handshake, 200 bytes of HTTP and a farewell: six packets or so.
       assert.ok((await received()) - before > 20 * 400, 'twenty answers are in the tunnel’s counters')
     })
@@ -299,51 +293,6 @@ suite('two clusters', function () {
         await rm(folder, { recursive: true })
         await west().kubectl(['-n', systemNamespace, 'delete', 'pod/talkative', 'secret/canary', '--grace-period=0', '--force'])
       }
-    })
-  })
-
-  suite('leaving', () => {
-    test('uninstall takes everything off a cluster, and the other one forgets it', async () => {
-      const corefile = await west().kubectl([
-        '-n',
-        'kube-system',
-        'get',
-        'configmap',
-        'coredns',
-        '-o',
-        'jsonpath={.data.Corefile}',
-      ])
-      assert.match(corefile, /clusterset\.local/)
-      await fleetOf(at.rig, at.signal).must('uninstall', '--context', 'west', '--broker-context', 'east', '--yes')
-      const left = await west().kubectl([
-        'get',
-        'crd,clusterrole,clusterrolebinding,namespace,validatingadmissionpolicy',
-        '-o',
-        'name',
-      ])
-      assert.doesNotMatch(left, /tombolo|multicluster/)
-      assert.doesNotMatch(
-        await west().kubectl(['-n', 'kube-system', 'get', 'configmap', 'coredns', '-o', 'jsonpath={.data.Corefile}']),
-        /tombolo|clusterset/,
-      )
-      for (const node of west().nodes) {
-        const look = async (...command: readonly string[]) => (await node.exec(command)).stdout
-        assert.doesNotMatch(await look('ip', '-o', 'link'), /tmb-wg|vx-tombolo/, node.name)
-        assert.doesNotMatch(await look('ip', 'rule'), /730[01]/, node.name)
-        assert.equal((await look('ip', 'route', 'show', 'table', 'all', 'proto', '98')).trim(), '', node.name)
-        assert.doesNotMatch(await look('nft', 'list', 'tables'), /tombolo/, node.name)
-        assert.equal((await look('ls', '-A', '/var/lib/tombolo')).trim(), '', node.name)
-      }
-      await eventually(async () => {
-        assert.equal(
-          (await east().kubectl(['-n', 'tombolo-system', 'get', 'allocation', '-o', 'name'])).trim(),
-          'allocation.tombolo.dev/east',
-        )
-        // In the pod: wireguard-go's socket is there.
-        const show = ['exec', 'daemonset/tombolo-gateway', '--', 'wg', 'show', 'tmb-wg']
-        assert.match(await east().kubectl(['-n', systemNamespace, ...show, 'public-key']), /=/)
-        assert.equal((await east().kubectl(['-n', systemNamespace, ...show, 'peers'])).trim(), '')
-      }, 20_000)
     })
   })
 })

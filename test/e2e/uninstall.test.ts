@@ -5,7 +5,7 @@ import type { ClusterRow } from '#fleet/rows/clusters.ts'
 import type { ConnectionRow } from '#fleet/rows/connections.ts'
 import type { Cluster } from '#test/rig/cluster.ts'
 import { eventually } from '#test/kit/eventually.ts'
-import { fleetOf } from '#test/kit/fleet.ts'
+import { fleetOf, forgetAddressesSoon } from '#test/kit/fleet.ts'
 import type { Footprint } from '#test/kit/footprint.ts'
 import { differences, footprintOfCluster, footprintOfNode } from '#test/kit/footprint.ts'
 import { onRig } from '#test/kit/rig-suite.ts'
@@ -40,9 +40,7 @@ suite('leaving with something broken', function () {
         }, 30_000)
       for (const [name, footprint] of await footprints(rig.clusters, signal)) before.set(name, footprint)
       await fleet.deployBroker()
-      // West leaves and comes back with other keys: its addresses are withheld for this long.
-      const soon = JSON.stringify({ spec: { join: { reuseAfterSeconds: 5 } } })
-      await fleet.broker.kubectl(['-n', 'tombolo-broker', 'patch', 'fleet', 'fleet', '--type=merge', '-p', soon], '', signal)
+      await forgetAddressesSoon(fleet, signal)
       await Promise.all(rig.clusters.map((cluster) => fleet.join(cluster)))
     },
   )
@@ -87,7 +85,7 @@ suite('leaving with something broken', function () {
     const dead = west().node(2)
     dead.kubelet.stop()
     try {
-      const held = await fleet().tombolo('uninstall', '--context', 'west', '--yes', '--timeout', '40')
+      const held = await fleet().tombolo('uninstall', '--context', 'west', '--yes', '--timeout', '20')
       assert.equal(held.code, 1, held.err)
       assert.match(held.err, /could not be taken off node west-2/)
       const forced = await fleet().tombolo('uninstall', '--context', 'west', '--yes', '--timeout', '5', '--force', '--keep-crds')
@@ -120,6 +118,13 @@ suite('leaving with something broken', function () {
 
   test('a cluster that is member and broker is left in two steps', async () => {
     await fleet().must('uninstall', '--context', 'west', '--yes')
+    // The other one forgets it.
+    await eventually(async () => {
+      assert.equal((await east().kubectl([...inSystem, 'get', 'allocation', '-o', 'name'])).trim(), 'allocation.tombolo.dev/east')
+      // In the pod: wireguard-go's socket is there.
+      const peers = ['exec', 'daemonset/tombolo-gateway', '--', 'wg', 'show', 'tmb-wg', 'peers']
+      assert.equal((await east().kubectl([...inSystem, ...peers])).trim(), '')
+    }, 20_000)
     const left = await fleet().must('uninstall', '--context', 'east', '--yes')
     assert.doesNotMatch(left.out, /What remains/)
     assert.match(await ours(east()), /allocations\.tombolo\.dev/)

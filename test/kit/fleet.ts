@@ -1,6 +1,7 @@
 // A fleet on a rig, made the way a user makes it: by the CLI, from the image that is in the nodes' store.
 import { readFileSync } from 'node:fs'
 import { join as path } from 'node:path'
+import { brokerNamespace, fleetName } from '#crds/places.ts'
 import { pause } from '#lib/std/pause.ts'
 import type { Cluster } from '#test/rig/cluster.ts'
 import type { Rig } from '#test/rig/rig.ts'
@@ -38,6 +39,12 @@ export function fleetOf(rig: Rig, signal: AbortSignal): Fleet {
       await mustTombolo(args, { signal, stdin: grant })
     },
   }
+}
+
+/** The addresses of a cluster that left are withheld from one with other keys, as the same one has when it comes back: only so long. */
+export async function forgetAddressesSoon({ broker }: Fleet, signal: AbortSignal): Promise<void> {
+  const soon = JSON.stringify({ spec: { join: { reuseAfterSeconds: 5 } } })
+  await broker.kubectl(['-n', brokerNamespace, 'patch', 'fleet', fleetName, '--type=merge', '-p', soon], '', signal)
 }
 
 /** `examples/shop`: the Service in one cluster. Resolves when its pods are ready. */

@@ -46,10 +46,12 @@ export async function allReady(cluster: Cluster, which: (component: string) => b
       .filter(({ component }) => which(component))
       .map(({ namespace, component }) => [component, namespace] as const),
   )
-  for (const [component, namespace] of owners) {
-    const kind = ['gateway', 'agent'].includes(component) ? 'daemonset' : 'deployment'
-    await cluster.kubectl(['-n', namespace, 'rollout', 'status', `${kind}/tombolo-${component}`, '--timeout=60s'])
-  }
+  await Promise.all(
+    [...owners].map(([component, namespace]) => {
+      const kind = ['gateway', 'agent'].includes(component) ? 'daemonset' : 'deployment'
+      return cluster.kubectl(['-n', namespace, 'rollout', 'status', `${kind}/tombolo-${component}`, '--timeout=60s'])
+    }),
+  )
 }
 
 /** The node of the gateway that leads, by its own word. */
