@@ -35,7 +35,8 @@ export const trustBundle = define({
       )
       .max(4000)
       .describe('Revoked: a certificate with one of these serials or one of these keys is not believed.')
-      .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['serial'] }),
+      // As a map it would be null once its last entry is taken away (server-side apply), and refused.
+      .meta({ 'x-kubernetes-list-type': 'atomic' }),
   }),
   status: z.object({
     observedGeneration: z.int().optional(),

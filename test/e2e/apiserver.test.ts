@@ -5,6 +5,8 @@ import type { Definition } from '#crds/define.ts'
 import { allKinds } from '#crds/index.ts'
 import { joinGrant } from '#crds/join-grant.ts'
 import { membership } from '#crds/membership.ts'
+import type { TrustBundle } from '#crds/trust-bundle.ts'
+import { trustBundle } from '#crds/trust-bundle.ts'
 import { kube } from '#lib/kube/client.ts'
 import type { Connection } from '#lib/kube/connection.ts'
 import { settled } from '#lib/kube/controller.ts'
@@ -15,6 +17,7 @@ import type { Kind, KubeObject } from '#lib/kube/object.ts'
 import { keyOf } from '#lib/kube/object.ts'
 import type { Step } from '#lib/kube/plan.ts'
 import { applyPlan } from '#lib/kube/plan.ts'
+import type { KeyID } from '#lib/pki/cert-key.ts'
 import { logger } from '#lib/std/log.ts'
 import { eventually } from '#test/kit/eventually.ts'
 import { forgetHistory } from '#test/kit/forget-history.ts'
@@ -99,6 +102,21 @@ suite('a real apiserver', function () {
       await client.patch(joinGrant, keyOf(second), { metadata: { labels: { changed: 'since' } } }, {}, at.signal)
       await write(second)
       assert.equal((await read())?.status?.state, 'Used')
+    })
+
+    test('a TrustBundle is taken also when the last certificate that was denied is denied no more', async () => {
+      await using client = kube(await connection(), logger('test', 'silent'))
+      const { apiVersion, kind } = trustBundle
+      const revoked = { serial: 'ab12', key: 'a'.repeat(64) as KeyID, until: '2026-01-01T00:00:00Z' }
+      const publish = (spec: TrustBundle['spec']) =>
+        client.apply(
+          trustBundle,
+          { apiVersion, kind, metadata: { name: 'fleet', namespace: 'default' }, spec },
+          { fieldManager: 'test' },
+          at.signal,
+        )
+      assert.deepEqual((await publish({ roots: [], denied: [revoked] })).spec.denied, [revoked])
+      assert.deepEqual((await publish({ roots: [], denied: [] })).spec.denied, [])
     })
 
     test('a Membership keeps its cluster id for life', async () => {
