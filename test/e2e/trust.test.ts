@@ -3,18 +3,20 @@ import assert from 'node:assert/strict'
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { gatewayCertificate } from '#crds/gateway-certificate.ts'
 import type { GatewayEndpoint } from '#crds/gateway-endpoint.ts'
 import { joinRequest } from '#crds/join-request.ts'
 import type { Member } from '#crds/member.ts'
 import { member } from '#crds/member.ts'
 import { brokerNamespace, brokerSecretName, heartbeatName, pairKeysSecretName, systemNamespace } from '#crds/places.ts'
 import type { HeldPairKey } from '#lib/identity/pair-key.ts'
+import type { Kube } from '#lib/kube/client.ts'
 import { kube } from '#lib/kube/client.ts'
 import { StatusError } from '#lib/kube/errors.ts'
 import type { Secret } from '#lib/kube/kinds.ts'
 import { leases } from '#lib/kube/kinds.ts'
 import { fromKubeconfig } from '#lib/kube/kubeconfig.ts'
-import type { Key, Kind } from '#lib/kube/object.ts'
+import { keyOf } from '#lib/kube/object.ts'
 import { reflect } from '#lib/kube/reflector.ts'
 import { logger } from '#lib/std/log.ts'
 import { pause } from '#lib/std/pause.ts'
@@ -29,6 +31,8 @@ import { traffic } from '#test/kit/traffic.ts'
 import { grantedNames } from './trust/granted-names.ts'
 
 const promisedMs = 5_000
+/** Where gateways have what they believe, on their nodes. */
+const dir = '/var/lib/tombolo/ike'
 type Side = 'east' | 'west'
 const otherOf = (side: Side): Side => (side === 'east' ? 'west' : 'east')
 
@@ -77,11 +81,14 @@ suite('trust between clusters', function () {
     return traffic(cluster(side), { pod: 'shop/client', url: `http://${podIP}:8080/`, everyMs: 20, lostMs: 2_000 })
   }
 
-  /** When the broker's apiserver tells of the first change of west that is one. */
-  const written = async (isOne: (now: Member | undefined, old: Member | undefined) => boolean) => {
+  const adminOfHub = async (): Promise<Kube> => {
     const chosen = await fromKubeconfig({ path: at.rig.cluster('hub').kubeconfig })
     if (!chosen.ok) throw new Error(chosen.error.want)
-    const hub = kube(chosen.value.connection, logger('test', 'silent'))
+    return kube(chosen.value.connection, logger('test', 'silent'))
+  }
+  /** When the broker's apiserver tells of the first change of west that is one. */
+  const written = async (isOne: (now: Member | undefined, old: Member | undefined) => boolean) => {
+    const hub = await adminOfHub()
     const stop = new AbortController()
     const { store, done } = reflect(hub, member, { namespace: brokerNamespace, fields: 'metadata.name=west' }, stop.signal)
     await store.whenSynced(at.signal)
@@ -98,6 +105,8 @@ suite('trust between clusters', function () {
       },
     }
   }
+  const on = async (side: Side, ...command: readonly string[]) => (await cluster(side).node(1).exec(command)).stdout.trim()
+  const onHub = (...args: readonly string[]) => at.rig.cluster('hub').kubectl(args, '', at.signal)
   const routedInEast = async (cidr: string): Promise<boolean> =>
     (await cluster('east').node(1).exec(['ip', 'route', 'show', 'table', 'all'])).stdout.includes(cidr)
 
@@ -165,13 +174,10 @@ suite('trust between clusters', function () {
   })
 
   suite('the certificates of gateways', () => {
-    const dir = '/var/lib/tombolo/ike'
     const [roots, certificate] = [`${dir}/roots.pem`, `${dir}/certificate.pem`]
-    const on = async (side: Side, ...command: readonly string[]) => (await cluster(side).node(1).exec(command)).stdout.trim()
     const x509 = (side: Side, ...what: readonly string[]) => on(side, 'openssl', 'x509', '-in', certificate, '-noout', ...what)
     const verifies = async (side: Side) =>
       assert.match(await on(side, 'openssl', 'verify', '-x509_strict', '-CAfile', roots, certificate), /: OK$/)
-    const onHub = (...args: readonly string[]) => at.rig.cluster('hub').kubectl(args, '', at.signal)
 
     test('lie on their nodes and verify by OpenSSL, each for its own name, and the key is nobody else’s to read', async () => {
       for (const side of ['east', 'west'] as const) {
@@ -211,6 +217,25 @@ suite('trust between clusters', function () {
       }, 60_000)
       process.stdout.write(`      rotation of the CA, ms: ${Date.now() - began}\n`)
     })
+  })
+
+  test('T16: the token of each program is for an hour and for its pod, and is read by it', async () => {
+    const read = `fs.readFileSync('/var/run/secrets/kubernetes.io/serviceaccount/token', 'utf8')`
+    for (const program of [
+      'deploy/tombolo-operator',
+      'daemonset/tombolo-gateway',
+      'daemonset/tombolo-agent',
+      'deploy/tombolo-dns',
+    ]) {
+      const token = await cluster('east').kubectl(['-n', systemNamespace, 'exec', program, '--', 'node', '-p', read])
+      const claims = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString()) as {
+        readonly iat: number
+        readonly exp: number
+        readonly 'kubernetes.io': { readonly pod?: { readonly name: string } }
+      }
+      assert.equal(claims.exp - claims.iat, 3600, program)
+      assert.ok(claims['kubernetes.io'].pod?.name.startsWith(program.replace(/^.*\//, '')), program)
+    }
   })
 
   suite('the key of a gateway', () => {
@@ -312,6 +337,17 @@ suite('trust between clusters', function () {
       }
       return Promise.all(Object.entries(facts).map(([what, isSo]) => isAt(what, isSo)))
     }
+    const certificateOfWest = async () => {
+      await using hub = await adminOfHub()
+      const { items } = await hub.list(gatewayCertificate, { namespace: 'tombolo-m-west' }, at.signal)
+      return items[0] ?? assert.fail('west has asked for no certificate')
+    }
+    /** What its gateway showed until then is not believed by that of east any more. */
+    const certificateDenied = async () => {
+      await eventually(async () => assert.ok((await certificateOfWest()).status?.serial !== undefined))
+      const serial = (await certificateOfWest()).status?.serial ?? ''
+      return async () => (await on('east', 'cat', `${dir}/denied`)).includes(serial)
+    }
     const goneInEast = {
       tunnel: async () => (await wg('east', 'peers')).length === 0,
       import: async () => (await cluster('east').kubectl(['-n', 'shop', 'get', 'serviceimport', '-o', 'name'])).trim() === '',
@@ -346,8 +382,15 @@ suite('trust between clusters', function () {
       for (const [what, ms] of figures) if (promised(what)) assert.ok(ms <= promisedMs, `${what}: ${ms} ms`)
     }
 
-    test('in quarantine: its cable, imports and names are gone in 5 s, no packet passes either way, and it is still to be seen', async () => {
-      await cutOff(['quarantine', 'west', '--context', 'hub'], goneInEast)
+    test('in quarantine: its cable, imports, names and certificate are gone in 5 s, no packet passes either way, and it is still to be seen', async () => {
+      await cutOff(['quarantine', 'west', '--context', 'hub'], {
+        ...goneInEast,
+        certificate: await certificateDenied(),
+        renewal: async () => {
+          const { status } = await certificateOfWest()
+          return status?.certificate === undefined && status?.conditions?.[0]?.reason === 'NotAdmitted'
+        },
+      })
       const { out } = await fleet().must('show', 'members', '--context', 'hub', '-o', 'json')
       assert.match(out, /"west"/)
       assert.match(out, /Quarantined/)
@@ -359,6 +402,10 @@ suite('trust between clusters', function () {
       await firstAnswer(cluster('east'), 20_000, at.signal)
       process.stdout.write(`      quarantine --lift, ms: first answer by name after ${Date.now() - began}\n`)
       await requiredByBoth()
+      await eventually(async () => {
+        assert.ok((await certificateOfWest()).status?.certificate !== undefined)
+        assert.equal(await on('east', 'cat', `${dir}/denied`), '')
+      })
     })
 
     const routeGone = async () => !(await routedInEast(cluster('west').podCIDRs[0] ?? '?'))
@@ -367,19 +414,26 @@ suite('trust between clusters', function () {
       const read = readCredentials(await secretOf('west', brokerSecretName))
       assert.ok(read.ok)
       const { server, ca, token, renewalToken } = read.value
-      const answerTo = async (credential: string, kind: Kind, key: Key): Promise<number> => {
+      const answerTo = async (credential: string, ask: (broker: Kube) => Promise<unknown>): Promise<number> => {
         await using broker = kube({ server, ca, token: () => Promise.resolve(credential) }, logger('test', 'silent'))
         try {
-          await broker.get(kind, key, at.signal)
+          await ask(broker)
           return 200
         } catch (error) {
           if (error instanceof StatusError) return error.code
           throw error
         }
       }
+      const { metadata, spec } = await certificateOfWest()
       return {
-        asMember: () => answerTo(token, leases, { namespace: 'tombolo-m-west', name: heartbeatName }),
-        asJoiner: () => answerTo(renewalToken, joinRequest, { namespace: 'tombolo-j-west', name: 'west' }),
+        asMember: () =>
+          answerTo(token, (broker) => broker.get(leases, { namespace: 'tombolo-m-west', name: heartbeatName }, at.signal)),
+        asJoiner: () =>
+          answerTo(renewalToken, (broker) => broker.get(joinRequest, { namespace: 'tombolo-j-west', name: 'west' }, at.signal)),
+        renewing: () =>
+          answerTo(token, (broker) =>
+            broker.patch(gatewayCertificate, keyOf({ metadata }), { spec }, { dryRun: true }, at.signal),
+          ),
       }
     }
     // An apiserver may take a token for 10 s more that it has just taken: rights go at once.
@@ -410,11 +464,13 @@ suite('trust between clusters', function () {
       await requiredByBoth()
     })
 
-    test('revoked: its cable, routes, imports and names are gone in 5 s, no packet passes either way, and its tokens are dead', async () => {
-      const { asMember, asJoiner } = await tokensOfWest()
+    test('revoked: its cable, routes, imports, names and certificate are gone in 5 s, no packet passes either way, and its tokens are dead', async () => {
+      const { asMember, asJoiner, renewing } = await tokensOfWest()
       await cutOff(['revoke', 'west', '--yes', '--context', 'hub'], {
         ...goneInEast,
         route: routeGone,
+        certificate: await certificateDenied(),
+        renewal: async () => isRefused(await renewing()),
         token: async () => isRefused(await asMember()),
         'renewal token': async () => isRefused(await asJoiner()),
       })
