@@ -1,16 +1,12 @@
 // What one cluster may take of the broker: so many objects, and its own queue at the apiserver. Whoever fills or floods hurts itself.
+import { mostOfAMember } from '#crds/limits.ts'
 import { brokerNamespace, managedBy } from '#crds/places.ts'
 import { controllerName } from './rbac.ts'
 
-/**
- * In a member's namespace, by kind. Of endpoints an object holds 200. Where a cluster asks to be let in there is no quota: one object
- * has one possible name there (crds/rules).
- */
+/** In a member's namespace, by kind. Where a cluster asks to be let in there is no quota: one object has one possible name there (crds/rules). */
 export const memberQuota: Readonly<Record<string, string>> = {
-  'count/gatewayendpoints.tombolo.dev': quantity(64),
+  ...Object.fromEntries(Object.entries(mostOfAMember).map(([kind, most]) => [`count/${kind}.tombolo.dev`, quantity(most)])),
   'count/gatewaycertificates.tombolo.dev': quantity(64),
-  'count/exportedservices.tombolo.dev': quantity(2000),
-  'count/exportedendpoints.tombolo.dev': quantity(4000),
   'count/leases.coordination.k8s.io': quantity(4),
   // Nothing runs there.
   'count/pods': quantity(0),

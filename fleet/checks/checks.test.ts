@@ -287,6 +287,14 @@ const rows: readonly Row[] = [
   ],
   [
     'peers-believed',
+    'another cluster floods',
+    membership(['PeersInBudget', 'False', 'west changes its ExportedService objects more often']),
+    'fail',
+    /the operator .*west changes/,
+    /tombolo quarantine/,
+  ],
+  [
+    'peers-believed',
     'the gateway refuses a peer',
     gateways({}, {}, { conditions: [conditionOf('PeersAccepted', 'False', 'west: overlaps')] }),
     'fail',

@@ -11,7 +11,10 @@ export const peersBelieved: Check = {
     if (member === undefined) return []
     const own = member.membership
     const refused = [
-      { from: 'the operator', condition: conditionOf(own.status?.conditions, 'PeersValid') },
+      ...['PeersValid', 'PeersInBudget'].map((type) => ({
+        from: 'the operator',
+        condition: conditionOf(own.status?.conditions, type),
+      })),
       ...member.gateways
         .filter((g) => g.spec.clusterID === own.spec.clusterID)
         .map((g) => ({

@@ -83,7 +83,7 @@ class Clusterset implements AsyncDisposable {
     const say = ({ regarding: { kind, metadata }, type, reason }: Said) =>
       this.said.set(id, [...(this.said.get(id) ?? []), `${kind} ${metadata.name}: ${type} ${reason}`])
     const known = { local, broker: remote, clusterID: idOf(id), allocations, importFrom }
-    const running = runMcs({ ...known, log, say, rejected, leftOut }, stop.signal)
+    const running = runMcs({ ...known, log, say, rejected, leftOut, throttled: () => undefined }, stop.signal)
     this.#stops.set(id, async () => {
       stop.abort()
       await running

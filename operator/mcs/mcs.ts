@@ -14,6 +14,7 @@ import type { Store } from '#lib/kube/store.ts'
 import type { ClusterID } from '#lib/net/cluster-id.ts'
 import type { Logger } from '#lib/std/log.ts'
 import { pause } from '#lib/std/pause.ts'
+import type { Throttling } from '../door/metered.ts'
 import { fieldManager } from '../install/install.ts'
 import { exportFaults, exportStatus } from './export-status.ts'
 import { planImport } from './import.ts'
@@ -33,6 +34,8 @@ export type Mcs = Known & {
   readonly rejected: (objects: readonly string[]) => void
   /** Told which services of the others this cluster does not want, in the same way. */
   readonly leftOut: (services: readonly string[]) => void
+  /** Told which of the others are over their budget. */
+  readonly throttled: Throttling
 }
 
 const workers = 8
@@ -41,7 +44,7 @@ const calm = { statusMs: 50, refusalsMs: 1000 }
 
 /** Runs until `signal` aborts. */
 export async function runMcs(mcs: Mcs, signal: AbortSignal): Promise<void> {
-  const stores = watchAll(mcs.local, mcs.broker, signal)
+  const stores = watchAll(mcs.local, mcs.broker, mcs.clusterID, mcs.throttled, signal)
   const world = worldOf(mcs.clusterID, mcs, stores, signal)
   /** By key: why the broker does not take what we offer. */
   const failures = new Map<string, string>()

@@ -3,6 +3,7 @@
 import type { Allocation } from '#crds/allocation.ts'
 import { exportedEndpoints, type ExportedEndpoints } from '#crds/exported-endpoints.ts'
 import { exportedService, type ExportedService } from '#crds/exported-service.ts'
+import { mostOfAMember } from '#crds/limits.ts'
 import { derivedServiceName, memberNamespace, systemNamespace } from '#crds/places.ts'
 import { whyNotExported } from '#crds/rules/export-name.ts'
 import { serviceExport, type ServiceExport } from '#crds/service-export.ts'
@@ -18,6 +19,8 @@ import { reflect } from '#lib/kube/reflector.ts'
 import type { Store } from '#lib/kube/store.ts'
 import { familyOf } from '#lib/net/cidr.ts'
 import type { ClusterID } from '#lib/net/cluster-id.ts'
+import type { Throttling } from '../door/metered.ts'
+import { reflectMetered } from '../door/metered.ts'
 import type { Believer } from './believe.ts'
 import { believer } from './believe.ts'
 import { doubts } from './doubt.ts'
@@ -32,8 +35,8 @@ import type { ServiceKey } from './names.ts'
 import { importedName, isGoing, isOurSlice, serviceNameLabel } from './names.ts'
 import type { SourceCluster } from './slices.ts'
 
-/** Starts the watches; they end with `signal`. */
-export function watchAll(local: Kube, broker: Kube, signal: AbortSignal) {
+/** Starts the watches; they end with `signal`. `throttled`: told which clusters have more to say than we listen to. */
+export function watchAll(local: Kube, broker: Kube, self: ClusterID, throttled: Throttling, signal: AbortSignal) {
   const all = <T extends KubeObject>(kube: Kube, kind: Kind<T>): Store<T> => reflect(kube, kind, {}, signal).store
   return {
     namespaces: all(local, namespaces),
@@ -41,8 +44,8 @@ export function watchAll(local: Kube, broker: Kube, signal: AbortSignal) {
     services: all(local, services),
     slices: all(local, endpointSlices),
     imports: all(local, serviceImport),
-    brokerServices: all(broker, exportedService),
-    brokerEndpoints: all(broker, exportedEndpoints),
+    brokerServices: reflectMetered(broker, exportedService, mostOfAMember.exportedservices, self, throttled, signal),
+    brokerEndpoints: reflectMetered(broker, exportedEndpoints, mostOfAMember.exportedendpoints, self, throttled, signal),
   }
 }
 

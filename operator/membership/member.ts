@@ -1,6 +1,7 @@
 // A cluster that is a member: everything that runs while it is one.
 import { allocation } from '#crds/allocation.ts'
 import { gatewayEndpoint } from '#crds/gateway-endpoint.ts'
+import { mostOfAMember } from '#crds/limits.ts'
 import type { Membership } from '#crds/membership.ts'
 import { membership as membershipKind } from '#crds/membership.ts'
 import { brokerSecretName, systemNamespace } from '#crds/places.ts'
@@ -17,6 +18,8 @@ import { cell } from '#lib/std/cell.ts'
 import type { Logger } from '#lib/std/log.ts'
 import { passCertificates } from '../door/certificates.ts'
 import { keepInSync } from '../door/door.ts'
+import type { Throttling } from '../door/metered.ts'
+import { reflectMetered } from '../door/metered.ts'
 import { syncedAllocation, syncedGatewayEndpoint } from '../door/synced.ts'
 import { keepInstalled, watchInstalled } from '../install/install.ts'
 import { sweepGateways } from '../install/gateways.ts'
@@ -27,7 +30,7 @@ import { runMcs } from '../mcs/mcs.ts'
 import { keepPairKeys } from '../pair-keys/pair-keys.ts'
 import { connectionOf, heartbeat } from './heartbeat.ts'
 import { keepCredentials } from './renewal.ts'
-import type { Refusals } from './report.ts'
+import type { Refusals, ThrottledByKind } from './report.ts'
 import { report } from './report.ts'
 import type { BrokerState, ClockState, DnsState, RenewalState } from './status.ts'
 
@@ -53,6 +56,8 @@ export async function beMember(
   const refusals = cell<Refusals>(new Map(), (a, b) => JSON.stringify([...a]) === JSON.stringify([...b]))
   const leftOut = cell<readonly string[]>([], (a, b) => JSON.stringify(a) === JSON.stringify(b))
   const refuse = (from: string) => (objects: readonly string[]) => refusals.set(new Map(refusals.value).set(from, objects))
+  const throttled = cell<ThrottledByKind>(new Map(), (a, b) => JSON.stringify([...a]) === JSON.stringify([...b]))
+  const throttle: Throttling = (kind, all) => throttled.set(new Map(throttled.value).set(kind, all))
   const secret = () => known.brokerSecrets.get({ namespace: systemNamespace, name: brokerSecretName })
   const { clusterID } = member.spec
   const recorded = recorder({ kube, component: 'tombolo-operator', instance: identity }, signal)
@@ -60,7 +65,7 @@ export async function beMember(
 
   async function connected(credentials: Credentials): Promise<void> {
     await using remote = connect(connectionOf(credentials, secret), log.child({ of: 'broker' }))
-    const remoteEndpoints = reflect(remote, gatewayEndpoint, {}, signal).store
+    const remoteEndpoints = reflectMetered(remote, gatewayEndpoint, mostOfAMember.gatewayendpoints, clusterID, throttle, signal)
     const remoteAllocations = reflect(remote, allocation, {}, signal).store
     await Promise.all([
       heartbeat(remote, clusterID, identity, { state: broker, clock }, signal),
@@ -93,6 +98,7 @@ export async function beMember(
           say,
           rejected: refuse('services'),
           leftOut: (services) => leftOut.set(services),
+          throttled: throttle,
         },
         signal,
       ),
@@ -110,7 +116,7 @@ export async function beMember(
     report(
       kube,
       known.memberships,
-      { installed, endpoints, allocations, clusterID, dns, broker, renewal, clock, refusals, leftOut },
+      { installed, endpoints, allocations, clusterID, dns, broker, renewal, clock, refusals, leftOut, throttled },
       say,
       log,
       signal,

@@ -14,6 +14,7 @@ import { applyPlan } from '#lib/kube/plan.ts'
 import type { Store } from '#lib/kube/store.ts'
 import type { Cell } from '#lib/std/cell.ts'
 import type { Logger } from '#lib/std/log.ts'
+import type { Throttled } from '../door/metered.ts'
 import type { Installed } from '../install/install.ts'
 import { fieldManager } from '../install/install.ts'
 import type { BrokerState, ClockState, DnsState, RenewalState } from './status.ts'
@@ -24,6 +25,9 @@ export const membershipKey = { namespace: systemNamespace, name: membershipName 
 
 /** By who refused: the objects of other members that were not believed. */
 export type Refusals = ReadonlyMap<string, readonly string[]>
+
+/** The clusters that are over their budget. */
+export type ThrottledByKind = ReadonlyMap<string, readonly Throttled[]>
 
 /** Where the answers to the conditions' questions are found. */
 export type Reported = {
@@ -37,6 +41,7 @@ export type Reported = {
   readonly clock: Cell<ClockState>
   readonly refusals: Cell<Refusals>
   readonly leftOut: Cell<readonly string[]>
+  readonly throttled: Cell<ThrottledByKind>
 }
 
 /** Runs until `signal` aborts. */
@@ -71,6 +76,7 @@ export async function report(
         dns: seen.dns.value,
         refused: [...seen.refusals.value.values()].flat(),
         leftOut: seen.leftOut.value,
+        throttled: [...seen.throttled.value.values()].flat(),
       })
       const step = statusStep(member, conditions)
       const next = await applyPlan(kube, { steps: [step], next: settled }, fieldManager, stop)
@@ -79,7 +85,8 @@ export async function report(
     },
   })
   const look = () => status.add(membershipKey)
-  const stops = [seen.dns, seen.broker, seen.renewal, seen.clock, seen.refusals, seen.leftOut].map((cell) => cell.onChange(look))
+  const { dns, broker, renewal, clock, refusals, leftOut, throttled } = seen
+  const stops = [dns, broker, renewal, clock, refusals, leftOut, throttled].map((cell) => cell.onChange(look))
   try {
     await status.run(signal)
   } finally {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import type { Allocation } from '#crds/allocation.ts'
 import type { GatewayEndpoint } from '#crds/gateway-endpoint.ts'
+import { budgetOf } from '../door/budget.ts'
 import type { Situation } from './status.ts'
 import { conditionsOf } from './status.ts'
 
@@ -25,6 +26,7 @@ const well: Situation = {
   dns: 'wired',
   refused: [],
   leftOut: [],
+  throttled: [],
 }
 const of = (change: Partial<Situation>, type: string) => conditionsOf({ ...well, ...change }).find((c) => c.type === type)
 
@@ -106,6 +108,22 @@ suite('the conditions of a Membership', () => {
       'PeersValid',
       'Refused',
       /tombolo-m-west\/x/,
+      'ready',
+    ],
+    [
+      'T11: a peer changes what it publishes all the time',
+      { throttled: [{ clusterID: 'west', kind: 'ExportedService', short: 'changes', budget: budgetOf(2000) }] },
+      'PeersInBudget',
+      'Throttled',
+      /^west changes its ExportedService objects more often than 100 times a second.*holds.*tombolo quarantine west/,
+      'ready',
+    ],
+    [
+      'T11: a peer publishes more objects than anybody may',
+      { throttled: [{ clusterID: 'west', kind: 'ExportedService', short: 'objects', budget: budgetOf(2000) }] },
+      'PeersInBudget',
+      'Throttled',
+      /^west publishes more than 2000 ExportedService objects/,
       'ready',
     ],
     [

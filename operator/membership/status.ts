@@ -4,6 +4,7 @@ import type { Allocation } from '#crds/allocation.ts'
 import type { GatewayEndpoint } from '#crds/gateway-endpoint.ts'
 import { gatewayNodeLabel } from '#crds/places.ts'
 import type { Faults } from '#lib/kube/condition-events.ts'
+import type { Throttled } from '../door/metered.ts'
 
 export type BrokerState =
   | { readonly kind: 'reached' }
@@ -43,6 +44,8 @@ export type Situation = {
   readonly refused: readonly string[]
   /** Services of other members that `spec.importFrom` does not take, as `namespace/name of cluster`. */
   readonly leftOut: readonly string[]
+  /** Members that publish more than we take of one. */
+  readonly throttled: readonly Throttled[]
 }
 
 type Verdict = Pick<Condition, 'type' | 'status' | 'reason' | 'message'>
@@ -57,10 +60,11 @@ const questions: readonly ((now: Situation) => Verdict)[] = [
   gatewayActive,
   namesWired,
   peersValid,
+  peersInBudget,
   importsTaken,
 ]
 
-/** Broken peers, a silent broker, dead credentials and what is not wanted do not stop our traffic, so they do not make us unready. */
+/** Broken and noisy peers, a silent broker, dead credentials and what is not wanted do not stop our traffic, so they do not make us unready. */
 const needed = new Set(['Admitted', 'ComponentsReady', 'GatewayActive', 'NamesWired'])
 
 /** Events are for what a person should look at; a roll-out or a start is none of it. */
@@ -71,6 +75,7 @@ export const membershipFaults: Faults = {
   Admitted: isFalse,
   GatewayActive: ({ reason }) => reason === 'GatewayFailed',
   PeersValid: isFalse,
+  PeersInBudget: isFalse,
 }
 
 export function conditionsOf(now: Situation): readonly Verdict[] {
@@ -242,6 +247,30 @@ function peersValid({ refused }: Situation): Verdict {
     status: 'False',
     reason: 'Refused',
     message: `${refused.length} objects of other members are ignored: ${some(refused)}`,
+  }
+}
+
+function peersInBudget({ throttled }: Situation): Verdict {
+  const type = 'PeersInBudget'
+  const [first] = throttled
+  if (first === undefined)
+    return { type, status: 'True', reason: 'InBudget', message: 'no other member publishes more than this cluster takes of one' }
+  return {
+    type,
+    status: 'False',
+    reason: 'Throttled',
+    message: `${some(throttled.map(overBudget))}: what is beyond waits, and the last state before it holds; find out in that cluster what exports or changes so much, or on the broker stop it with tombolo quarantine ${first.clusterID}`,
+  }
+}
+
+function overBudget({ clusterID, kind, short, budget }: Throttled): string {
+  switch (short) {
+    case 'objects':
+      return `${clusterID} publishes more than ${budget.objects} ${kind} objects`
+    case 'bytes':
+      return `${clusterID} publishes more than ${budget.bytes} bytes of ${kind} objects`
+    case 'changes':
+      return `${clusterID} changes its ${kind} objects more often than ${budget.changesPerSecond} times a second`
   }
 }
 

@@ -1,0 +1,175 @@
+import assert from 'node:assert/strict'
+import type { KubeObject } from '#lib/kube/object.ts'
+import type { WatchEvent } from '#lib/kube/watch.ts'
+import type { Budget } from './budget.ts'
+import { budgetOf } from './budget.ts'
+import type { Throttled } from './metered.ts'
+import { metered } from './metered.ts'
+
+/** An object of `source`, in its `version`th state; `bytes` longer than it would be. */
+const object = (source: string, name: string, version = 1, bytes = 0): KubeObject => ({
+  apiVersion: 'tombolo.dev/v1alpha1',
+  kind: 'ExportedService',
+  metadata: { name, namespace: source, resourceVersion: String(version), annotations: { padding: 'x'.repeat(bytes) } },
+})
+
+/** A meter on a clock of the test's, and what stands in the store behind it. */
+class Bed {
+  readonly store = new Map<string, string>()
+  /** What reached the store, in order: `source/name`. */
+  readonly taken: { readonly what: string; readonly atMs: number }[] = []
+  readonly #due = new Map<string, number>()
+  readonly #meter
+  over: readonly Throttled[] = []
+  nowMs = 0
+
+  constructor(budget: Budget) {
+    let incoming: Map<string, string> | undefined
+    const take = (event: WatchEvent<KubeObject>) => {
+      if (event.type === 'reset') incoming = new Map()
+      if (event.type === 'synced') {
+        this.store.clear()
+        for (const [name, version] of incoming ?? []) this.store.set(name, version)
+        incoming = undefined
+      }
+      if (event.type === 'put' || event.type === 'gone') {
+        const { namespace = '', name, resourceVersion = '' } = event.object.metadata
+        const what = `${namespace}/${name}`
+        if (event.type === 'gone') this.store.delete(what)
+        else (incoming ?? this.store).set(what, resourceVersion)
+        this.taken.push({ what, atMs: this.nowMs })
+      }
+    }
+    this.#meter = metered(
+      { take },
+      {
+        kind: 'ExportedService',
+        budget,
+        sourceOf: ({ metadata }) => (metadata.namespace === 'ours' ? undefined : metadata.namespace),
+        now: () => this.nowMs,
+        later: (source, ms) => this.#due.set(source, Math.min(this.#due.get(source) ?? Infinity, this.nowMs + ms)),
+        told: (_, over) => (this.over = over),
+      },
+    )
+  }
+
+  put(...objects: readonly KubeObject[]): void {
+    for (const one of objects) this.#meter.take({ type: 'put', object: one })
+  }
+
+  gone(one: KubeObject): void {
+    this.#meter.take({ type: 'gone', object: one })
+  }
+
+  list(...objects: readonly KubeObject[]): void {
+    this.#meter.take({ type: 'reset' })
+    this.put(...objects)
+    this.#meter.take({ type: 'synced' })
+  }
+
+  /** Lets the time go on to `ms`. */
+  until(ms: number): void {
+    for (;;) {
+      const [next] = [...this.#due].filter(([, at]) => at <= ms).toSorted(([, a], [, b]) => a - b)
+      if (next === undefined) break
+      this.nowMs = Math.max(this.nowMs, next[1])
+      this.#due.delete(next[0])
+      this.#meter.wake(next[0])
+    }
+    this.nowMs = ms
+  }
+
+  get shorts(): readonly string[] {
+    return this.over.map(({ clusterID, short }) => `${clusterID}: ${short}`)
+  }
+}
+
+const small: Budget = { objects: 3, bytes: 4000, changesPerSecond: 10, burst: 2 }
+
+suite('T11: the budget of another cluster', () => {
+  test('changes beyond it wait, of one object the last counts, and nobody else’s wait', () => {
+    const bed = new Bed(small)
+    bed.put(object('west', 'a'), object('west', 'a', 2), object('west', 'a', 3), object('west', 'a', 4), object('south', 'a'))
+    assert.deepEqual(Object.fromEntries(bed.store), { 'west/a': '2', 'south/a': '1' })
+    assert.deepEqual(bed.shorts, ['west: changes'])
+    bed.until(100)
+    assert.deepEqual(Object.fromEntries(bed.store), { 'west/a': '4', 'south/a': '1' })
+    bed.until(9_900)
+    assert.deepEqual(bed.shorts, ['west: changes'], 'it may be between two of a flood')
+    bed.until(10_100)
+    assert.deepEqual(bed.shorts, [], 'it clears by itself')
+  })
+
+  test('objects beyond it wait for room, which what goes makes at once', () => {
+    const bed = new Bed({ ...small, burst: 100 })
+    bed.put(...['a', 'b', 'c', 'd'].map((name) => object('west', name)), object('south', 'a'))
+    assert.deepEqual([...bed.store.keys()], ['west/a', 'west/b', 'west/c', 'south/a'])
+    assert.deepEqual(bed.shorts, ['west: objects'])
+    bed.put(object('west', 'a', 2))
+    assert.equal(bed.store.get('west/a'), '2', 'what is there already may change')
+    bed.gone(object('west', 'b'))
+    assert.deepEqual([...bed.store.keys()].toSorted(), ['south/a', 'west/a', 'west/c', 'west/d'])
+    bed.until(20_000)
+    assert.deepEqual(bed.shorts, [])
+  })
+
+  test('an object that grows beyond it keeps its last good state, and whatever shrinks makes room', () => {
+    const bed = new Bed({ ...small, burst: 100 })
+    bed.put(object('west', 'a', 1, 2000), object('west', 'b', 1, 1000), object('west', 'b', 2, 3000))
+    assert.deepEqual([bed.store.get('west/b'), bed.shorts], ['1', ['west: bytes']])
+    bed.list(object('west', 'a', 1, 2000), object('west', 'b', 2, 3000))
+    assert.equal(bed.store.get('west/b'), '1', 'a list is no way around it')
+    bed.put(object('west', 'b', 3, 100))
+    assert.deepEqual([bed.store.get('west/b'), bed.store.size], ['3', 2])
+  })
+
+  test('a list takes nothing away that is still there, whatever comes before it in the list', () => {
+    const bed = new Bed({ ...small, burst: 100 })
+    const [a, b, c] = ['a', 'b', 'c'].map((name) => object('west', name)) as [KubeObject, KubeObject, KubeObject]
+    bed.list(b, c)
+    bed.list(object('west', 'aa'), a, b, c)
+    assert.deepEqual([...bed.store.keys()], ['west/aa', 'west/b', 'west/c'])
+    bed.list(b)
+    assert.deepEqual([[...bed.store.keys()], bed.shorts], [['west/b'], ['west: objects']])
+    bed.until(20_000)
+    assert.deepEqual(bed.shorts, [])
+  })
+
+  test('what goes does so at once, however much its cluster floods: a revoked member is gone everywhere', () => {
+    const bed = new Bed(small)
+    bed.put(object('west', 'a'), object('west', 'b'), object('west', 'c'))
+    for (const name of ['a', 'b', 'c']) bed.gone(object('west', name))
+    bed.until(60_000)
+    assert.deepEqual([...bed.store], [], 'and what waited comes no more')
+  })
+
+  test('our own objects have none', () => {
+    const bed = new Bed(small)
+    bed.put(...Array.from({ length: 50 }, (_, n) => object('ours', `s${n}`)))
+    assert.deepEqual([bed.store.size, bed.shorts], [50, []])
+  })
+
+  test('a flood of 20 000 changes of one cluster delays another one’s roll-out by less than a tenth, and costs what it may', () => {
+    // The importer behind the store: one run at a time, in the order in which changes reach it.
+    const runMs = 2
+    const rollOut = (flooded: boolean) => {
+      const bed = new Bed(budgetOf(2000))
+      for (let ms = 0; ms < 10_000; ms++) {
+        bed.until(ms)
+        if (flooded) bed.put(object('west', `s${ms % 100}`, 2 * ms), object('west', `s${(ms + 50) % 100}`, 2 * ms + 1))
+        // A roll-out: 800 changes of other objects in 4 s, twice as fast as the budget is in the long run.
+        if (ms % 5 === 0 && ms < 4000) bed.put(object('south', `s${ms / 5}`))
+      }
+      bed.until(20_000)
+      let free = 0
+      const done = bed.taken.map(({ what, atMs }) => ({ what, atMs: (free = Math.max(free, atMs) + runMs) }))
+      const [souths, wests] = ['south/', 'west/'].map((of) => done.filter(({ what }) => what.startsWith(of)))
+      return { last: souths?.at(-1)?.atMs ?? NaN, souths: souths?.length, wests: wests?.length ?? NaN }
+    }
+    const [alone, beside] = [rollOut(false), rollOut(true)]
+    assert.deepEqual([alone.souths, beside.souths], [800, 800])
+    assert.ok(beside.last <= 1.1 * alone.last, `${beside.last} ms instead of ${alone.last} ms`)
+    const { burst, changesPerSecond } = budgetOf(2000)
+    assert.ok(beside.wests <= burst + 11 * changesPerSecond + 1, `${beside.wests} runs for 20 000 changes`)
+  })
+})

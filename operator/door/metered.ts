@@ -1,0 +1,225 @@
+// The budget at work, between a watch of the broker and the store that everybody here reads. What is over a cluster's budget is held back:
+// the store keeps what it had of it, and gets the last state of each object when there is credit or room. What goes, goes at once.
+import { isMemberNamespace, memberNamespace } from '#crds/places.ts'
+import type { Kube } from '#lib/kube/client.ts'
+import { delays } from '#lib/kube/delays.ts'
+import type { Kind, KubeObject } from '#lib/kube/object.ts'
+import { keyOf, keyText } from '#lib/kube/object.ts'
+import { reflect } from '#lib/kube/reflector.ts'
+import type { Store, StoreWriter } from '#lib/kube/store.ts'
+import type { Account, Budget, Short, Size } from './budget.ts'
+import { budgetOf, charged, grown, noRoomFor, opened, waitMs } from './budget.ts'
+
+/** A cluster that is over its budget, or was a moment ago. */
+export type Throttled = {
+  readonly clusterID: string
+  readonly kind: string
+  readonly short: Short
+  readonly budget: Budget
+}
+
+/** Told all of a kind whenever they may be others. */
+export type Throttling = (kind: string, throttled: readonly Throttled[]) => void
+
+/** Who floods is over the budget and within it many times a second: it has to be within for so long before it is said. */
+const calmMs = 10_000
+
+/** `reflect` for a kind of which other clusters write at most so many each; our own objects, and what lies elsewhere, come through as they are. */
+export function reflectMetered<T extends KubeObject>(
+  kube: Kube,
+  kind: Kind<T>,
+  most: number,
+  self: string,
+  told: Throttling,
+  signal: AbortSignal,
+): Store<T> {
+  return reflect(kube, kind, {}, signal, (writer) => {
+    const meter = metered(writer, {
+      kind: kind.kind,
+      budget: budgetOf(most),
+      sourceOf: ({ metadata: { namespace } }) =>
+        isMemberNamespace(namespace) && namespace !== memberNamespace(self)
+          ? namespace?.slice(memberNamespace('').length)
+          : undefined,
+      now: () => performance.now(),
+      later: (source, ms) => due.put(source, ms),
+      told,
+    })
+    const due = delays((source) => meter.wake(source))
+    signal.addEventListener('abort', () => due[Symbol.dispose](), { once: true })
+    return meter
+  }).store
+}
+
+type Metering<T> = {
+  readonly kind: string
+  readonly budget: Budget
+  /** Whose an object is; undefined for what has no budget. */
+  readonly sourceOf: (object: T) => string | undefined
+  readonly now: () => number
+  /** Asks for `wake(source)` in `ms`. */
+  readonly later: (source: string, ms: number) => void
+  readonly told: Throttling
+}
+
+type Taken<T> = { readonly object: T; readonly bytes: number }
+type Source<T> = {
+  account: Account
+  /** As the store has them. */
+  readonly taken: Map<string, Taken<T>>
+  /** The last state of each that waits, the one that has waited longest first. */
+  readonly held: Map<string, T>
+  over: { readonly short: Short; readonly untilMs: number } | undefined
+}
+
+export function metered<T extends KubeObject>(
+  writer: StoreWriter<T>,
+  { kind, budget, sourceOf, now, later, told }: Metering<T>,
+): StoreWriter<T> & { wake(source: string): void } {
+  const sources = new Map<string, Source<T>>()
+  /** Of the list that is coming in; undefined between lists. */
+  let listed: T[] | undefined
+
+  const newSource = (): Source<T> => ({ account: opened(budget, now()), taken: new Map(), held: new Map(), over: undefined })
+
+  function accountFor(name: string): Source<T> {
+    const source = sources.get(name) ?? newSource()
+    sources.set(name, source)
+    return source
+  }
+
+  /** Books the object if there is room for it. */
+  function fits(source: Source<T>, key: string, object: T): boolean {
+    const before = source.taken.get(key)
+    const bytes = JSON.stringify(object).length
+    const growth: Size = { objects: before === undefined ? 1 : 0, bytes: bytes - (before?.bytes ?? 0) }
+    const full = noRoomFor(budget, source.account, growth)
+    if (full !== undefined) {
+      source.over = { short: full, untilMs: now() + calmMs }
+      return false
+    }
+    source.account = grown(source.account, growth)
+    source.taken.set(key, { object, bytes })
+    return true
+  }
+
+  /** Whether it is time for another change; if not, we come back when it is. */
+  function hasCredit(name: string, source: Source<T>): boolean {
+    const wait = waitMs(budget, source.account, now())
+    if (wait === 0) return true
+    source.over = { short: 'changes', untilMs: now() + calmMs }
+    later(name, wait)
+    return false
+  }
+
+  function passes(name: string, source: Source<T>, key: string, object: T): boolean {
+    if (!hasCredit(name, source) || !fits(source, key, object)) return false
+    source.account = charged(budget, source.account, now())
+    writer.take({ type: 'put', object })
+    return true
+  }
+
+  function release(name: string, source: Source<T>): void {
+    for (const [key, object] of source.held) {
+      if (waitMs(budget, source.account, now()) > 0) break
+      if (passes(name, source, key, object)) source.held.delete(key)
+    }
+    if (source.held.size > 0) hasCredit(name, source)
+  }
+
+  function put(object: T): void {
+    const name = sourceOf(object)
+    if (name === undefined) {
+      writer.take({ type: 'put', object })
+      return
+    }
+    const source = accountFor(name)
+    const key = keyText(keyOf(object))
+    if (passes(name, source, key, object)) source.held.delete(key)
+    else source.held.set(key, object)
+    tell(name, source)
+  }
+
+  function gone(object: T): void {
+    writer.take({ type: 'gone', object })
+    const name = sourceOf(object)
+    const source = name === undefined ? undefined : sources.get(name)
+    if (name === undefined || source === undefined) return
+    const key = keyText(keyOf(object))
+    source.held.delete(key)
+    const before = source.taken.get(key)
+    if (before !== undefined) {
+      source.taken.delete(key)
+      source.account = grown(source.account, { objects: -1, bytes: -before.bytes })
+      release(name, source)
+    }
+    tell(name, source)
+  }
+
+  /** A list is one change, and we asked for it: it costs no credit. What was taken and is still there keeps its room. */
+  function takeList(objects: readonly T[]): void {
+    const before = new Map(sources)
+    for (const [name, { account, over }] of before)
+      sources.set(name, { ...newSource(), account: { ...account, objects: 0, bytes: 0 }, over })
+    const listed = objects.map((object) => {
+      const [name, key] = [sourceOf(object), keyText(keyOf(object))]
+      const was = name === undefined ? undefined : before.get(name)?.taken.get(key)
+      return { object, key, was, source: name === undefined ? undefined : accountFor(name) }
+    })
+    for (const { key, was, source } of listed) {
+      if (source === undefined || was === undefined) continue
+      source.taken.set(key, was)
+      source.account = grown(source.account, { objects: 1, bytes: was.bytes })
+    }
+    writer.take({ type: 'reset' })
+    for (const { object, key, was, source } of listed) {
+      if (source === undefined || fits(source, key, object)) writer.take({ type: 'put', object })
+      else {
+        source.held.set(key, object)
+        if (was !== undefined) writer.take({ type: 'put', object: was.object })
+      }
+    }
+    writer.take({ type: 'synced' })
+    for (const [name, source] of sources) tell(name, source)
+  }
+
+  /** What is held is over the budget however long ago it came. */
+  function tell(name: string, source: Source<T>): void {
+    const left = source.over === undefined ? 0 : source.over.untilMs - now()
+    if (left <= 0 && source.held.size === 0) source.over = undefined
+    else if (source.held.size === 0) later(name, left)
+    told(
+      kind,
+      [...sources].flatMap(([clusterID, { over }]) =>
+        over === undefined ? [] : [{ clusterID, kind, short: over.short, budget }],
+      ),
+    )
+  }
+
+  return {
+    take: (event) => {
+      switch (event.type) {
+        case 'reset':
+          listed = []
+          return
+        case 'synced':
+          takeList(listed ?? [])
+          listed = undefined
+          return
+        case 'put':
+          if (listed === undefined) put(event.object)
+          else listed.push(event.object)
+          return
+        case 'gone':
+          gone(event.object)
+          return
+      }
+    },
+    wake: (name) => {
+      const source = sources.get(name)
+      if (source === undefined) return
+      release(name, source)
+      tell(name, source)
+    },
+  }
+}
