@@ -52,7 +52,9 @@ export const allocation = define({
         reserved: exportNamesField.describe('Names that are granted to others alone.'),
       })
       .prefault({})
-      .describe('What it may export, as the ExportGrants say. `default`, `kube-*` and `tombolo-*` are granted or not exported.'),
+      .describe(
+        'What it may export, as the ExportGrants say. `default`, `kube-*`, `tombolo-*` and namespaces called like a top-level domain, such as `com`, are granted or not exported.',
+      ),
     identity: identityField.optional().describe('What it signs with, and what pairs agree on keys with.'),
   }),
   status: z.object({}),

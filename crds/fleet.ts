@@ -69,7 +69,7 @@ export const fleet = define({
           .enum(ungrantedExports)
           .default('Allow')
           .describe(
-            'Whether every member may export services that no ExportGrant names (namespace sameness). Those of `default`, `kube-*` and `tombolo-*` always need one.',
+            'Whether every member may export services that no ExportGrant names (namespace sameness). Those of `default`, `kube-*`, `tombolo-*` and of namespaces called like a top-level domain, such as `com`, always need one.',
           ),
       })
       .prefault({})

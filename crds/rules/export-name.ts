@@ -7,8 +7,24 @@ import { celList } from './rule.ts'
 type Named = { readonly namespace: string; readonly name: string }
 type Exports = Allocation['spec']['exports']
 
+/**
+ * Whoever has `svc.clusterset.local` in its search path asks for `example.com` as `example.com.svc.clusterset.local` first: the service
+ * `example` of a namespace `com` would be answered instead (CVE-2022-2835 is that of a cluster's own names). These are the domains that
+ * programs really ask for, and those that resolvers keep for themselves (RFC 6761, RFC 7686). Left out are those that are
+ * common names of namespaces, such as `dev`, `app`, `test` and all of two letters but one.
+ */
+const topLevelDomains = [
+  ...['arpa', 'biz', 'com', 'edu', 'gov', 'info', 'int', 'io', 'mil', 'net', 'org'],
+  ...['internal', 'local', 'localhost', 'onion'],
+] as const
+
 /** KEP-1645 asks for special care about what is exported from these: they are there in every cluster, and mean its own. */
-const guarded = { namespaces: ['default'], prefixes: ['kube-', 'tombolo-'] } as const
+const everyClustersOwn = { namespaces: ['default'], prefixes: ['kube-', 'tombolo-'] } as const
+
+const guarded = {
+  namespaces: [...everyClustersOwn.namespaces, ...topLevelDomains],
+  prefixes: everyClustersOwn.prefixes,
+} as const
 
 /** How an Allocation names a service, and how all of its namespace. */
 const exportNames = ({ namespace, name }: Named): readonly string[] => [`${namespace}/${name}`, allOf(namespace)]

@@ -97,7 +97,7 @@ export const admitted: Hop = {
     if (member === undefined)
       return broken(
         `the cluster of context ${facts.near.context} is no member of a fleet`,
-        `tombolo join CLUSTER_ID ${here(facts)} --broker-context BROKER`,
+        `tombolo grant create CLUSTER_ID --context BROKER | tombolo join --grant - ${here(facts)}`,
       )
     if (isLocal(facts)) return local
     const wanted =

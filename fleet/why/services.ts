@@ -38,7 +38,7 @@ export const exported: Hop = {
     if (far.snapshot.member === undefined)
       return broken(
         `the cluster of context ${far.context} is no member of a fleet`,
-        `tombolo join CLUSTER_ID ${there} --broker-context BROKER`,
+        `tombolo grant create CLUSTER_ID --context BROKER | tombolo join --grant - ${there}`,
       )
     if (serviceType.known && serviceType.value === undefined)
       return broken(`there is no Service ${namespace}/${name} in ${far.context}`, `kubectl ${there} -n ${namespace} get services`)

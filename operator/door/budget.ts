@@ -16,7 +16,7 @@ export const budgetOf = (objects: number): Budget => ({
   objects,
   bytes: 16 * 2 ** 20,
   changesPerSecond: 100,
-  burst: 200,
+  burst: 500,
 })
 
 /** What a cluster has of its budget in use. `credit`: changes that it may make at once, as of `atMs`. */

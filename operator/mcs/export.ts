@@ -98,7 +98,8 @@ export function offerOf(now: Exporting): Offer {
 
 const refusals: Readonly<Record<NotExported, string>> = {
   'granted to others': 'the fleet lets other clusters export it, and not this one',
-  guarded: 'what is in a namespace that every cluster has for itself is exported only by clusters that a grant names',
+  guarded:
+    'what is in a namespace that every cluster has for itself, or that is called like a domain of the internet, is exported only by clusters that a grant names',
   'not granted': 'the fleet lets clusters export only what a grant names',
 }
 

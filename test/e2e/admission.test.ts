@@ -28,7 +28,7 @@ suite('the admission policies on a real apiserver', function () {
     stop.abort()
   })
 
-  test(`T4, T5: agree with the rules in TypeScript on ${cases.length} cases, and name the same rule`, async () => {
+  test(`T4, T5, T7: agree with the rules in TypeScript on ${cases.length} cases, and name the same rule`, async () => {
     await plant(broker.admin, stop.signal)
     const clients = new Map<string, Kube>()
     const clientOf = (user: string): Kube => {

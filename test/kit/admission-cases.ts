@@ -29,7 +29,7 @@ export type Case = {
 /** Who may export what: `shut` is the only one that may export nothing but what is granted to it, with as many names as an Allocation holds. */
 const grants: Readonly<Record<string, Partial<Allocation['spec']['exports']>>> = {
   east: {
-    granted: ['default/web', 'kube-system/metrics', 'ledger/*', 'payments/api', 'tombolo-demo/*'],
+    granted: ['com/granted', 'default/web', 'kube-system/metrics', 'ledger/*', 'payments/api', 'tombolo-demo/*'],
     reserved: ['payments/*', 'vault/db'],
   },
   shut: {
@@ -229,6 +229,27 @@ const foreign = [
   ],
 ]
 
+/** Each IPv4 address that is not to be had, in the guises in which other programs would take it for the same. */
+const guises = (address: string) => {
+  const bytes = address.split('.').map(Number)
+  const hex = bytes.map((byte) => byte.toString(16).padStart(2, '0')).join('')
+  const [high, low] = [hex.slice(0, 4), hex.slice(4)]
+  return {
+    malformed: [bytes.map((byte) => `0${byte}`).join('.'), `0x${hex}`, `::ffff:${address}`, `::ffff:${high}:${low}`],
+    reserved: [`::${address}`, `64:ff9b::${address}`, `::ffff:0:${high}:${low}`],
+    foreign: [`2002:${high}:${low}::1`],
+  }
+}
+const disguised = [...reserved, ...foreign].filter((address) => !address.includes(':')).map(guises)
+/** By the rule that refuses an endpoint there. */
+export const hostile: Readonly<Record<'endpoint-family' | 'endpoint-admitted', readonly string[]>> = {
+  'endpoint-family': [...malformed, ...disguised.flatMap((as) => as.malformed)],
+  'endpoint-admitted': [
+    ...[...reserved, ...ownServices, ...foreign],
+    ...disguised.flatMap((as) => [...as.reserved, ...as.foreign]),
+  ],
+}
+
 const familyOf = (address: string) => (address.includes(':') ? 'IPv6' : 'IPv4')
 const neighbours = (address: string, count: number) =>
   Array.from({ length: count }, (_, i) => (familyOf(address) === 'IPv6' ? `fd00:1::1:${i.toString(16)}` : `10.1.7.${i}`))
@@ -273,8 +294,7 @@ function candidate(address: string, rule: string | undefined): readonly Case[] {
 
 const addresses: readonly Case[] = [
   ...ownPods.flatMap((address) => endpoint(address, undefined)),
-  ...malformed.flatMap((address) => endpoint(address, 'endpoint-family')),
-  ...[...reserved, ...ownServices, ...foreign].flatMap((address) => endpoint(address, 'endpoint-admitted')),
+  ...Object.entries(hostile).flatMap(([rule, addresses]) => addresses.flatMap((address) => endpoint(address, rule))),
   write('no endpoint', exportedEndpoints, undefined, { spec: { endpoints: [] } }),
   write('IPv4 in a list of IPv6', exportedEndpoints, 'endpoint-family', { spec: { addressType: 'IPv6' } }),
   write('IPv6 in a list of IPv4', exportedEndpoints, 'endpoint-family', {
@@ -355,11 +375,13 @@ const allowedNames = [
   // Almost a name of others, or of a namespace that needs a grant.
   ...['payment/db', 'payments-test/db', 'my-payments/db', 'db/payments', 'vault/db2', 'vault/d', 'vault-db/db', 'defaults/web'],
   ...['my-default/web', 'kube/web', 'kubelet/web', 'my-kube-system/dns', 'tombolo/web', 'my-tombolo-system/web'],
+  ...['com/granted', 'dev/web', 'test/web', 'app/web', 'coms/web', 'my-com/web', 'c/com', 'shop/localhost'],
 ]
 const refusedNames = [
   ...['payments/db', 'payments/web', 'payments/apis', 'payments/ap', 'vault/db', 'default/api', 'default/kubernetes'],
   ...['kube-system/kube-dns', 'kube-system/metrics2', 'kube-public/web', 'kube-node-lease/web', 'kube-flannel/web', 'kube-x/web'],
   ...['tombolo-system/tombolo-dns', 'tombolo-broker/web', 'tombolo-m-west/web', 'tombolo-x/web'],
+  ...['com/example', 'net/web', 'io/web', 'local/printer', 'localhost/web', 'internal/metadata', 'onion/web', 'arpa/in-addr'],
 ]
 /** Of one with nothing but grants. */
 const [allowedWhenShut, refusedWhenShut] = [
