@@ -824,19 +824,19 @@ const rows: readonly Row[] = [
 /** Planted as faults on two real clusters, by test/e2e/faults.test.ts. */
 const onClusters = [
   ...['workloads-available', 'cables-connected', 'node-routes', 'overlay-port', 'dns-servers', 'stub-zone'],
-  ...['exports-valid', 'imports-answer', 'network-policies'],
+  ...['exports-valid', 'imports-answer', 'network-policies', 'former-gateways', 'active-gateway', 'gateway-ports'],
+  ...['broker-reachable', 'export-grants', 'cluster-dns', 'dns-answers', 'overlapping-cidrs', 'pods-running', 'one-version'],
 ]
 /** Shown by the rows above alone, with what keeps each from clusters. */
 const onSnapshots: Readonly<Record<string, readonly string[]>> = {
   'not planted yet: the operator, an agent or a gateway repairs it, and has to be held back meanwhile': [
-    ...['agents-everywhere', 'guard-in-place', 'peers-believed', 'overlapping-cidrs', 'active-gateway', 'former-gateways'],
-    ...['pods-running', 'one-version', 'exported-endpoints', 'membership', 'admission-policies'],
+    ...['agents-everywhere', 'guard-in-place', 'peers-believed'],
+    ...['exported-endpoints', 'membership', 'admission-policies'],
   ],
   'it takes minutes or days to come about': ['restarts', 'nodes-ready', 'token-life', 'members-heard', 'both-directions'],
   'it is of another Kubernetes, network or clock than a rig has': [
     ...['cni', 'kube-proxy', 'kubernetes-version', 'node-addresses', 'clocks', 'mtu'],
   ],
-  'not planted yet': ['broker-reachable', 'cluster-dns', 'dns-answers', 'export-grants', 'gateway-ports'],
   'it would take the fleet away from the tests that follow': ['api-kinds'],
   'it takes a third cluster, or one of another version': ['export-conflicts', 'join-requests', 'pair-keys'],
   'it is about who asks': ['readable'],

@@ -7,14 +7,17 @@ import type { Found } from '#fleet/checks/index.ts'
 import type { Verdict } from '#fleet/why/path.ts'
 import type { Cluster } from '#test/rig/cluster.ts'
 import { twoClusters } from '#test/rig/spec.ts'
+import { eventually } from '#test/kit/eventually.ts'
 import { exportWeb, firstAnswer, fleetOf, openClient, openShop } from '#test/kit/fleet.ts'
 import { onRig } from '#test/kit/rig-suite.ts'
 import { gatewayIsKilled, podsTalk } from './faults/pods-talk.ts'
 
 /** Takes the fault back. */
 type Heal = () => Promise<unknown>
-/** What `tombolo diagnose all` has to find in a cluster, as something that does not work. */
-type Symptom = { readonly in: 'east' | 'west'; readonly check: string; readonly says: RegExp; readonly remedy: RegExp }
+/** What a check has to find: as something that does not work, unless it is a warning. */
+type Symptom = { readonly check: string; readonly level?: 'warn' | 'fail'; readonly says: RegExp; readonly remedy: RegExp }
+/** What one run of `tombolo diagnose all` in a cluster has to find. */
+type Diagnosis = { readonly in: 'east' | 'west'; readonly finds: readonly Symptom[] }
 
 suite('tombolo why, tombolo diagnose', function () {
   this.timeout(120_000)
@@ -41,14 +44,21 @@ suite('tombolo why, tombolo diagnose', function () {
     return { code, ...(JSON.parse(out) as Verdict) }
   }
   /** Asks until the answer is the wanted one: what the operator and the gateways publish takes them a moment. */
-  async function ask(source: string, destination: string, wanted: string, says: RegExp, ms = 25_000): Promise<void> {
+  async function ask(
+    source: string,
+    destination: string,
+    wanted: string,
+    says: RegExp,
+    types = /.{10}/,
+    ms = 25_000,
+  ): Promise<void> {
     const until = performance.now() + ms
     for (;;) {
       const { first, reachable, code, steps } = await why(source, destination)
       const now = first === undefined ? reachable : first.at
       if (now === wanted && (first === undefined || says.test(first.says))) {
         assert.equal(code, wanted === 'yes' ? 0 : 1)
-        if (first !== undefined) assert.ok(first.remedy.length > 10)
+        if (first !== undefined) assert.match(first.remedy, types)
         return
       }
       if (performance.now() > until) assert.fail(`${now}, not ${wanted}: ${JSON.stringify(steps, null, 1)}`)
@@ -61,20 +71,22 @@ suite('tombolo why, tombolo diagnose', function () {
     const { out, err, code } = await fleetOf(at.rig, at.signal).tombolo('diagnose', 'all', '--context', cluster, '-o', 'json')
     assert.notEqual(out, '', err)
     const { findings } = JSON.parse(out) as { readonly findings: readonly Found[] }
-    return { code, findings, troubles: findings.filter((f) => f.level !== 'pass'), ms: performance.now() - began }
+    return { code, findings, troubles: findings.flatMap((f) => (f.level === 'pass' ? [] : [f])), ms: performance.now() - began }
   }
-  /** Asks until the check finds it. */
-  async function diagnosed({ in: cluster, check, says, remedy }: Symptom, ms = 30_000): Promise<void> {
+  /** Asks until the checks find it. */
+  async function diagnosed({ in: cluster, finds }: Diagnosis, ms = 30_000): Promise<void> {
     const until = performance.now() + ms
     for (;;) {
       const { code, troubles } = await diagnose(cluster)
-      const found = troubles.find((f) => f.check === check && f.level === 'fail' && says.test(f.says))
-      if (found !== undefined) {
-        assert.equal(code, 1)
-        assert.match('remedy' in found ? found.remedy : '', remedy)
+      const foundBy = ({ check, level = 'fail', says, remedy }: Symptom) =>
+        troubles.some((f) => f.check === check && f.level === level && says.test(f.says) && remedy.test(f.remedy))
+      const missed = finds.filter((symptom) => !foundBy(symptom))
+      if (missed.length === 0) {
+        assert.equal(code, finds.some(({ level }) => level !== 'warn') ? 1 : code)
         return
       }
-      if (performance.now() > until) assert.fail(`${check} does not find it: ${JSON.stringify(troubles, null, 1)}`)
+      const names = missed.map(({ check }) => check).join(', ')
+      if (performance.now() > until) assert.fail(`${names} does not find it: ${JSON.stringify(troubles, null, 1)}`)
       await sleep(300)
     }
   }
@@ -130,7 +142,9 @@ suite('tombolo why, tombolo diagnose', function () {
     readonly to?: string
     readonly at: string
     readonly says: RegExp
-    readonly diagnosis?: Symptom
+    /** What `why` gives to type. */
+    readonly types?: RegExp
+    readonly diagnosis?: Diagnosis
     /** Whether it takes the data plane a moment to mend: the next fault waits for that. */
     readonly thenAsk?: true
   }
@@ -187,10 +201,65 @@ suite('tombolo why, tombolo diagnose', function () {
       says: /ExternalName/,
       diagnosis: {
         in: 'east',
-        check: 'exports-valid',
-        says: /shop\/outside: .*ExternalName/,
-        remedy: /tombolo unexport service outside -n shop/,
+        finds: [
+          { check: 'exports-valid', says: /shop\/outside: .*ExternalName/, remedy: /tombolo unexport service outside -n shop/ },
+        ],
       },
+    },
+    {
+      name: 'the fleet does not let it be exported',
+      plant: async () => {
+        await east().apply(grantOf('kept'))
+        await east().kubectl(['-n', 'shop', 'create', 'service', 'clusterip', 'kept', '--tcp=80:8080'])
+        await east().apply(exportOf('shop', 'kept'))
+        return async () => {
+          await east().kubectl(['-n', 'shop', 'delete', 'service/kept', 'serviceexport/kept'])
+          await east().kubectl(['-n', 'tombolo-broker', 'delete', 'exportgrant', 'kept'])
+        }
+      },
+      to: 'kept.shop',
+      at: 'export',
+      says: /^the fleet does not let east export shop\/kept$/,
+      types: /^echo '\{.*"services":\["kept"\],"clusters":\["east"\].*\}' \| kubectl --context BROKER apply -f -/,
+      diagnosis: {
+        in: 'east',
+        finds: [
+          {
+            check: 'exports-valid',
+            says: /^shop\/kept: shop\/kept is not exported: the fleet lets other clusters export it/,
+            remedy: /^Ask the administrator of the broker for that grant/,
+          },
+          {
+            check: 'export-grants',
+            level: 'warn',
+            says: /^kept grants names of shop to clusters that are no members: nowhere$/,
+            remedy: /kubectl -n tombolo-broker edit exportgrant kept/,
+          },
+        ],
+      },
+    },
+    {
+      name: 'it is taken from other clusters alone',
+      plant: async () => {
+        const importFrom = (value: unknown) =>
+          west().kubectl([
+            ...['-n', 'tombolo-system', 'patch', 'membership', 'membership', '--type=merge'],
+            ...['-p', JSON.stringify({ spec: { importFrom: value } })],
+          ])
+        await importFrom([{ namespace: 'shop', clusters: ['west'] }])
+        await eventually(async () => {
+          const shown = await fleetOf(at.rig, at.signal).must('show', 'services', '--context', 'west', '-o', 'json')
+          assert.doesNotMatch(shown.out, /"name": "web"/)
+          const condition = 'jsonpath={.status.conditions[?(@.type=="ImportsTaken")].message}'
+          const said = await west().kubectl(['-n', 'tombolo-system', 'get', 'membership', 'membership', '-o', condition])
+          assert.match(said, /spec\.importFrom leaves out what other members export, \d in all: .*shop\/web of east/)
+        })
+        return () => importFrom(null)
+      },
+      at: 'import',
+      thenAsk: true,
+      says: /^west takes services of namespace shop from other clusters than east alone: spec\.importFrom/,
+      types: /^kubectl --context west -n tombolo-system edit membership membership, and name east there/,
     },
     {
       name: 'no endpoint is ready',
@@ -204,9 +273,13 @@ suite('tombolo why, tombolo diagnose', function () {
       says: /no endpoint of shop\/empty is ready/,
       diagnosis: {
         in: 'west',
-        check: 'imports-answer',
-        says: /shop\/empty, exported by east, has no (ready )?endpoint/,
-        remedy: /where it is exported \(east\)/,
+        finds: [
+          {
+            check: 'imports-answer',
+            says: /shop\/empty, exported by east, has no (ready )?endpoint/,
+            remedy: /where it is exported \(east\)/,
+          },
+        ],
       },
     },
     {
@@ -247,9 +320,13 @@ suite('tombolo why, tombolo diagnose', function () {
       says: /NetworkPolicy keep-out lets shop\/web-.* take nothing from 10\.242\./,
       diagnosis: {
         in: 'east',
-        check: 'network-policies',
-        says: /NetworkPolicy keep-out keeps pods of west from shop\/web, 80\/TCP/,
-        remedy: /ipBlock: \{cidr: 10\.242\./,
+        finds: [
+          {
+            check: 'network-policies',
+            says: /NetworkPolicy keep-out keeps pods of west from shop\/web, 80\/TCP/,
+            remedy: /ipBlock: \{cidr: 10\.242\./,
+          },
+        ],
       },
     },
     {
@@ -278,9 +355,13 @@ suite('tombolo why, tombolo diagnose', function () {
       says: /nothing passes over the overlay/,
       diagnosis: {
         in: 'west',
-        check: 'overlay-port',
-        says: /nothing that west-1 sends over the overlay arrives at west-2/,
-        remedy: /Let UDP 4800 through/,
+        finds: [
+          {
+            check: 'overlay-port',
+            says: /nothing that west-1 sends over the overlay arrives at west-2/,
+            remedy: /Let UDP 4800 through/,
+          },
+        ],
       },
     },
     {
@@ -301,9 +382,7 @@ suite('tombolo why, tombolo diagnose', function () {
       says: /has no route to 10\.241\./,
       diagnosis: {
         in: 'west',
-        check: 'node-routes',
-        says: /west-2 has no way to 10\.241\..* of east/,
-        remedy: /The agent puts it back/,
+        finds: [{ check: 'node-routes', says: /west-2 has no way to 10\.241\..* of east/, remedy: /The agent puts it back/ }],
       },
     },
     {
@@ -318,9 +397,20 @@ suite('tombolo why, tombolo diagnose', function () {
       says: /no node carries the label/,
       diagnosis: {
         in: 'west',
-        check: 'workloads-available',
-        says: /no node carries the label/,
-        remedy: /kubectl label node NODE tombolo\.dev\/gateway=true/,
+        finds: [
+          {
+            check: 'workloads-available',
+            says: /no node carries the label/,
+            remedy: /kubectl label node NODE tombolo\.dev\/gateway=true/,
+          },
+          {
+            check: 'former-gateways',
+            level: 'warn',
+            says: /west-1 is announced as a gateway and carries no label/,
+            remedy: /delete gatewayendpoint/,
+          },
+          { check: 'active-gateway', says: /no gateway is active/, remedy: /./ },
+        ],
       },
     },
     {
@@ -334,22 +424,28 @@ suite('tombolo why, tombolo diagnose', function () {
       says: /the cable between west-.* and east-.* is (Connecting|Error)/,
       diagnosis: {
         in: 'west',
-        check: 'cables-connected',
-        says: /west-1 to east\/east-1 is (broken|not connected yet)/,
-        remedy: /tombolo diagnose firewall/,
+        finds: [
+          {
+            check: 'cables-connected',
+            says: /west-1 to east\/east-1 is (broken|not connected yet)/,
+            remedy: /tombolo diagnose firewall/,
+          },
+          { check: 'gateway-ports', says: /east\/east-1/, remedy: /./ },
+          { check: 'broker-reachable', says: /./, remedy: /From a node of this cluster/ },
+        ],
       },
     },
   ]
-  for (const { name, plant, from = 'shop/asker', to = 'web.shop', at: wanted, says, diagnosis, thenAsk } of faults)
+  for (const { name, plant, from = 'shop/asker', to = 'web.shop', at: wanted, says, types, diagnosis, thenAsk } of faults)
     test(`${name}: it is named`, async () => {
       const heal = await plant()
       try {
-        await ask(from, to, wanted, says)
+        await ask(from, to, wanted, says, types)
         if (diagnosis !== undefined) await diagnosed(diagnosis)
       } finally {
         await heal()
       }
-      if (thenAsk === true) await ask(from, to, 'yes', /./, 40_000)
+      if (thenAsk === true) await ask(from, to, 'yes', /./, undefined, 40_000)
     })
 
   suite('while the operator is away, which would mend it', () => {
@@ -373,9 +469,7 @@ suite('tombolo why, tombolo diagnose', function () {
     test('diagnose says that it is away', () =>
       diagnosed({
         in: 'west',
-        check: 'workloads-available',
-        says: /operator was scaled to 0/,
-        remedy: /scale deployment\/tombolo-operator/,
+        finds: [{ check: 'workloads-available', says: /operator was scaled to 0/, remedy: /scale deployment\/tombolo-operator/ }],
       }))
 
     test('the DNS servers are at 0', async () => {
@@ -385,9 +479,13 @@ suite('tombolo why, tombolo diagnose', function () {
       await ask('shop/asker', 'web.shop', 'DNS', /no DNS server for clusterset\.local runs/)
       await diagnosed({
         in: 'west',
-        check: 'dns-servers',
-        says: /no server for clusterset\.local is ready/,
-        remedy: /scale deployment\/tombolo-dns --replicas=2/,
+        finds: [
+          {
+            check: 'dns-servers',
+            says: /no server for clusterset\.local is ready/,
+            remedy: /scale deployment\/tombolo-dns --replicas=2/,
+          },
+        ],
       })
       await scale(2)
       await west().kubectl(['-n', 'tombolo-system', 'rollout', 'status', 'deployment/tombolo-dns', '--timeout=40s'])
@@ -411,11 +509,44 @@ suite('tombolo why, tombolo diagnose', function () {
       await ask('shop/asker', 'web.shop', 'DNS', /its stub zone is missing/)
       await diagnosed({
         in: 'west',
-        check: 'stub-zone',
-        says: /the Corefile has no block for clusterset\.local/,
-        remedy: /deployment\/tombolo-operator/,
+        finds: [
+          { check: 'stub-zone', says: /the Corefile has no block for clusterset\.local/, remedy: /deployment\/tombolo-operator/ },
+        ],
       })
       await write(before)
+    })
+
+    test('the cluster DNS is at 0', async () => {
+      const kubeSystem = (...args: readonly string[]) => west().kubectl(['-n', 'kube-system', ...args])
+      const replicas = await kubeSystem('get', 'deployment', 'coredns', '-o', 'jsonpath={.spec.replicas}')
+      await kubeSystem('scale', 'deployment', 'coredns', '--replicas=0')
+      await diagnosed({
+        in: 'west',
+        finds: [
+          { check: 'cluster-dns', says: /CoreDNS: 0 of 0 available/, remedy: /k8s-app=kube-dns/ },
+          { check: 'dns-answers', says: /does not answer for clusterset\.local/, remedy: /./ },
+        ],
+      })
+      await kubeSystem('scale', 'deployment', 'coredns', `--replicas=${replicas}`)
+      await kubeSystem('rollout', 'status', 'deployment/coredns', '--timeout=40s')
+    })
+
+    test('the far cluster has addresses of this one, and an image is not there', async () => {
+      const inSystem = (...args: readonly string[]) => west().kubectl(['-n', 'tombolo-system', ...args])
+      const own = ['get', 'allocation', 'west', '-o', 'jsonpath={.spec.podCIDRs[0]}']
+      const podCIDRs = [await inSystem(...own)]
+      await inSystem('patch', 'allocation', 'east', '--type=merge', '-p', JSON.stringify({ spec: { podCIDRs } }))
+      await inSystem('set', 'image', 'deployment/tombolo-dns', '*=localhost/nothing:1')
+      await diagnosed({
+        in: 'west',
+        finds: [
+          { check: 'overlapping-cidrs', says: /(east and west|west and east) overlap: 10\.242\./, remedy: /--pod-cidr/ },
+          { check: 'pods-running', says: /tombolo-dns-.* is not ready: /, remedy: /describe pod tombolo-dns-/ },
+          { check: 'one-version', level: 'warn', says: /dns localhost\/nothing:1/, remedy: /tombolo upgrade/ },
+        ],
+      })
+      await inSystem('rollout', 'undo', 'deployment/tombolo-dns')
+      await inSystem('rollout', 'status', 'deployment/tombolo-dns', '--timeout=40s')
     })
 
     test('the far cluster is not admitted here', async () => {
@@ -425,7 +556,7 @@ suite('tombolo why, tombolo diagnose', function () {
   })
 
   suite('in the end', () => {
-    test('all is mended, and the pod is answered', () => ask('shop/asker', 'web.shop', 'yes', /./, 60_000))
+    test('all is mended, and the pod is answered', () => ask('shop/asker', 'web.shop', 'yes', /./, undefined, 60_000))
   })
 
   gatewayIsKilled(at)
@@ -454,6 +585,15 @@ spec:
 `
 const exportOf = (namespace: string, name: string): string =>
   JSON.stringify({ apiVersion: 'multicluster.x-k8s.io/v1beta1', kind: 'ServiceExport', metadata: { name, namespace } })
+
+/** To nobody that there is. */
+const grantOf = (service: string): string =>
+  JSON.stringify({
+    apiVersion: 'tombolo.dev/v1alpha1',
+    kind: 'ExportGrant',
+    metadata: { name: service, namespace: 'tombolo-broker' },
+    spec: { namespace: 'shop', services: [service], clusters: ['nowhere'] },
+  })
 
 const policy = (name: string, type: string, rest: string): string => `
 apiVersion: networking.k8s.io/v1
