@@ -824,13 +824,13 @@ const rows: readonly Row[] = [
 /** Planted as faults on two real clusters, by test/e2e/faults.test.ts. */
 const onClusters = [
   ...['workloads-available', 'cables-connected', 'node-routes', 'overlay-port', 'dns-servers', 'stub-zone'],
-  ...['exports-valid', 'imports-answer', 'network-policies', 'former-gateways', 'active-gateway', 'gateway-ports'],
+  ...['exports-valid', 'imports-answer', 'network-policies', 'active-gateway', 'gateway-ports'],
   ...['broker-reachable', 'export-grants', 'cluster-dns', 'dns-answers', 'overlapping-cidrs', 'pods-running', 'one-version'],
 ]
 /** Shown by the rows above alone, with what keeps each from clusters. */
 const onSnapshots: Readonly<Record<string, readonly string[]>> = {
   'not planted yet: the operator, an agent or a gateway repairs it, and has to be held back meanwhile': [
-    ...['agents-everywhere', 'guard-in-place', 'peers-believed'],
+    ...['agents-everywhere', 'guard-in-place', 'peers-believed', 'former-gateways'],
     ...['exported-endpoints', 'membership', 'admission-policies'],
   ],
   'it takes minutes or days to come about': ['restarts', 'nodes-ready', 'token-life', 'members-heard', 'both-directions'],

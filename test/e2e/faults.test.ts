@@ -395,12 +395,6 @@ suite('tombolo why, tombolo diagnose', function () {
             says: /no node carries the label/,
             remedy: /kubectl label node NODE tombolo\.dev\/gateway=true/,
           },
-          {
-            check: 'former-gateways',
-            level: 'warn',
-            says: /west-1 is announced as a gateway and carries no label/,
-            remedy: /delete gatewayendpoint/,
-          },
           { check: 'active-gateway', says: /no gateway is active/, remedy: /./ },
         ],
       },
