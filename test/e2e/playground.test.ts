@@ -71,19 +71,28 @@ suite('playground', function () {
     let said = ''
     child.stderr.setEncoding('utf8').on('data', (text: string) => (said += text))
     const exit = once(child, 'exit')
-    await eventually(() => assert.match(said, /broker in east/), 120_000)
+    // Pods run, and the broker is being made.
+    await eventually(() => {
+      assert.match(said, /clusters east, west/)
+      const there = tracesOf(mine()[0]?.run ?? '-')()
+      for (const what of ['process', 'cgroup', 'link'])
+        assert.ok(
+          there.some((trace) => trace.startsWith(what)),
+          what,
+        )
+    }, 120_000)
     const [record] = mine()
     assert.ok(record !== undefined && child.pid !== undefined)
     const traces = tracesOf(record.run)
-    for (const what of ['process', 'cgroup', 'link']) assert.ok(traces().some((trace) => trace.startsWith(what)))
     process.kill(-child.pid, 'SIGINT')
     assert.deepEqual(await exit, [130, null], said)
     assert.match(said, /^interrupted; nothing of it is left$/m)
     assert.deepEqual(traces(), [])
   })
 
-  test('--once gives the proof, ends well and leaves nothing', () => {
-    const { status, stdout, stderr } = playground('--once', '--nodes', '1')
+  test('--once, with two clusters of two nodes as long as nobody wants others, gives the proof, ends well and leaves nothing', () => {
+    const { status, stdout, stderr } = playground('--once')
+    assert.match(stderr, /clusters east, west with 2 nodes each/)
     assert.equal(status, 0, stderr)
     assert.match(stdout, /A pod in west was answered by pod web-\S+ in east/)
     assert.deepEqual(mine(), [])

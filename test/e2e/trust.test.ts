@@ -1,4 +1,5 @@
 // What binds clusters to the identities that were admitted, and how fast one is cut off: a broker that is no member, and two members.
+// They have IPv6 and nothing else, to show beside it that Tombolo needs no IPv4: neither between gateways nor to the broker.
 import assert from 'node:assert/strict'
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -9,6 +10,7 @@ import { joinRequest } from '#crds/join-request.ts'
 import type { Member } from '#crds/member.ts'
 import { member } from '#crds/member.ts'
 import { brokerNamespace, brokerSecretName, heartbeatName, pairKeysSecretName, systemNamespace } from '#crds/places.ts'
+import type { Found } from '#fleet/checks/index.ts'
 import type { HeldPairKey } from '#lib/identity/pair-key.ts'
 import type { Kube } from '#lib/kube/client.ts'
 import { kube } from '#lib/kube/client.ts'
@@ -16,6 +18,7 @@ import { StatusError } from '#lib/kube/errors.ts'
 import type { Secret } from '#lib/kube/kinds.ts'
 import { leases } from '#lib/kube/kinds.ts'
 import { fromKubeconfig } from '#lib/kube/kubeconfig.ts'
+import type { KubeObject } from '#lib/kube/object.ts'
 import { keyOf } from '#lib/kube/object.ts'
 import { reflect } from '#lib/kube/reflector.ts'
 import { logger } from '#lib/std/log.ts'
@@ -38,7 +41,8 @@ const otherOf = (side: Side): Side => (side === 'east' ? 'west' : 'east')
 
 suite('trust between clusters', function () {
   this.timeout(120_000)
-  const at = onRig({ clusters: ['hub', 'east', 'west'].map((id) => ({ id, nodes: 1 })) }, async (rig, signal) => {
+  const clusters = ['hub', 'east', 'west'].map((id) => ({ id, nodes: 1, families: ['IPv6'] as const }))
+  const at = onRig({ clusters }, async (rig, signal) => {
     const fleet = fleetOf(rig, signal)
     const members = [rig.cluster('east'), rig.cluster('west')]
     await Promise.all([fleet.deployBroker(), ...members.map((c) => openShop(c, signal).then(() => openClient(c, signal)))])
@@ -78,7 +82,7 @@ suite('trust between clusters', function () {
     const podIP = await cluster(otherOf(side)).kubectl([
       ...['-n', 'shop', 'get', 'pod', '-l', 'app=web', '-o', 'jsonpath={.items[0].status.podIP}'],
     ])
-    return traffic(cluster(side), { pod: 'shop/client', url: `http://${podIP}:8080/`, everyMs: 20, lostMs: 2_000 })
+    return traffic(cluster(side), { pod: 'shop/client', url: `http://[${podIP}]:8080/`, everyMs: 20, lostMs: 2_000 })
   }
 
   const adminOfHub = async (): Promise<Kube> => {
@@ -108,7 +112,15 @@ suite('trust between clusters', function () {
   const on = async (side: Side, ...command: readonly string[]) => (await cluster(side).node(1).exec(command)).stdout.trim()
   const onHub = (...args: readonly string[]) => at.rig.cluster('hub').kubectl(args, '', at.signal)
   const routedInEast = async (cidr: string): Promise<boolean> =>
-    (await cluster('east').node(1).exec(['ip', 'route', 'show', 'table', 'all'])).stdout.includes(cidr)
+    (await cluster('east').node(1).exec(['ip', '-6', 'route', 'show', 'table', 'all'])).stdout.includes(cidr)
+
+  test('diagnose finds nothing wrong where there is IPv6 alone', async () => {
+    await eventually(async () => {
+      const { out, code } = await fleet().tombolo('diagnose', 'all', '--context', 'east', '-o', 'json')
+      const { findings } = JSON.parse(out) as { readonly findings: readonly Found[] }
+      assert.deepEqual([code, findings.filter(({ level }) => level !== 'pass')], [0, []])
+    })
+  })
 
   suite('the key of a pair', () => {
     test('T12: is on the cable at both ends, the same, and traffic flows', async () => {
@@ -147,13 +159,13 @@ suite('trust between clusters', function () {
       const hub = at.rig.cluster('hub')
       const kinds = (await hub.kubectl(['api-resources', '--verbs=list', '-o', 'name'])).trim().split('\n')
       assert.ok(kinds.includes('secrets'))
-      let announced = 0
-      for (const kind of kinds) {
-        const all = await hub.kubectl(['get', kind, '-A', '-o', 'json', '--show-managed-fields'])
-        shows(kind, all)
-        if (all.includes(held.id)) announced++
-      }
-      assert.equal(announced, 1, 'the GatewayEndpoints say which key there is')
+      const all = await hub.kubectl(['get', kinds.join(), '-A', '-o', 'json', '--show-managed-fields'])
+      const { items } = JSON.parse(all) as { readonly items: readonly KubeObject[] }
+      const found = new Set(items.map(({ kind }) => kind))
+      assert.ok(found.has('Secret') && found.has('GatewayEndpoint') && found.size > 20)
+      for (const item of items) shows(`${item.kind} ${item.metadata.name}`, JSON.stringify(item))
+      const announcing = items.filter((item) => JSON.stringify(item).includes(held.id))
+      assert.deepEqual([...new Set(announcing.map(({ kind }) => kind))], ['GatewayEndpoint'])
 
       const folder = await mkdtemp(join(tmpdir(), 'tombolo-bundle-'))
       try {
@@ -260,7 +272,7 @@ suite('trust between clusters', function () {
   })
 
   suite('a member that takes other addresses for its pods', () => {
-    const [before, after, address] = ['10.243.0.0/16', '10.200.0.0/16', '10.200.0.5']
+    const [before, after, address] = ['fd00:243::/48', 'fd00:200::/48', 'fd00:200::5']
     const drainSeconds = 8
     const move = (to: string) => fleet().join(cluster('west'), '--pod-cidr', to)
     /** As if its pods moved over one by one: a web pod has an address of the new range beside that of the old. */
@@ -275,8 +287,8 @@ suite('trust between clusters', function () {
         return stdout
       }
       const [device = ''] = /(?<=dev )\S+/.exec(await on('ip', 'route', 'get', podIP)) ?? []
-      await on('nsenter', '--target', String(pid), '--net', 'ip', 'address', 'add', `${address}/32`, 'dev', 'eth0')
-      await on('ip', 'route', 'add', `${address}/32`, 'dev', device)
+      await on('nsenter', '--target', String(pid), '--net', 'ip', 'address', 'add', `${address}/128`, 'dev', 'eth0', 'nodad')
+      await on('ip', '-6', 'route', 'add', `${address}/128`, 'dev', device)
     }
 
     test('loses no request: the new range is routed at once, the old one goes on while it drains, and is given up after that', async () => {
@@ -286,7 +298,7 @@ suite('trust between clusters', function () {
       assert.deepEqual(cluster('west').podCIDRs, [before])
       await openThere()
       await using old = await callsFrom('east')
-      const url = `http://${address}:8080/`
+      const url = `http://[${address}]:8080/`
       await using fresh = await traffic(cluster('east'), { pod: 'shop/client', url, everyMs: 20, lostMs: 2_000 })
       await using write = await written((now, was) => now?.spec.podCIDRs[0] === after && was?.spec.podCIDRs[0] === before)
       const began = Date.now()
@@ -352,7 +364,7 @@ suite('trust between clusters', function () {
       tunnel: async () => (await wg('east', 'peers')).length === 0,
       import: async () => (await cluster('east').kubectl(['-n', 'shop', 'get', 'serviceimport', '-o', 'name'])).trim() === '',
       name: async () => {
-        const dig = ['dig', '+short', '+tries=1', '+time=2', 'web.shop.svc.clusterset.local']
+        const dig = ['dig', '+short', '+tries=1', '+time=2', 'AAAA', 'web.shop.svc.clusterset.local']
         const { code, stdout } = await cluster('east').exec('shop/client', dig)
         return code === 0 && stdout.trim() === ''
       },

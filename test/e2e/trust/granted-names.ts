@@ -1,4 +1,5 @@
 // Who has a share of a name's traffic, as the broker's administrator grants it: of two members that export `shop/web`, west to begin with.
+// Their pods have IPv6.
 import assert from 'node:assert/strict'
 import { exportGrant } from '#crds/export-grant.ts'
 import { exportedService } from '#crds/exported-service.ts'
@@ -48,7 +49,7 @@ export const grantedNames = (at: RigSuite): void => {
     }
     /** What a pod in `side` gets for the name. */
     const answer = async (side: Side) =>
-      (await cluster(side).exec('shop/client', ['dig', '+short', 'web.shop.svc.clusterset.local'])).stdout.trim()
+      (await cluster(side).exec('shop/client', ['dig', '+short', 'AAAA', 'web.shop.svc.clusterset.local'])).stdout.trim()
 
     test('is exported by no other cluster, which is told what to ask for, and then is', async () => {
       await apply(grant('web-west', 'west'))
