@@ -13,13 +13,13 @@ export async function buildFleet(rig: Rig, say: Say, signal: AbortSignal): Promi
     await work
     say(line)
   }
-  // The shop's pods start while the clusters are joined; they know nothing of it.
   const shop = Promise.all([openShop(first, signal), ...others.map((cluster) => openClient(cluster, signal))])
-  await told(`broker in ${first.id}`, fleet.deployBroker())
-  await Promise.all([
-    told(`shop/web in ${first.id}, a client in ${others.map(({ id }) => id).join(', ')}`, shop),
-    ...rig.clusters.map((cluster) => told(`${cluster.id} joined`, fleet.join(cluster))),
-  ])
+  const joined = async () => {
+    await told(`broker in ${first.id}`, fleet.deployBroker())
+    await Promise.all(rig.clusters.map((cluster) => told(`${cluster.id} joined`, fleet.join(cluster))))
+  }
+  // The shop's pods start while the clusters are joined; they know nothing of it.
+  await Promise.all([told(`shop/web in ${first.id}, a client in ${others.map(({ id }) => id).join(', ')}`, shop), joined()])
   await told(`shop/web exported from ${first.id}`, exportWeb(first, signal))
 }
 

@@ -10,8 +10,10 @@ import { twoClusters } from '#test/rig/spec.ts'
 export const onPair = sharedRig(twoClusters({ families: ['IPv4', 'IPv6'] }), async (rig, signal) => {
   const fleet = fleetOf(rig, signal)
   const [east, west] = [rig.cluster('east'), rig.cluster('west')]
-  const shop = Promise.all([openShop(east, signal), openClient(west, signal), openClient(east, signal)])
-  await fleet.deployBroker()
-  await forgetAddressesSoon(fleet, signal)
-  await Promise.all([shop, fleet.join(east)])
+  const joined = async () => {
+    await fleet.deployBroker()
+    await forgetAddressesSoon(fleet, signal)
+    await fleet.join(east)
+  }
+  await Promise.all([openShop(east, signal), openClient(west, signal), openClient(east, signal), joined()])
 })
