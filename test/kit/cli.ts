@@ -43,7 +43,8 @@ export function tombolo(args: readonly string[], { signal, env, stdin, cwd, show
       take((text) => (err += text)),
     )
     child.on('error', reject).on('close', (code) => resolve({ code: code ?? 1, out, err }))
-    child.stdin.end(stdin ?? '')
+    // One that is killed at once reads nothing; its end says all.
+    child.stdin.on('error', () => undefined).end(stdin ?? '')
   })
 }
 
