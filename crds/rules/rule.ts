@@ -3,7 +3,7 @@
 import type { KubeObject } from '#lib/kube/object.ts'
 import type { Allocation } from '../allocation.ts'
 
-/** CONNECT: into a pod, or through a proxy of the apiserver. */
+/** DELETE: also of each object of a collection. CONNECT: into a pod, or through a proxy of the apiserver. */
 export type Operation = 'CREATE' | 'UPDATE' | 'DELETE' | 'CONNECT'
 
 /** Who wants to do what, in the words of the apiserver. An empty text is what is absent there. */

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { memberObjects } from '#broker/members/objects.ts'
 import { evaluate, noAllocation } from '#crds/rules/index.ts'
+import type { Review } from '#crds/rules/rule.ts'
 import { StatusError } from '#lib/kube/errors.ts'
 import { clusterRoleBindings, namespaces, serviceAccounts } from '#lib/kube/kinds.ts'
 import { keyOf, pathOf } from '#lib/kube/object.ts'
@@ -22,6 +23,7 @@ suite('the admission policies on a real apiserver', function () {
     broker = await bareBroker('apiserver', stop.signal)
     await admit(broker.admin, stop.signal)
     await giveEveryRight(broker.admin, stop.signal)
+    await plant(broker.admin, stop.signal)
   })
   suiteTeardown(async () => {
     await broker[Symbol.asyncDispose]()
@@ -29,49 +31,70 @@ suite('the admission policies on a real apiserver', function () {
   })
 
   test(`T4, T5, T7: agree with the rules in TypeScript on ${cases.length} cases, and name the same rule`, async () => {
-    await plant(broker.admin, stop.signal)
-    const clients = new Map<string, Kube>()
-    const clientOf = (user: string): Kube => {
-      const client = clients.get(user) ?? broker.as(user)
-      clients.set(user, client)
-      return client
-    }
+    const clients = clientsOf(broker)
     const queue = [...cases]
     const wrong: object[] = []
     const worker = async () => {
       for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
-        const said = await ask(clientOf(next.review.request.user), broker.admin, next, stop.signal)
-        const verdict = evaluate(next.review)
-        const wanted = verdict.allowed ? 'allowed' : `${verdict.policy} ${verdict.rule}`
-        if (said !== wanted) wrong.push({ name: next.name, said, wanted })
+        const { name, review } = next
+        const said = await answerTo(() => ask(clients(review.request.user), broker.admin, next, stop.signal))
+        if (said !== wantedOf(review)) wrong.push({ name, said, wanted: wantedOf(review) })
       }
     }
     await Promise.all(Array.from({ length: 8 }, worker))
     assert.deepEqual(wrong, [])
   })
+
+  test('T1: who deletes a collection is judged as who deletes each object of it, by the same rule', async () => {
+    const clients = clientsOf(broker)
+    const wrong: object[] = []
+    for (const { name, kind, review } of deletes) {
+      const query = { fieldSelector: `metadata.name=${review.oldObject?.metadata.name ?? ''}`, dryRun: 'All' }
+      const path = pathOf(kind, { namespace: review.request.namespace })
+      const said = await answerTo(() => clients(review.request.user).request({ method: 'DELETE', path, query }, stop.signal))
+      if (said !== wantedOf(review)) wrong.push({ name, said, wanted: wantedOf(review) })
+    }
+    assert.deepEqual(wrong, [])
+  })
+
+  test('T1: with every right, who sweeps what is not its own or not its to delete takes nothing away', async () => {
+    const clients = clientsOf(broker)
+    const names = async ({ kind, review }: Case) =>
+      (await broker.admin.list(kind, { namespace: review.request.namespace }, stop.signal)).items.map((o) => o.metadata.name)
+    const wrong: object[] = []
+    for (const sweep of deletes.filter(({ rule }) => rule !== undefined)) {
+      const before = await names(sweep)
+      assert.notEqual(before.length, 0, sweep.name)
+      const path = pathOf(sweep.kind, { namespace: sweep.review.request.namespace })
+      const said = await answerTo(() => clients(sweep.review.request.user).request({ method: 'DELETE', path }, stop.signal))
+      if (said !== wantedOf(sweep.review)) wrong.push({ name: sweep.name, said, wanted: wantedOf(sweep.review) })
+      assert.deepEqual(await names(sweep), before, sweep.name)
+    }
+    assert.deepEqual(wrong, [])
+  })
 })
 
+const deletes = cases.filter(({ review }) => review.request.operation === 'DELETE')
+
+/** One client for each user. */
+function clientsOf(broker: BareBroker): (user: string) => Kube {
+  const clients = new Map<string, Kube>()
+  return (user) => {
+    const client = clients.get(user) ?? broker.as(user)
+    clients.set(user, client)
+    return client
+  }
+}
+
+function wantedOf(review: Review): string {
+  const verdict = evaluate(review)
+  return verdict.allowed ? 'allowed' : `${verdict.policy} ${verdict.rule}`
+}
+
 /** `allowed`, or `policy rule` as the refusal says; anything else as it is. */
-async function ask(client: Kube, admin: Kube, { kind, review }: Case, signal: AbortSignal): Promise<string> {
-  const { request, object, oldObject } = review
+async function answerTo(attempt: () => Promise<unknown>): Promise<string> {
   try {
-    if (request.subresource === 'token') {
-      const path = pathOf(serviceAccounts, keyOf(object ?? { metadata: { name: '' } }), 'token')
-      const body = { ...object, metadata: {} }
-      await client.request({ method: 'POST', path, query: { dryRun: 'All' }, body }, signal)
-    } else if (request.operation === 'CONNECT') {
-      await client.request({ method: 'GET', path: pathOf(kind, { ...request, name: 'any' }, request.subresource) }, signal)
-    } else if (request.operation === 'CREATE' && object !== undefined) {
-      await client.create(kind, object, { dryRun: true }, signal)
-    } else if (request.operation === 'DELETE' && oldObject !== undefined) {
-      await client.delete(kind, keyOf(oldObject), { dryRun: true }, signal)
-    } else if (object !== undefined && oldObject !== undefined) {
-      const resourceVersion = (await admin.get(kind, keyOf(oldObject), signal))?.metadata.resourceVersion ?? ''
-      const metadata = { ...object.metadata, name: oldObject.metadata.name, resourceVersion }
-      const body = { ...object, metadata, ...(request.subresource === '' ? {} : { status: {} }) }
-      const path = pathOf(kind, keyOf(oldObject), request.subresource === '' ? undefined : request.subresource)
-      await client.request({ method: 'PUT', path, query: { dryRun: 'All' }, body }, signal)
-    }
+    await attempt()
     return 'allowed'
   } catch (error) {
     if (!(error instanceof StatusError)) throw error
@@ -81,6 +104,28 @@ async function ask(client: Kube, admin: Kube, { kind, review }: Case, signal: Ab
       /ValidatingAdmissionPolicy '([^']+)'.*no params found/.exec(error.message) ??
       /policy '([^']+)'.*no params found/.exec(error.message)
     return missing === null ? error.message : `${missing[1] ?? ''} ${noAllocation}`
+  }
+}
+
+/** Nothing is written: the apiserver is asked to do it dry. */
+async function ask(client: Kube, admin: Kube, { kind, review }: Case, signal: AbortSignal): Promise<void> {
+  const { request, object, oldObject } = review
+  if (request.subresource === 'token') {
+    const path = pathOf(serviceAccounts, keyOf(object ?? { metadata: { name: '' } }), 'token')
+    const body = { ...object, metadata: {} }
+    await client.request({ method: 'POST', path, query: { dryRun: 'All' }, body }, signal)
+  } else if (request.operation === 'CONNECT') {
+    await client.request({ method: 'GET', path: pathOf(kind, { ...request, name: 'any' }, request.subresource) }, signal)
+  } else if (request.operation === 'CREATE' && object !== undefined) {
+    await client.create(kind, object, { dryRun: true }, signal)
+  } else if (request.operation === 'DELETE' && oldObject !== undefined) {
+    await client.delete(kind, keyOf(oldObject), { dryRun: true }, signal)
+  } else if (object !== undefined && oldObject !== undefined) {
+    const resourceVersion = (await admin.get(kind, keyOf(oldObject), signal))?.metadata.resourceVersion ?? ''
+    const metadata = { ...object.metadata, name: oldObject.metadata.name, resourceVersion }
+    const body = { ...object, metadata, ...(request.subresource === '' ? {} : { status: {} }) }
+    const path = pathOf(kind, keyOf(oldObject), request.subresource === '' ? undefined : request.subresource)
+    await client.request({ method: 'PUT', path, query: { dryRun: 'All' }, body }, signal)
   }
 }
 
