@@ -352,8 +352,10 @@ suite('answers to join requests', () => {
       const status = statusOf('JoinRequest', 'west', { requests: [requestBy(west, { requestedAt })] })
       return ((status as JoinRequest['status'])?.conditions ?? []).filter((c) => c.type === 'ClockSkewed')
     }
-    assert.deepEqual(conditions('2026-01-01T00:04:59Z'), [])
-    assert.deepEqual(conditions('2025-12-31T23:55:01Z'), [])
+    assert.deepEqual(conditions('2026-01-01T00:05:00Z'), [])
+    assert.deepEqual(conditions('2025-12-31T23:55:00Z'), [])
+    assert.match(conditions('2026-01-01T00:05:01Z')[0]?.message ?? '', /5 minutes ahead/)
+    assert.match(conditions('2025-12-31T23:54:59Z')[0]?.message ?? '', /5 minutes behind/)
     assert.match(conditions('2026-01-01T00:07:00Z')[0]?.message ?? '', /7 minutes ahead/)
     assert.match(conditions('2025-12-31T23:40:00Z')[0]?.message ?? '', /20 minutes behind/)
   })

@@ -13,6 +13,7 @@ import {
   memberNamespace,
   trustBundleName,
 } from '#crds/places.ts'
+import { toleratedSkewMs } from '#crds/rules/tokens.ts'
 import type { TrustBundle } from '#crds/trust-bundle.ts'
 import { trustBundle } from '#crds/trust-bundle.ts'
 import { setConditions } from '#lib/kube/conditions.ts'
@@ -48,8 +49,6 @@ export type PkiPlan = {
   readonly steps: readonly Step[]
 }
 
-/** Clocks of gateways may be off by so much. */
-const skewMs = 300_000
 /** More than a cluster of many gateways has in a day of renewals and a rotation: who asks for more is answered later. */
 export const mostPerCluster = 200
 
@@ -66,7 +65,7 @@ export function planPki(seen: PkiSeen): PkiPlan {
   }
 }
 
-const isOver = ({ until }: Entry, now: Date): boolean => until.getTime() + skewMs < now.getTime()
+const isOver = ({ until }: Entry, now: Date): boolean => until.getTime() + toleratedSkewMs < now.getTime()
 
 // ── revoked ────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -95,7 +94,7 @@ function reportsOf({ certificates, now }: PkiSeen, denied: Denied): readonly Gat
   return certificates.flatMap(({ metadata, spec, status }) => {
     const { root, serial, notAfter } = status ?? {}
     if (root === undefined || serial === undefined || notAfter === undefined) return []
-    if (new Date(notAfter).getTime() + skewMs < now.getTime() || denied.serials.has(serial)) return []
+    if (new Date(notAfter).getTime() + toleratedSkewMs < now.getTime() || denied.serials.has(serial)) return []
     const name = keyText(keyOf({ metadata }))
     return [{ name, trusts: new Set(spec.trusts), answered: { root, serial }, inUse: spec.inUse }]
   })
@@ -204,7 +203,7 @@ function answer(
   const entries = issued.get(spec.clusterID) ?? []
   if (entries.length >= mostPerCluster)
     return later('TooMany', 'The cluster has had too many certificates: wait until some have ended.')
-  const notBefore = new Date(now.getTime() - skewMs)
+  const notBefore = new Date(now.getTime() - toleratedSkewMs)
   const notAfter = new Date(now.getTime() + seen.ca.certificateHours * 3_600_000)
   const leaf = issueGateway(root, spki.value, gatewayDNSName(spec.clusterID, spec.node), { notBefore, notAfter })
   issued.set(spec.clusterID, [...entries, { serial: leaf.serial, key, member: member.metadata.uid, until: notAfter }])

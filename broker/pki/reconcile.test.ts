@@ -22,7 +22,9 @@ import { reconcilePki } from './reconcile.ts'
 
 const { signal } = new AbortController()
 const now = new Date('2026-11-25T12:00:00Z')
-const later = (hours: number) => new Date(now.getTime() + hours * 3_600_000)
+const after = (seconds: number) => new Date(now.getTime() + seconds * 1000)
+const later = (hours: number) => after(hours * 3600)
+const day = 24 * 3600
 const name = gatewayEndpointName('east', 'n1')
 
 suite('the CA of a fleet', function () {
@@ -98,6 +100,16 @@ suite('the CA of a fleet', function () {
     assert.ok(believed(later(30)))
   })
 
+  test('a certificate is good at once by a clock that is five minutes behind, and no longer than it says by any', async () => {
+    await run()
+    ask(CertKey.generate())
+    await run()
+    assert.deepEqual(
+      [-301, -300, day - 1, day].map((seconds) => believed(after(seconds))),
+      [false, true, true, false],
+    )
+  })
+
   const refused: readonly (readonly [string, () => void, string])[] = [
     [
       'no request',
@@ -131,7 +143,10 @@ suite('the CA of a fleet', function () {
     )
     assert.ok(!believe(certificate, gatewayDNSName('east', 'n1'), trust(), now).ok)
     assert.deepEqual([reason(), answer().certificate], ['NotAdmitted', undefined])
-    await run(later(25))
+    // By the clock of a gateway that is five minutes behind, too.
+    await run(after(day + 300))
+    assert.equal(bundle().spec.denied.length, 1)
+    await run(after(day + 301))
     assert.deepEqual(bundle().spec.denied, [])
   })
 

@@ -6,6 +6,7 @@
 //                                                   ├──► refused: by the broker, with its reason
 //                                                   └──► expired: the renewal token is dead too
 import type { Membership } from '#crds/membership.ts'
+import { toleratedSkewMs } from '#crds/rules/tokens.ts'
 import type { Kube } from '#lib/kube/client.ts'
 import { kube as connect } from '#lib/kube/client.ts'
 import { isUnauthorized } from '#lib/kube/errors.ts'
@@ -166,12 +167,13 @@ function failed(held: Credentials, error: unknown, now: Date): RenewalState {
     : { kind: 'due', why }
 }
 
+/** By the broker's clock, which may be ahead of ours. */
 function expired({ renewalToken }: Credentials, now: Date): RenewalState {
   const at = lifeOf(renewalToken)?.expiresAt
   return {
     kind: 'expired',
     why:
-      at !== undefined && at <= now
+      at !== undefined && at.getTime() <= now.getTime() + toleratedSkewMs
         ? sleptOver(at)
         : 'the broker takes neither our token nor our renewal token: it has forgotten this cluster, or its signing keys are others',
   }

@@ -56,7 +56,10 @@ suite('a cluster that slept', function () {
   /** The operator; it sleeps when this is aborted. */
   let awake: AbortController | undefined
   let running: Promise<unknown>
+  /** Since it joined; no second passes by itself. */
   let sleptMs: number
+  /** Its clock, of the broker's. */
+  let aheadMs: number
   let most: number
   /** Of its kube-system. */
   let uid: string
@@ -64,14 +67,14 @@ suite('a cluster that slept', function () {
   let member: Member
   let grants: readonly JoinGrant[]
   let renewal: ReturnType<typeof cell<RenewalState>>
-  const clock = (): Date => new Date(Date.now() + sleptMs)
+  const clock = (): Date => new Date(Date.UTC(2026, 0, 1) + sleptMs)
 
   setup(async () => {
     stop = new AbortController()
     local = await apiserver()
     hub = await apiserver()
     front = await secure(hub.connection)
-    ;[sleptMs, most, grants, running] = [0, Infinity, [], Promise.resolve()]
+    ;[sleptMs, aheadMs, most, grants, running] = [0, 0, Infinity, [], Promise.resolve()]
     renewal = cell<RenewalState>({ kind: 'fresh' })
     uid = local.put(namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'kube-system' } }).metadata.uid ?? ''
     hub.fault(({ token }) => !isGood(token), { do: 'status', code: 401, reason: 'Unauthorized' }, Infinity)
@@ -93,6 +96,7 @@ suite('a cluster that slept', function () {
     for (const server of [local, hub]) await server[Symbol.asyncDispose]()
   })
 
+  const itsClock = (): Date => new Date(clock().getTime() + aheadMs)
   const isGood = (token: string | undefined): boolean => {
     const life = lifeOf(token ?? '')
     return life !== undefined && clock() < life.expiresAt
@@ -145,7 +149,7 @@ suite('a cluster that slept', function () {
     const remote = kube(connectionOf(held(), secret), log)
     running = Promise.all([
       heartbeat(remote, 'east', 'one', { state: reached, clock: theirs }, signal),
-      keepCredentials(api, membership, { secret, broker: reached, renewal, clock }, log, signal),
+      keepCredentials(api, membership, { secret, broker: reached, renewal, clock: itsClock }, log, signal),
     ])
       .catch((error: unknown) => {
         if (!signal.aborted) throw error
@@ -193,6 +197,26 @@ suite('a cluster that slept', function () {
     assert.ok(until - clock().getTime() > 13.9 * day)
     assert.deepEqual({ ...member.spec, requestedAt: undefined }, { ...before, requestedAt: undefined })
   })
+
+  for (const [how, ms] of [
+    ['as the broker’s', 0],
+    ['five minutes ahead', 300_000],
+    ['five minutes behind', -300_000],
+  ] as const)
+    test(`comes back by itself in the last second of fourteen days, and not in the next, with a clock ${how}`, async () => {
+      aheadMs = ms
+      await sleeps(14 * day - 1000)
+      wakes()
+      await eventually(() => assert.equal(credentialsValid()?.reason, 'Fresh'), 10_000)
+      await eventually(() => assert.ok(isGood(held().token)))
+      const { renewalToken } = held()
+      await sleeps(14 * day)
+      wakes()
+      await eventually(() => assert.equal(credentialsValid()?.reason, 'Expired'), 10_000)
+      const ended = lifeOf(renewalToken)?.expiresAt.toISOString() ?? ''
+      assert.match(credentialsValid()?.message ?? '', new RegExp(`expired at ${ended}.*tombolo grant create, and tombolo join`))
+      assert.equal(held().renewalToken, renewalToken)
+    })
 
   test('for twenty days says Expired and what to do; a new grant and the old keys bring back the old membership, while it runs', async () => {
     const before = member
@@ -244,6 +268,13 @@ suite('the clock of a cluster beside the broker’s', () => {
     const theirs = new Date('2026-01-01T00:00:00Z')
     const of = (seconds: number) => clockBeside(theirs, new Date(theirs.getTime() + seconds * 1000))
     assert.deepEqual([of(300), of(-300)], [{ kind: 'agrees' }, { kind: 'agrees' }])
+    assert.deepEqual(
+      [of(301), of(-301)],
+      [
+        { kind: 'off', aheadMs: 300_000 },
+        { kind: 'off', aheadMs: -300_000 },
+      ],
+    )
     assert.deepEqual(of(420), { kind: 'off', aheadMs: 420_000 })
     assert.deepEqual(of(-3600), { kind: 'off', aheadMs: -3_600_000 })
   })
