@@ -8,11 +8,12 @@ import { parse, parseAllDocuments } from 'yaml'
 import { joinGrant } from '#crds/join-grant.ts'
 import { joinRequest } from '#crds/join-request.ts'
 import { member } from '#crds/member.ts'
+import { gatewayNodeLabel } from '#crds/places.ts'
 import { serviceExport } from '#crds/service-export.ts'
 import { formatGrant } from '#lib/identity/grant.ts'
 import { fingerprint, publicIdentity } from '#lib/identity/identity.ts'
 import { kube } from '#lib/kube/client.ts'
-import { configMaps, namespaces, pods, services } from '#lib/kube/kinds.ts'
+import { configMaps, namespaces, nodes, pods, services } from '#lib/kube/kinds.ts'
 import { logger } from '#lib/std/log.ts'
 import { every } from '#lib/std/pause.ts'
 import { keepIdentity } from '#operator/joining/identity-secret.ts'
@@ -33,8 +34,6 @@ import { leavesOf, quietSession } from './tree.ts'
 /** Why a command is not tried here. */
 const elsewhere: Readonly<Record<string, string>> = {
   completion: 'offers no -o: prints a script for a shell, which has one form',
-  verify: 'its pods have to talk: test/e2e/faults/pods-talk.ts',
-  benchmark: 'its pods have to talk: test/e2e/faults/pods-talk.ts',
 }
 
 type Scene = {
@@ -42,6 +41,8 @@ type Scene = {
   readonly put: (server: ApiServer) => unknown
   /** What a controller does meanwhile. */
   readonly answer?: (server: ApiServer) => void
+  /** For what needs another cluster: context west. */
+  readonly beside?: (server: ApiServer) => unknown
 }
 const { signal } = quietSession
 const one = joiner('east')
@@ -71,6 +72,34 @@ const shop = (server: ApiServer) => {
   server.put(serviceExport, exporting())
   server.put(pods, podNamed('client'))
 }
+
+/** A member with a gateway's node and another, in which pods run at once and their programs print this. */
+const talking = (id: string, prints: (command: readonly string[]) => object) => (server: ApiServer) => {
+  bareCluster(server, `uid-${id}`)
+  for (const [name, labels] of [
+    [`${id}-1`, { [gatewayNodeLabel]: 'true' }],
+    [`${id}-2`, {}],
+  ] as const)
+    server.put(nodes, {
+      apiVersion: 'v1',
+      kind: 'Node',
+      metadata: { name, labels },
+      status: { conditions: [{ type: 'Ready', status: 'True' }] },
+    })
+  installedMember(server, id, 'alive')
+  server.onExec(({ command }) => ({ stdout: JSON.stringify(prints(command)) }))
+}
+const podsRun = (server: ApiServer) => {
+  for (const { verb, plural, namespace, name } of server.requests) {
+    const pod = verb === 'apply' && plural === 'pods' ? server.read(pods, { namespace, name }) : undefined
+    if (pod === undefined || pod.status !== undefined) continue
+    const podIPs = [{ ip: '10.1.0.5' }]
+    server.put(pods, { ...pod, status: { podIPs, conditions: [{ type: 'Ready', status: 'True' }] } })
+  }
+}
+const answers = () => ({ kind: 'answer', pod: 'worker', from: '10.1.0.5' })
+const measures = (command: readonly string[]) =>
+  command.length === 7 ? { kind: 'sent', bytes: 1_000_000, ms: 1000 } : { kind: 'echoed', micros: [100, 200, 300] }
 
 const scenes: Readonly<Record<string, Scene>> = {
   'deploy-broker': { args: [...image, '--dry-run'], put: (server) => bareCluster(server, 'uid-hub', 'hub-1') },
@@ -132,10 +161,22 @@ const scenes: Readonly<Record<string, Scene>> = {
   uninstall: { args: ['--dry-run'], put: shop },
   gather: { args: ['--module', 'operator'], put: shop },
   version: { args: [], put: shop },
+  verify: {
+    args: ['connectivity', '--to-context', 'west', '--connection-timeout', '1'],
+    put: talking('east', answers),
+    beside: talking('west', answers),
+    answer: podsRun,
+  },
+  benchmark: {
+    args: ['--to-context', 'west', '--seconds', '1'],
+    put: talking('east', measures),
+    beside: talking('west', measures),
+    answer: podsRun,
+  },
 }
 
 /** What is another each time. */
-const passing = new Set(['takenAt', 'expiresAt', 'grant', 'bundle', 'uid', 'resourceVersion', 'creationTimestamp'])
+const passing = new Set(['takenAt', 'expiresAt', 'grant', 'bundle', 'uid', 'resourceVersion', 'creationTimestamp', 'seconds'])
 const kept = (value: unknown): unknown =>
   JSON.parse(JSON.stringify(value, (key, v: unknown) => (passing.has(key) ? 'passing' : v)))
 
@@ -149,12 +190,18 @@ suite('what commands print', function () {
   })
   suiteTeardown(() => rmSync(dir, { recursive: true }))
 
-  async function printed(name: string, { args, put, answer }: Scene, format: Format): Promise<Ran> {
+  async function printed(name: string, { args, put, answer, beside }: Scene, format: Format): Promise<Ran> {
     await using server = await apiserver()
-    await using config = await kubeconfig({ east: server.connection.server })
+    await using other = await apiserver()
+    const west = beside === undefined ? {} : { west: other.connection.server }
+    await using config = await kubeconfig({ east: server.connection.server, ...west })
     await put(server)
+    await beside?.(other)
     const done = new AbortController()
-    const answering = every(10, () => answer?.(server), done.signal)
+    const bothAnswer = () => {
+      for (const one of [server, other]) answer?.(one)
+    }
+    const answering = every(10, bothAnswer, done.signal)
     const folder = name === 'gather' ? ['--dir', join(dir, format)] : []
     const ran = await inProcess([...name.split(' '), ...args, ...folder, '--kubeconfig', config.path, '-o', format])
     done.abort()

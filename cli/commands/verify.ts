@@ -14,7 +14,7 @@ import type { Subject } from '../verify/plan.ts'
 import { connectivityCases, discoveryCases, goneCases, subjects } from '../verify/plan.ts'
 import { server, serverPort } from '../verify/programs.ts'
 import type { Row } from '../verify/render.ts'
-import { linesOf } from '../verify/render.ts'
+import { linesOf, nameOf } from '../verify/render.ts'
 import type { Tested } from '../verify/run.ts'
 import { runCases } from '../verify/run.ts'
 import type { AddCommand, CommonOptions, Session } from './command.ts'
@@ -74,12 +74,7 @@ async function run(what: Subject | 'all', options: Options, session: Session): P
   )
   const count = (result: Row['result']) => rows.filter((row) => row.result === result).length
   const counts = { passed: count('passed'), failed: count('failed'), skipped: count('skipped') }
-  output.result(
-    linesOf(rows),
-    { context: near, toContext: far, ...counts, tests: rows },
-    options.output,
-    rows.map(({ subject, name, result }) => `${subject}/${result}: ${name}`),
-  )
+  output.result(linesOf(rows), { context: near, toContext: far, ...counts, tests: rows }, options.output, rows.map(nameOf))
   if (counts.failed > 0)
     throw failed(
       `${counts.failed} of ${rows.length} tests failed.`,

@@ -25,6 +25,10 @@ export type Failover = {
   readonly longestSilenceMs: number
 }
 
+/** One word, for `-o name`: `connectivity/pod-to-pod-west-east-IPv4-from-another-node-than-a-gateway`. */
+export const nameOf = ({ subject, name }: Pick<Row, 'subject' | 'name'>): string =>
+  `${subject}/${name.replaceAll(/[^\w.]+/g, '-')}`
+
 const sign = { passed: '✓', failed: '✗', skipped: '-' } as const
 const tone = { passed: 'good', failed: 'bad', skipped: 'warn' } as const
 

@@ -7,7 +7,7 @@ import type { Case, Side, Want } from './plan.ts'
 import { connectivityCases, discoveryCases, goneCases, wrongIn } from './plan.ts'
 import type { Said } from './programs.ts'
 import { parseSaid } from './programs.ts'
-import { linesOf } from './render.ts'
+import { linesOf, nameOf } from './render.ts'
 
 const side = (cluster: string, service: string, probes: Side['probes']): Side => ({ context: cluster, cluster, service, probes })
 const west = side('west', 'near', [
@@ -109,6 +109,15 @@ test('verify prints a heading a subject and a line a test, with the reason of wh
     lines.map(({ text }) => text),
     ['CONNECTIVITY', '✓ a (0.3 s)', '- b: no node', '', 'SERVICE-DISCOVERY', '✗ c (20.0 s): the name is unknown'],
   )
+})
+
+test('every test of verify has a name of its own that is one word', () => {
+  const names = [...connectivityCases(west, east), ...discoveryCases(west, east, 'ns'), ...goneCases(west, east, 'ns')].map(
+    nameOf,
+  )
+  assert.equal(names[0], 'connectivity/pod-to-pod-west-east-IPv4-from-the-node-of-a-gateway')
+  assert.ok(names.includes('service-discovery/name-gone-after-unexport-east-west'))
+  assert.equal(new Set(names).size, names.length)
 })
 
 suite('a gateway that is killed', () => {
