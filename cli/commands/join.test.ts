@@ -169,9 +169,12 @@ suite('joining by grant', () => {
   test('T8: a grant that was used lets nobody else in, and nothing stays in the cluster that tried', async () => {
     const grant = await granted('east')
     assert.equal((await withOperator(servers.east, () => joinWith(grant, 'east', '10.1.0.0/16'))).code, 0)
+    const { hub } = servers
+    await eventually(() => assert.equal(hub.read(joinGrant, inBroker('east'))?.status?.state, 'Used'))
     const thief = await joinWith(grant, 'west', '10.2.0.0/16')
     assert.equal(thief.code, 2, thief.err)
-    assert.match(thief.err, /"east".*(taken|used)/)
+    const { usedBy = '' } = hub.read(joinGrant, inBroker('east'))?.status ?? {}
+    assert.match(thief.err, new RegExp(`The grant for "east" was used already, by ${usedBy}\\.`))
     await eventually(() => assert.equal(servers.west.read(namespaces, { name: 'tombolo-system' }), undefined))
     assert.equal(servers.west.read(membership, ownMembership), undefined)
   })
@@ -192,7 +195,8 @@ suite('joining by grant', () => {
       assert.match(ran.err, left === 0 ? /it is locked now/ : new RegExp(`${left} more tr(y|ies) and it is locked`))
     }
     const late = await joinWith(grant, 'east', '10.1.0.0/16', '--timeout', '5')
-    assert.notEqual(late.code, 0)
+    assert.equal(late.code, 2)
+    assert.match(late.err, /The grant for "east" is locked: too many requests did not prove its code/)
     assert.equal(hub.read(member, inBroker('east')), undefined)
     assert.equal(hub.read(joinGrant, inBroker('east'))?.status?.state, 'Locked')
   })
@@ -201,7 +205,9 @@ suite('joining by grant', () => {
     const grant = await granted('east', { expiresAt: new Date(Date.now() + 2000).toISOString() })
     await sleep(2100)
     const ran = await joinWith(grant, 'east', '10.1.0.0/16', '--timeout', '5')
-    assert.notEqual(ran.code, 0, ran.err)
+    assert.equal(ran.code, 2, ran.err)
+    assert.match(ran.err, /The grant for "east" expired at /)
+    await eventually(() => assert.equal(servers.hub.read(joinGrant, inBroker('east'))?.status?.state, 'Expired'))
     assert.equal(servers.hub.read(member, inBroker('east')), undefined)
   })
 

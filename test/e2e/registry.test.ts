@@ -24,6 +24,8 @@ import { eventually } from '#test/kit/eventually.ts'
 import type { Joiner, Spec } from '#test/kit/joining.ts'
 import { grantFor, joiner, requestBy } from '#test/kit/joining.ts'
 import { interruptedJoin } from './registry/interrupted-join.ts'
+import { lostGrant } from './registry/lost-grant.ts'
+import { sleptOver } from './registry/slept-over.ts'
 
 type Status = NonNullable<JoinRequest['status']>
 
@@ -211,5 +213,8 @@ suite('the registry of members, on a real apiserver', function () {
     assert.ok(Math.abs((timeIn(answered)?.getTime() ?? 0) - Date.now()) < 5000)
   })
 
-  interruptedJoin(() => ({ broker, signal: stop.signal, grant }))
+  const registry = () => ({ broker, signal: stop.signal, grant, asks, answer })
+  sleptOver(registry)
+  lostGrant(registry)
+  interruptedJoin(registry)
 })

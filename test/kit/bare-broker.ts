@@ -2,7 +2,8 @@
 // apiserver admits, and up in seconds, without a rig and without root.
 import type { ChildProcess } from 'node:child_process'
 import { spawn } from 'node:child_process'
-import { generateKeyPairSync, randomBytes } from 'node:crypto'
+import type { KeyObject } from 'node:crypto'
+import { generateKeyPairSync, randomBytes, sign } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
@@ -26,6 +27,8 @@ export interface BareApiserver extends AsyncDisposable {
   readonly server: string
   readonly ca: string
   readonly token: string
+  /** A token that it gave, as if it had given it so much earlier. */
+  aged(token: string, seconds: number): string
   /** What it does not know at its start it learns half a minute later: our kinds are to be there before. */
   runControllers(): void
 }
@@ -113,6 +116,7 @@ export async function bareApiserver(signal: AbortSignal, flags: readonly string[
       server,
       ca,
       token,
+      aged: (given, seconds) => aged(given, seconds, account.privateKey),
       runControllers: () => {
         write('kubeconfig', kubeconfigOf(server, cert, token))
         run('kube-controller-manager', [
@@ -130,6 +134,14 @@ export async function bareApiserver(signal: AbortSignal, flags: readonly string[
     await stop(programs, dir)
     throw new Error(`the apiserver did not come up: ${said}`, { cause: error })
   }
+}
+
+function aged(token: string, seconds: number, key: KeyObject): string {
+  const [head = '', payload = ''] = token.split('.')
+  const claims = JSON.parse(Buffer.from(payload, 'base64url').toString('utf8')) as Readonly<Record<'iat' | 'nbf' | 'exp', number>>
+  const earlier = { ...claims, iat: claims.iat - seconds, nbf: claims.nbf - seconds, exp: claims.exp - seconds }
+  const signed = `${head}.${Buffer.from(JSON.stringify(earlier)).toString('base64url')}`
+  return `${signed}.${sign('sha256', Buffer.from(signed), { key, dsaEncoding: 'ieee-p1363' }).toString('base64url')}`
 }
 
 /** An apiserver on loopback tells nobody where it is. */
