@@ -52,9 +52,11 @@ function plant(server: ApiServer): void {
     [
       `{"level":30,"msg":"${container} started${previous ? ' before' : ''}"}`,
       `{"level":50,"msg":"renewal failed","err":{"message":"401 for token: ${canary}"}}`,
+      `{"level":50,"msg":"refused","answer":"${canary}"}`,
       `{"level":50,"err":"Authorization: Bearer ${canary}"} sent ${jwt}`,
       `-----BEGIN PRIVATE KEY-----\n${canary}\n-----END PRIVATE KEY-----`,
-      `peer ${publicKey} set by ${privateKey}`,
+      `{"level":30,"msg":"peer ${publicKey} set by ${privateKey}"}`,
+      `Error: not ${canary}`,
     ].join('\n'),
   )
   server.onExec(({ command }) => ({
@@ -127,6 +129,10 @@ suite('tombolo gather', () => {
     assert.match(
       files['east/logs/tombolo-gateway-x/gateway.log'] ?? '',
       new RegExp(`peer ${publicKey.replaceAll('+', '\\+')} set by \\[redacted\\]`),
+    )
+    assert.match(
+      files['east/logs/tombolo-gateway-x/gateway.log'] ?? '',
+      /\nError: …\n\(left out: 1 fields that are not on the list, 5 lines of other text\)\n$/,
     )
     assert.match(files['east/nodes/east-1/ip_-j_route_show_table_all.txt'] ?? '', /route show table all/)
     assert.match(files['east/nodes/east-1/wg_show_all_endpoints.txt'] ?? '', /203\.0\.113\.1/)

@@ -13,6 +13,7 @@ import type { Cluster } from '../cluster/cluster.ts'
 import type { Say } from '../cluster/until.ts'
 import type { Allowed, Module } from './allowed.ts'
 import { allowed, commands, componentsOf, labelPrefixes, metadataFields } from './allowed.ts'
+import { allowedLog } from './log-text.ts'
 import { pick } from './pick.ts'
 import { redact } from './redact.ts'
 import type { File } from './tar.ts'
@@ -62,7 +63,7 @@ export async function collect(cluster: Cluster, wanted: readonly Module[], say: 
   const components = wanted.flatMap((m) => componentsOf[m])
   const logs = await inParallel(ours.filter((pod) => components.includes(componentOf(pod))).flatMap(logsOf), async (log) => {
     const text = await attempt(`log of ${log.name}`, () => readLog(cluster, log, signal))
-    return text === undefined ? [] : [file(`logs/${log.name}.log`, text)]
+    return text === undefined ? [] : [file(`logs/${log.name}.log`, allowedLog(text))]
   })
   const facts = await inParallel(
     wanted.includes('connectivity') ? ours.flatMap(commandsOf) : [],
