@@ -80,7 +80,7 @@ export const lostGrant = (registry: () => Registry): void => {
     test('T8: is Claimed by who proved it first and waits: another is told by whom', async () => {
       const one = joiner('claims')
       await registry().grant(one, { approval: 'Manual' })
-      await registry().asks(one, { pods: ['10.96.0.0/16'], services: ['10.196.0.0/16'] })
+      await registry().asks(one, { pods: ['10.97.0.0/16'], services: ['10.197.0.0/16'] })
       await is(one, 'Claimed', /waits for approval: tombolo approve/)
       assert.match(
         await tries(thiefOf(one)),
