@@ -23,7 +23,7 @@ const reaching = (schema: Schema): readonly string[] =>
   pathsOf(schema).filter((path) => /namespace|secret|serviceaccount|ref(erence)?s?$|configmap/i.test(path))
 
 const schemas: readonly { readonly kind: string; readonly schema: Schema }[] = allKinds.flatMap((kind) =>
-  kind.crd().spec.versions.map(({ schema }) => ({ kind: kind.kind, schema: schema.openAPIV3Schema as Schema })),
+  kind.crd().spec.versions.map(({ schema }) => ({ kind: kind.kind, schema: schema.openAPIV3Schema })),
 )
 
 /** Copies of a schema, each with a field more somewhere else. */

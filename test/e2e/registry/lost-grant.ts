@@ -19,10 +19,10 @@ export type Registry = {
   readonly broker: BareBroker
   readonly signal: AbortSignal
   /** Resolves when it is open. */
-  grant(one: Joiner, spec?: Partial<JoinGrant['spec']>): Promise<void>
-  asks(one: Joiner, spec: Spec): Promise<void>
+  readonly grant: (one: Joiner, spec?: Partial<JoinGrant['spec']>) => Promise<void>
+  readonly asks: (one: Joiner, spec: Spec) => Promise<void>
   /** Resolves when there is one. */
-  answer(one: Joiner): Promise<NonNullable<JoinRequest['status']>>
+  readonly answer: (one: Joiner) => Promise<NonNullable<JoinRequest['status']>>
 }
 
 const own = { pods: ['10.95.0.0/16'], services: ['10.195.0.0/16'] }

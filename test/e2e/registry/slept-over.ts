@@ -25,10 +25,10 @@ export type Registry = {
   readonly broker: BareBroker
   readonly signal: AbortSignal
   /** Resolves when it is open. */
-  grant(one: Joiner): Promise<void>
-  asks(one: Joiner, spec: Spec): Promise<void>
+  readonly grant: (one: Joiner) => Promise<void>
+  readonly asks: (one: Joiner, spec: Spec) => Promise<void>
   /** Resolves when there is one. */
-  answer(one: Joiner): Promise<unknown>
+  readonly answer: (one: Joiner) => Promise<unknown>
 }
 
 const log = logger('test', 'silent')
