@@ -39,8 +39,8 @@ export type Mcs = Known & {
 }
 
 const workers = 8
-/** Nobody waits for these, so changes that come together are told together. */
-const calm = { statusMs: 50, refusalsMs: 1000 }
+/** Nobody waits for these: changes that come together are told together, and what is waited for has the apiserver to itself. */
+const calm = { statusMs: 200, refusalsMs: 1000 }
 
 /** Runs until `signal` aborts. */
 export async function runMcs(mcs: Mcs, signal: AbortSignal): Promise<void> {
@@ -110,14 +110,14 @@ export async function runMcs(mcs: Mcs, signal: AbortSignal): Promise<void> {
     sources: [...world.exportSources, ...world.importSources, ...world.brokerSources],
     reconcile: (key, stop) => {
       const at = { namespace: key.namespace ?? '', name: key.name }
-      const seen = world.importing(at)
       return converge(
         {
           kube: mcs.local,
           fieldManager,
           stores: [stores.imports, stores.services, stores.slices],
           have: world.imported(at),
-          plan: (have) => planImport({ ...seen, have: sortedOut(have) }),
+          // The world as it is in that round: endpoints come while their service is given its address.
+          plan: (have) => planImport({ ...world.importing(at), have: sortedOut(have) }),
         },
         stop,
       )

@@ -27,8 +27,10 @@ const lines = (from: Offer, have: readonly KubeObject[]) =>
 
 suite('publishing an offer', () => {
   const name = constituent('east').metadata.name.slice(0, 6)
-  test('puts the service and its endpoints at once', () =>
-    assert.deepEqual(lines(offer(1, 2), []), [`put ${name}`, 'put leaf-1', 'put leaf-2']))
+  test('puts the service, then its endpoints at once', () => {
+    assert.deepEqual(lines(offer(1, 2), []), [`put ${name}`])
+    assert.deepEqual(lines(offer(1, 2), held(offer())), ['put leaf-1', 'put leaf-2'])
+  })
   test('writes nothing that is there', () => assert.deepEqual(lines(offer(1), held(offer(1))), []))
   test('writes only what is another', () => assert.deepEqual(lines(offer(1, 2), held(offer(1))), ['put leaf-2']))
   test('drops only when everything is put', () => {
