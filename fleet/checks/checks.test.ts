@@ -653,6 +653,14 @@ const rows: readonly Row[] = [
   ['clocks', 'the apiserver is behind', withPlatform({ clock: minutes(-6) }), 'fail', /360 s behind/, /NTP/],
   [
     'clocks',
+    'the apiserver is as far behind as is tolerated',
+    withPlatform({ clock: minutes(-5) }),
+    'warn',
+    /300 s behind/,
+    /NTP/,
+  ],
+  [
+    'clocks',
     'the operator found its own clock wrong',
     withMember(({ membership }) => ({
       membership: {

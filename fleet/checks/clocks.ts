@@ -4,9 +4,8 @@ import { conditionOf } from '#lib/kube/conditions.ts'
 import type { Check, Finding } from './check.ts'
 import { orPass } from './check.ts'
 
-/** The apiserver tells whole seconds, and a request takes its time. */
+/** The apiserver tells whole seconds, and a request takes its time. What is more than tolerated locks out. */
 const warnMs = 30_000
-const failMs = toleratedSkewMs
 
 export const clocks: Check = {
   name: 'clocks',
@@ -20,7 +19,7 @@ export const clocks: Check = {
         ? []
         : [
             {
-              level: Math.abs(off) < failMs ? 'warn' : 'fail',
+              level: Math.abs(off) <= toleratedSkewMs ? 'warn' : 'fail',
               about: ['apiserver'],
               says: `the clock of the apiserver is ${seconds(off)} ${off > 0 ? 'ahead of' : 'behind'} this machine’s`,
               remedy: 'See which of the two is wrong (timedatectl) and let it follow NTP.',
@@ -33,7 +32,7 @@ export const clocks: Check = {
         ? []
         : [
             {
-              level: by < failMs ? 'warn' : 'fail',
+              level: by <= toleratedSkewMs ? 'warn' : 'fail',
               about: [beat.namespace],
               says: `the clock of ${beat.namespace.replace('tombolo-m-', '')} is ${seconds(by)} ahead of the broker’s`,
               remedy: 'Let the nodes of that cluster follow NTP: a difference of five minutes locks it out.',
