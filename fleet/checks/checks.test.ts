@@ -834,13 +834,11 @@ const onClusters = [
   ...['workloads-available', 'cables-connected', 'node-routes', 'overlay-port', 'dns-servers', 'stub-zone'],
   ...['exports-valid', 'imports-answer', 'network-policies', 'active-gateway', 'gateway-ports'],
   ...['broker-reachable', 'export-grants', 'cluster-dns', 'dns-answers', 'overlapping-cidrs', 'pods-running', 'one-version'],
+  ...['agents-everywhere', 'guard-in-place', 'peers-believed', 'former-gateways', 'exported-endpoints', 'membership'],
+  'admission-policies',
 ]
 /** Shown by the rows above alone, with what keeps each from clusters. */
 const onSnapshots: Readonly<Record<string, readonly string[]>> = {
-  'not planted yet: the operator, an agent or a gateway repairs it, and has to be held back meanwhile': [
-    ...['agents-everywhere', 'guard-in-place', 'peers-believed', 'former-gateways'],
-    ...['exported-endpoints', 'membership', 'admission-policies'],
-  ],
   'it takes minutes or days to come about': ['restarts', 'nodes-ready', 'token-life', 'members-heard', 'both-directions'],
   'it is of another Kubernetes, network or clock than a rig has': [
     ...['cni', 'kube-proxy', 'kubernetes-version', 'node-addresses', 'clocks', 'mtu'],

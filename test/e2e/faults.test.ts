@@ -5,6 +5,7 @@ import assert from 'node:assert/strict'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Found } from '#fleet/checks/index.ts'
 import type { Verdict } from '#fleet/why/path.ts'
+import { agentTable } from '#gateway/data-plane.ts'
 import type { Cluster } from '#test/rig/cluster.ts'
 import { twoClusters } from '#test/rig/spec.ts'
 import { eventually } from '#test/kit/eventually.ts'
@@ -136,7 +137,7 @@ suite('tombolo why, tombolo diagnose', function () {
     readonly says: RegExp
     /** What `why` gives to type. */
     readonly types?: RegExp
-    readonly diagnosis?: Diagnosis
+    readonly diagnosis?: Diagnosis | readonly Diagnosis[]
     /** Whether it takes the data plane a moment to mend: the next fault waits for that. */
     readonly thenAsk?: true
   }
@@ -263,16 +264,29 @@ suite('tombolo why, tombolo diagnose', function () {
       to: 'empty.shop',
       at: 'endpoints',
       says: /no endpoint of shop\/empty is ready/,
-      diagnosis: {
-        in: 'west',
-        finds: [
-          {
-            check: 'imports-answer',
-            says: /shop\/empty, exported by east, has no (ready )?endpoint/,
-            remedy: /where it is exported \(east\)/,
-          },
-        ],
-      },
+      diagnosis: [
+        {
+          in: 'west',
+          finds: [
+            {
+              check: 'imports-answer',
+              says: /shop\/empty, exported by east, has no (ready )?endpoint/,
+              remedy: /where it is exported \(east\)/,
+            },
+          ],
+        },
+        {
+          in: 'east',
+          finds: [
+            {
+              check: 'exported-endpoints',
+              level: 'warn',
+              says: /^shop\/empty is exported and has no endpoint that is ready$/,
+              remedy: /^kubectl -n shop get pods -l app=empty /,
+            },
+          ],
+        },
+      ],
     },
     {
       name: 'the namespace is missing where it is imported',
@@ -418,6 +432,7 @@ suite('tombolo why, tombolo diagnose', function () {
           },
           { check: 'gateway-ports', says: /east\/east-1/, remedy: /./ },
           { check: 'broker-reachable', says: /./, remedy: /From a node of this cluster/ },
+          { check: 'membership', says: /^west is not ready: /, remedy: /logs deployment\/tombolo-operator/ },
         ],
       },
     },
@@ -427,12 +442,56 @@ suite('tombolo why, tombolo diagnose', function () {
       const heal = await plant()
       try {
         await ask(from, to, wanted, says, types)
-        if (diagnosis !== undefined) await diagnosed(diagnosis)
+        for (const each of diagnosis === undefined ? [] : [diagnosis].flat()) await diagnosed(each)
       } finally {
         await heal()
       }
       if (thenAsk === true) await ask(from, to, 'yes', /./, undefined, 40_000)
     })
+
+  test('a program on a node flushes our packet filters: diagnose says on which node', async () => {
+    // Again and again, as the agent puts them back.
+    const flush = `rm -f /tmp/healed; until [ -e /tmp/healed ]; do nft delete table inet ${agentTable}; sleep 0.02; done`
+    const flushing = west().node(2).exec(['sh', '-c', flush])
+    try {
+      await diagnosed({
+        in: 'west',
+        finds: [
+          {
+            check: 'guard-in-place',
+            says: /^the nft table tombolo-agent is missing on west-2: /,
+            remedy: /^The agent puts it back .* another program on the node flushes the ruleset/,
+          },
+        ],
+      })
+    } finally {
+      await west().node(2).exec(['touch', '/tmp/healed'])
+      await flushing
+    }
+    await ask('shop/asker', 'web.shop', 'yes', /./, undefined, 40_000)
+  })
+
+  test('what members write is held to their addresses no more: diagnose of the broker’s cluster says so', async () => {
+    const binding = ['validatingadmissionpolicybinding', 'tombolo-member-gateways']
+    const { metadata, ...rest } = JSON.parse(await east().kubectl(['get', ...binding, '-o', 'json'])) as {
+      readonly metadata: { readonly name: string; readonly labels?: unknown }
+    }
+    await east().kubectl(['delete', ...binding])
+    try {
+      await diagnosed({
+        in: 'east',
+        finds: [
+          {
+            check: 'admission-policies',
+            says: /^ValidatingAdmissionPolicyBinding .* is missing: what members write is not held to their addresses$/,
+            remedy: /^tombolo deploy-broker puts it back/,
+          },
+        ],
+      })
+    } finally {
+      await east().apply(JSON.stringify({ ...rest, metadata: { name: metadata.name, labels: metadata.labels } }))
+    }
+  })
 
   suite('while the operator is away, which would mend it', () => {
     const operator = (replicas: number) =>
@@ -517,6 +576,37 @@ suite('tombolo why, tombolo diagnose', function () {
       await kubeSystem('rollout', 'status', 'deployment/coredns', '--timeout=40s')
     })
 
+    test('a gateway’s node is none any more, and a node has no agent', async () => {
+      const [gateway, other] = [west().node(1).name, west().node(2).name]
+      const agents = (hostname: string | null) =>
+        west().kubectl([
+          ...['-n', 'tombolo-system', 'patch', 'daemonset', 'tombolo-agent', '--type=merge', '-p'],
+          JSON.stringify({ spec: { template: { spec: { nodeSelector: { 'kubernetes.io/hostname': hostname } } } } }),
+        ])
+      await west().kubectl(['label', 'node', gateway, 'tombolo.dev/gateway-'])
+      await agents(gateway)
+      await diagnosed({
+        in: 'west',
+        finds: [
+          {
+            check: 'former-gateways',
+            level: 'warn',
+            says: new RegExp(`^${gateway} is announced as a gateway and carries no label`),
+            remedy: /delete gatewayendpoint/,
+          },
+          {
+            check: 'agents-everywhere',
+            says: new RegExp(`^no agent runs on ${other}: `),
+            remedy: /describe daemonset tombolo-agent/,
+          },
+        ],
+      })
+      await west().kubectl(['label', 'node', gateway, 'tombolo.dev/gateway=true'])
+      await agents(null)
+      for (const name of ['gateway', 'agent'])
+        await west().kubectl(['-n', 'tombolo-system', 'rollout', 'status', `daemonset/tombolo-${name}`, '--timeout=60s'])
+    })
+
     test('the far cluster has addresses of this one, and an image is not there', async () => {
       const inSystem = (...args: readonly string[]) => west().kubectl(['-n', 'tombolo-system', ...args])
       const own = ['get', 'allocation', 'west', '-o', 'jsonpath={.spec.podCIDRs[0]}']
@@ -529,6 +619,11 @@ suite('tombolo why, tombolo diagnose', function () {
           { check: 'overlapping-cidrs', says: /(east and west|west and east) overlap: 10\.242\./, remedy: /--pod-cidr/ },
           { check: 'pods-running', says: /tombolo-dns-.* is not ready: /, remedy: /describe pod tombolo-dns-/ },
           { check: 'one-version', level: 'warn', says: /dns localhost\/nothing:1/, remedy: /tombolo upgrade/ },
+          {
+            check: 'peers-believed',
+            says: /^the gateway on west-1 does not take all that others announce: east: /,
+            remedy: /tombolo quarantine takes a member out/,
+          },
         ],
       })
       await inSystem('rollout', 'undo', 'deployment/tombolo-dns')
