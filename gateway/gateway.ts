@@ -35,8 +35,8 @@ import type { PeerReading, Pulse } from './pulse/pulse.ts'
 export const fieldManager = 'tombolo-gateway'
 /** So long may the node refuse to be set up before another gateway should lead: a device is made anew in much less. */
 const patienceMs = 2_000
-/** Round trips are published at most this often: the path is measured four times a second, the apiserver need not know. */
-const rttEveryMs = 60_000
+/** Round trips are published at most this often: soon again after the first, which is long as a rule, and seldom looked at later. */
+const rttEveryMs = 10_000
 
 /** So long does a gateway that ends wait for the next one, and then for the nodes. With giving the Lease back, less than the pod's grace period. */
 const handOverMs = 3_000

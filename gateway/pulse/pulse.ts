@@ -10,7 +10,7 @@ import type { Claim, Speaker } from '../engine.ts'
 import type { Message } from './message.ts'
 import { decode, encode } from './message.ts'
 import type { LinkState, Session } from './session.ts'
-import { claimOf, echoFor, hear, linkState, lossOf, newSession, timing } from './session.ts'
+import { claimOf, echoFor, hear, isMeasured, linkState, lossOf, newSession, timing } from './session.ts'
 
 /** Who is expected behind a key. */
 export type PulsePeer = Speaker & { readonly publicKey: PublicKey }
@@ -248,7 +248,8 @@ class Heart implements Pulse {
     for (const known of this.#known.values()) {
       const link = linkOf(known, now)
       const claim = claimOf(known.session)
-      const says = [link.state, 'message' in link ? link.message : '', claim?.role, claim?.term].join(' ')
+      const measured = isMeasured(known.session)
+      const says = [link.state, 'message' in link ? link.message : '', measured, claim?.role, claim?.term].join(' ')
       if (says === known.said) continue
       const higher = claim !== undefined && claim.term > known.term
       if (now - (higher ? known.termAt : known.saidAt) < calmMs) continue

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import type { Message } from './message.ts'
-import { claimOf, echoFor, hear, linkState, lossOf, newSession, timing } from './session.ts'
+import { claimOf, echoFor, hear, isMeasured, linkState, lossOf, newSession, timing } from './session.ts'
 import type { Session } from './session.ts'
 
 const self = 'aa'.repeat(8)
@@ -25,6 +25,21 @@ suite('a session with a peer', () => {
   test('connects when an echo proves that it hears us, and knows the round trip without the time it waited there', () => {
     const session = hearAll(newSession(0), [100, message(1, { echo: echo(40, 50) })])
     assert.deepEqual(linkState(session, 100), { state: 'Connected', rttMs: 10 })
+  })
+
+  test('has measured the path after a quarter of a minute of echoes, of which the shortest counts', () => {
+    const heard = (count: number) =>
+      hearAll(
+        newSession(0),
+        ...Array.from({ length: count }, (_, i): [number, Message] => {
+          const at = (i + 1) * timing.everyMs
+          return [at, message(i + 1, { echo: echo(at - (i === 0 ? 90 : 10)) })]
+        }),
+      )
+    assert.deepEqual(linkState(heard(1), timing.everyMs), { state: 'Connected', rttMs: 90 })
+    const quarter = 15_000 / timing.everyMs
+    assert.deepEqual([isMeasured(heard(quarter - 1)), isMeasured(heard(quarter))], [false, true])
+    assert.deepEqual(linkState(heard(quarter), 15_000), { state: 'Connected', rttMs: 10 })
   })
 
   test('knows since when the peer says that it is cut off, of one process', () => {

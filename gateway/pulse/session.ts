@@ -50,6 +50,9 @@ export const newSession = (now: number): Session => ({
   arrivals: [],
 })
 
+/** Whether the shortest round trip is the path's by now: the first are taken while everything else starts too. */
+export const isMeasured = ({ trips }: Session): boolean => trips.length === tripWindow
+
 /** `self` is our boot id: an echo of another one proves nothing about us. */
 export function hear(session: Session, message: Message, self: string, now: number): Session {
   const { heard } = session
