@@ -28,22 +28,15 @@ import { bareApiserver } from '#test/kit/bare-broker.ts'
 import type { Ran } from '#test/kit/cli.ts'
 import { tombolo } from '#test/kit/cli.ts'
 import { eventually } from '#test/kit/eventually.ts'
-import type { Joiner } from '#test/kit/joining.ts'
 import { joiner } from '#test/kit/joining.ts'
 import type { Kubeconfig } from '#test/kit/kubeconfig.ts'
 import { kubeconfig } from '#test/kit/kubeconfig.ts'
 import type { Gate, Secure } from '#test/kit/secure.ts'
 import { secure } from '#test/kit/secure.ts'
+import type { Registry } from './registry.ts'
 
 type Signal = 'SIGINT' | 'SIGKILL'
 type Cut = { readonly point: string; readonly by: Signal }
-
-export type Registry = {
-  readonly broker: BareBroker
-  readonly signal: AbortSignal
-  /** Resolves when it is open. */
-  grant(one: Joiner): Promise<void>
-}
 
 export const interruptedJoin = (registry: () => Registry): void => {
   suite('a join that is cut off', () => {

@@ -1,8 +1,6 @@
 // T8: a grant that somebody else has. Each way in which it is worth nothing has a name of its own, for whoever tries and for the administrator.
 import assert from 'node:assert/strict'
-import type { JoinGrant } from '#crds/join-grant.ts'
 import { joinGrant } from '#crds/join-grant.ts'
-import type { JoinRequest } from '#crds/join-request.ts'
 import { joinRequest } from '#crds/join-request.ts'
 import { brokerNamespace, joinerAccount, joinNamespace } from '#crds/places.ts'
 import { userOf } from '#crds/rules/account.ts'
@@ -10,20 +8,10 @@ import { fingerprint, publicIdentity } from '#lib/identity/identity.ts'
 import { conditionOf } from '#lib/kube/conditions.ts'
 import { StatusError } from '#lib/kube/errors.ts'
 import { namespaces } from '#lib/kube/kinds.ts'
-import type { BareBroker } from '#test/kit/bare-broker.ts'
 import { eventually } from '#test/kit/eventually.ts'
-import type { Joiner, Spec } from '#test/kit/joining.ts'
+import type { Joiner } from '#test/kit/joining.ts'
 import { joiner, requestBy } from '#test/kit/joining.ts'
-
-export type Registry = {
-  readonly broker: BareBroker
-  readonly signal: AbortSignal
-  /** Resolves when it is open. */
-  readonly grant: (one: Joiner, spec?: Partial<JoinGrant['spec']>) => Promise<void>
-  readonly asks: (one: Joiner, spec: Spec) => Promise<void>
-  /** Resolves when there is one. */
-  readonly answer: (one: Joiner) => Promise<NonNullable<JoinRequest['status']>>
-}
+import type { Registry } from './registry.ts'
 
 const own = { pods: ['10.95.0.0/16'], services: ['10.195.0.0/16'] }
 const printOf = ({ identity }: Joiner): string => fingerprint(publicIdentity(identity))

@@ -16,20 +16,9 @@ import { keepIdentity } from '#operator/joining/identity-secret.ts'
 import { keepCredentials } from '#operator/membership/renewal.ts'
 import type { BrokerState, RenewalState } from '#operator/membership/status.ts'
 import { apiserver } from '#test/kit/apiserver.ts'
-import type { BareBroker } from '#test/kit/bare-broker.ts'
 import { eventually } from '#test/kit/eventually.ts'
-import type { Joiner, Spec } from '#test/kit/joining.ts'
 import { joiner } from '#test/kit/joining.ts'
-
-export type Registry = {
-  readonly broker: BareBroker
-  readonly signal: AbortSignal
-  /** Resolves when it is open. */
-  readonly grant: (one: Joiner) => Promise<void>
-  readonly asks: (one: Joiner, spec: Spec) => Promise<void>
-  /** Resolves when there is one. */
-  readonly answer: (one: Joiner) => Promise<unknown>
-}
+import type { Registry } from './registry.ts'
 
 const log = logger('test', 'silent')
 
