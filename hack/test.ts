@@ -1,4 +1,5 @@
-// `npm test`: everything that must hold before a change lands. Ends with one line, `N passed, N failed`, and `, N skipped` if any were.
+// `npm test`: everything that must hold before a change lands. Ends with what failed and one line, `N passed, N failed`, and
+// `, N skipped` if any were.
 import { spawn } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
@@ -14,6 +15,7 @@ type Step = {
   readonly live?: boolean
 }
 type Count = { readonly passed: number; readonly failed: number; readonly skipped: number }
+type Outcome = Count & { readonly name: string; readonly output: string }
 
 /** What the next run need not find out again: kept only where a step can tell by contents alone what has changed, as lint cannot. */
 const kept = (name: string): string => join(import.meta.dirname, '../node_modules/.cache', name)
@@ -78,21 +80,29 @@ const phases: readonly (readonly Step[])[] = process.argv.includes('--verify')
 // First, so that a machine on which it cannot be proved says so before anything is tried.
 if (phases.length > 1) await prepare()
 
-const counts: Count[] = []
-for (const phase of phases) counts.push(...(await Promise.all(phase.map(take))))
-const sum = (of: keyof Count) => counts.reduce((all, count) => all + count[of], 0)
+const outcomes: Outcome[] = []
+for (const phase of phases) outcomes.push(...(await Promise.all(phase.map(take))))
+for (const { name, failed, output } of outcomes)
+  if (failed > 0) process.stdout.write(`── failed: ${name}\n${whatFailed(output)}\n`)
+const sum = (of: keyof Count) => outcomes.reduce((all, outcome) => all + outcome[of], 0)
 const total: Count = { passed: sum('passed'), failed: sum('failed'), skipped: sum('skipped') }
 process.stdout.write(`${total.passed} passed, ${total.failed} failed${total.skipped === 0 ? '' : `, ${total.skipped} skipped`}\n`)
 process.exitCode = total.failed === 0 ? 0 : 1
 
-async function take({ name, run: command, counts, live = false }: Step): Promise<Count> {
+async function take({ name, run: command, counts, live = false }: Step): Promise<Outcome> {
   const from = Date.now()
   if (live) process.stdout.write(`── ${name}\n`)
   const { code, output } = await run(command, live)
   const count = counts === 'tests' ? mochaCount(output, code) : { passed: +(code === 0), failed: +(code !== 0), skipped: 0 }
   if (!live) process.stdout.write(output)
   process.stdout.write(`── ${name}: ${count.failed === 0 ? 'ok' : 'FAILED'} in ${((Date.now() - from) / 1000).toFixed(1)} s\n`)
-  return count
+  return { ...count, name, output }
+}
+
+/** Said again at the very end, as whoever keeps only the end of a long output must learn what to mend: Mocha's list, or the last lines. */
+function whatFailed(output: string): string {
+  const list = output.search(/^\s*\d+ failing/m)
+  return list < 0 ? output.split('\n').slice(-60).join('\n') : output.slice(list)
 }
 
 /** Ends the program with exit code 2 and one sentence when this machine cannot run the tests. */
