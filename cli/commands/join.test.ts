@@ -434,6 +434,18 @@ suite('joining by grant', () => {
     for (const name of ['tombolo-broker', 'tombolo-pair-keys']) assert.equal(east.read(secrets, inSystem(name)), undefined)
   })
 
+  test('leave --dry-run prints what would go, no credentials among it, and deletes nothing', async () => {
+    const { east, hub } = servers
+    await withOperator(east, () => join('east', '10.1.0.0/16'))
+    const before = [writes(east).length, writes(hub).length]
+    const ran = await run(['leave', '--dry-run', '--context', 'east'])
+    assert.equal(ran.code, 0, ran.err)
+    const names = [...ran.out.matchAll(/^ {2}name: (.*)$/gm)].map(([, name]) => name)
+    assert.deepEqual(names, ['membership', 'tombolo-broker'])
+    assert.doesNotMatch(ran.out, /data:|token/)
+    assert.deepEqual([writes(east).length, writes(hub).length], before)
+  })
+
   test('leaving twice is no mistake: the second time it says that the cluster has left, and where it never was that it never was', async () => {
     const { east } = servers
     await withOperator(east, () => join('east', '10.1.0.0/16'))

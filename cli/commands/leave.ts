@@ -3,18 +3,20 @@
 import { membership } from '#crds/membership.ts'
 import { brokerSecretName, membershipName, pairKeysSecretName, systemNamespace } from '#crds/places.ts'
 import { secrets } from '#lib/kube/kinds.ts'
+import type { KubeObject } from '#lib/kube/object.ts'
 import { readIdentity } from '#operator/joining/identity-secret.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import { openCluster } from '../cluster/cluster.ts'
+import { identityOf } from '../cluster/remove.ts'
 import { notAMember } from '../cluster/membership.ts'
 import { refused } from '../problem.ts'
 import { leaveCluster } from '../uninstall/leave.ts'
 import { forgetExports } from '../uninstall/member.ts'
 import { withdrawItself } from '../uninstall/withdraw.ts'
-import type { AddCommand, CommonOptions, Session } from './command.ts'
-import { commonOptions, timeoutOption } from './command.ts'
+import type { AddCommand, CommonOptions, DryRun, Session } from './command.ts'
+import { commonOptions, dryRunOption, timeoutOption } from './command.ts'
 
-type Options = CommonOptions & { readonly yes?: true; readonly force?: true; readonly timeout: number }
+type Options = CommonOptions & DryRun & { readonly yes?: true; readonly force?: true; readonly timeout: number }
 
 const graceMs = 20_000
 /** How long the broker may take to hear that the cluster leaves. */
@@ -34,11 +36,11 @@ export const addLeave: AddCommand = (program, session) => {
       'after',
       `
 Examples:
-  tombolo leave --context east
+  tombolo leave --context east --dry-run
   tombolo leave --context east --yes`,
     )
     .action((options: Options) => run(options, session))
-  commonOptions(command, 'the cluster that leaves')
+  commonOptions(dryRunOption(command), 'the cluster that leaves')
 }
 
 async function run(options: Options, { output, signal, confirm }: Session): Promise<void> {
@@ -46,6 +48,13 @@ async function run(options: Options, { output, signal, confirm }: Session): Prom
   await using cluster = await openCluster(options)
   const { kube, context } = cluster
   const found = await stateOf(cluster, signal)
+  if (options.dryRun === true) {
+    output.note(
+      `# to be deleted in ${context}: with the Membership goes what the operator made of it; the broker drops the Member`,
+    )
+    output.manifests(found.objects.map(identityOf), options.output)
+    return
+  }
   if (found.state === 'Left') {
     output.result(
       `The cluster of context "${context}" has left: it is in no fleet. To come back: tombolo join --grant - --context ${context}.`,
@@ -87,14 +96,21 @@ const onTheBroker = (clusterID: string | undefined): string =>
 
 const credentials = [brokerSecretName, pairKeysSecretName].map((name) => ({ namespace: systemNamespace, name }))
 
-/** `clusterID`: undefined where an interrupted run took the Membership away, which alone tells it, and left credentials. */
-type Found = { readonly state: 'Member'; readonly clusterID: string | undefined } | { readonly state: 'Left' }
+type Found = {
+  readonly state: 'Member' | 'Left'
+  /** Undefined where an interrupted run took the Membership away, which alone tells it, and left credentials. */
+  readonly clusterID?: string
+  /** What this command deletes, in its order. */
+  readonly objects: readonly KubeObject[]
+}
 
 async function stateOf({ kube, context }: Cluster, signal: AbortSignal): Promise<Found> {
   const own = await kube.get(membership, { namespace: systemNamespace, name: membershipName }, signal)
-  if (own !== undefined) return { state: 'Member', clusterID: own.spec.clusterID }
-  const held = await Promise.all(credentials.map((key) => kube.get(secrets, key, signal)))
-  if (held.some((secret) => secret !== undefined)) return { state: 'Member', clusterID: undefined }
-  if ((await readIdentity(kube, signal)) !== undefined) return { state: 'Left' }
+  const held = (await Promise.all(credentials.map((key) => kube.get(secrets, key, signal)))).filter(
+    (secret) => secret !== undefined,
+  )
+  if (own !== undefined) return { state: 'Member', clusterID: own.spec.clusterID, objects: [own, ...held] }
+  if (held.length > 0) return { state: 'Member', objects: held }
+  if ((await readIdentity(kube, signal)) !== undefined) return { state: 'Left', objects: [] }
   throw notAMember(context)
 }
