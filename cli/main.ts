@@ -1,10 +1,9 @@
-// The entry of `tombolo`: arguments in, exit code out (problem.ts has the list).
+// The entry of `tombolo`: a command line in a process of its own.
 import { printable } from '#lib/std/printable.ts'
 import type { Session } from './commands/command.ts'
-import { explainError } from './output/explain.ts'
 import { output } from './output/output.ts'
 import { wantsColour } from './output/paint.ts'
-import { program } from './program.ts'
+import { run } from './run.ts'
 import { version } from './version.ts'
 
 const stop = new AbortController()
@@ -23,36 +22,11 @@ const session: Session = {
   output: output({ out: stdout, err: stderr, colour: { out: colour(stdout), err: colour(stderr) } }),
   signal: stop.signal,
   version,
+  stdin,
   confirm: stdin.isTTY && stderr.isTTY ? ask : undefined,
 }
 
-process.exitCode = await main()
-
-async function main(): Promise<number> {
-  const verbose = args.includes('--verbose')
-  try {
-    const tombolo = await program(args, session)
-    await tombolo.parseAsync(
-      args.filter((arg) => arg !== '--verbose' && arg !== '--no-color'),
-      { from: 'user' },
-    )
-    return 0
-  } catch (error) {
-    if (stop.signal.aborted) {
-      session.output.note(interrupted(session.output.progress.done))
-      return 130
-    }
-    const { lines, exitCode } = explainError(error, verbose)
-    for (const line of lines) session.output.note(line)
-    return exitCode
-  }
-}
-
-/** What there is now, and what to type. */
-function interrupted(done: readonly string[]): string {
-  const said = done.length === 0 ? '' : ` Done: ${done.join('; ')}.`
-  return `interrupted.${said} The same command again goes on from there.`
-}
+process.exitCode = await run(args, session)
 
 async function ask(question: string): Promise<boolean> {
   const { createInterface } = await import('node:readline/promises')

@@ -18,8 +18,11 @@ export async function program(args: readonly string[], session: Session): Promis
     .showSuggestionAfterError()
     .configureHelp({ showGlobalOptions: true })
     .exitOverride()
-    // It repeats what was typed, which may have been pasted.
-    .configureOutput({ outputError: (text) => session.output.note(text.trimEnd()) })
+    // Errors repeat what was typed, which may have been pasted.
+    .configureOutput({
+      writeOut: (text) => session.output.script(text),
+      writeErr: (text) => session.output.note(text.trimEnd()),
+    })
     .addHelpText(
       'afterAll',
       () => `\nExit codes:\n${exitCodes.map(({ code, means }) => `  ${String(code).padEnd(5)}${means}`).join('\n')}`,

@@ -1,4 +1,5 @@
 // The commands as a tree that can be walked, for all that is made from them: completion, the reference page, tests.
+import { Readable } from 'node:stream'
 import type { Command } from 'commander'
 import type { Session } from './commands/command.ts'
 import { version } from './version.ts'
@@ -26,5 +27,6 @@ export const quietSession: Session = {
   },
   signal: new AbortController().signal,
   version,
+  stdin: Readable.from([]),
   confirm: undefined,
 }

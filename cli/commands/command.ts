@@ -14,6 +14,7 @@ export type Session = {
   /** Aborts at SIGINT and SIGTERM. */
   readonly signal: AbortSignal
   readonly version: string
+  readonly stdin: NodeJS.ReadableStream
   /** Asks a person; undefined where there is none to ask. */
   readonly confirm: ((question: string) => Promise<boolean>) | undefined
 }

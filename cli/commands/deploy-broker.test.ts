@@ -6,12 +6,13 @@ import { keyOf } from '#lib/kube/object.ts'
 import type { ApiServer } from '#test/kit/apiserver.ts'
 import { apiserver, writes } from '#test/kit/apiserver.ts'
 import type { Ran } from '#test/kit/cli.ts'
-import { tombolo } from '#test/kit/cli.ts'
+import { inProcess, withImage } from '#test/kit/in-process.ts'
 import { bareCluster, controlPlane } from '#test/kit/installed.ts'
 import { kubeconfig } from '#test/kit/kubeconfig.ts'
 import { kindOf } from '../cluster/kinds.ts'
 
 suite('tombolo deploy-broker', () => {
+  withImage()
   async function onHub(work: (server: ApiServer, run: (...args: readonly string[]) => Promise<Ran>) => Promise<void>) {
     const stop = new AbortController()
     await using server = await apiserver()
@@ -19,7 +20,7 @@ suite('tombolo deploy-broker', () => {
     bareCluster(server, 'hub')
     const cluster = controlPlane(server, stop.signal)
     try {
-      await work(server, (...args) => tombolo(['deploy-broker', ...args, '--kubeconfig', config.path], { signal: stop.signal }))
+      await work(server, (...args) => inProcess(['deploy-broker', ...args, '--kubeconfig', config.path], { signal: stop.signal }))
     } finally {
       stop.abort()
       await cluster

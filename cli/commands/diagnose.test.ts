@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { membership } from '#crds/membership.ts'
 import { deployments } from '#lib/kube/kinds.ts'
 import { apiserver } from '#test/kit/apiserver.ts'
-import { tombolo } from '#test/kit/cli.ts'
+import { inProcess } from '#test/kit/in-process.ts'
 import { eventually } from '#test/kit/eventually.ts'
 import { installedBroker, membershipOf } from '#test/kit/installed.ts'
 import { kubeconfig } from '#test/kit/kubeconfig.ts'
@@ -15,7 +15,7 @@ suite('tombolo diagnose', function () {
     await using server = await apiserver()
     await using config = await kubeconfig({ east: server.connection.server })
     const diagnose = (...args: readonly string[]) =>
-      tombolo(['diagnose', ...args, '--no-probe', '--kubeconfig', config.path], { signal })
+      inProcess(['diagnose', ...args, '--no-probe', '--kubeconfig', config.path], { signal })
     const none = await diagnose()
     assert.equal(none.code, 1)
     assert.match(none.err, /There is no Tombolo in context "east"/)
@@ -48,10 +48,13 @@ suite('tombolo diagnose', function () {
     const stop = new AbortController()
     await using server = await apiserver()
     await using config = await kubeconfig({ east: server.connection.server })
+    // A command that goes on would hold the apiserver open when the test has failed.
+    using ends = new DisposableStack()
+    ends.defer(() => stop.abort())
     server.put(membership, membershipOf('east'))
     let seen = ''
     const args = ['diagnose', 'deployment', '--watch', '--problems', '-o', 'json', '--kubeconfig', config.path]
-    const ran = tombolo(args, {
+    const ran = inProcess(args, {
       signal: new AbortController().signal,
       show: (text) => (seen += text),
       interrupt: stop.signal,
@@ -80,7 +83,7 @@ suite('tombolo diagnose', function () {
     const controller = server.read(deployments, key)
     assert.ok(controller)
     server.put(deployments, { ...controller, status: { observedGeneration: 1, availableReplicas: 1, updatedReplicas: 1 } })
-    const { out, err, code } = await tombolo(['diagnose', '--problems', '--kubeconfig', config.path], { signal })
+    const { out, err, code } = await inProcess(['diagnose', '--problems', '--kubeconfig', config.path], { signal })
     assert.equal(code, 0, out + err)
     assert.equal(out, '✓ nothing is wrong\n')
   })

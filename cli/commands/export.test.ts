@@ -7,7 +7,7 @@ import type { Service } from '#lib/kube/kinds.ts'
 import type { ApiServer } from '#test/kit/apiserver.ts'
 import { apiserver, writes } from '#test/kit/apiserver.ts'
 import type { Ran } from '#test/kit/cli.ts'
-import { tombolo } from '#test/kit/cli.ts'
+import { inProcess } from '#test/kit/in-process.ts'
 import { eventually } from '#test/kit/eventually.ts'
 import type { Kubeconfig } from '#test/kit/kubeconfig.ts'
 import { membershipOf } from '#test/kit/installed.ts'
@@ -36,7 +36,7 @@ suite('tombolo export service', () => {
     await server[Symbol.asyncDispose]()
   })
 
-  const run = (...args: readonly string[]): Promise<Ran> => tombolo([...args, '--kubeconfig', config.path], { signal })
+  const run = (...args: readonly string[]): Promise<Ran> => inProcess([...args, '--kubeconfig', config.path], { signal })
   const joined = () => server.put(membership, membershipOf('east'))
   const serviceOf = (spec: Service['spec'] = {}) =>
     server.put(services, { apiVersion: 'v1', kind: 'Service', metadata: { ...key }, spec })

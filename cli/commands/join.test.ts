@@ -18,7 +18,7 @@ import type { ClusterID } from '#lib/net/cluster-id.ts'
 import type { ApiServer } from '#test/kit/apiserver.ts'
 import { apiserver, writes } from '#test/kit/apiserver.ts'
 import type { Ran } from '#test/kit/cli.ts'
-import { tombolo } from '#test/kit/cli.ts'
+import { inProcess, withImage } from '#test/kit/in-process.ts'
 import { eventually } from '#test/kit/eventually.ts'
 import { bareCluster, controlPlane, installedBroker } from '#test/kit/installed.ts'
 import { grantFor, joiner } from '#test/kit/joining.ts'
@@ -33,6 +33,7 @@ const ownMembership = inSystem('membership')
 
 /** Three clusters; the broker's controllers are the real ones, in this process. */
 suite('joining by grant', () => {
+  withImage()
   let stop: AbortController
   let servers: Record<'east' | 'west' | 'hub', ApiServer>
   let front: Secure
@@ -71,7 +72,7 @@ suite('joining by grant', () => {
 
   const tokens = ['token-of-member', 'token-of-joiner']
   const run = async (args: readonly string[], stdin = ''): Promise<Ran> => {
-    const ran = await tombolo([...args, '--kubeconfig', config.path], { signal: stop.signal, stdin })
+    const ran = await inProcess([...args, '--kubeconfig', config.path], { signal: stop.signal, stdin })
     for (const secret of ['not-to-be-shown', ...tokens, ...tokens.map((t) => Buffer.from(t).toString('base64'))])
       assert.ok(!`${ran.out}${ran.err}`.includes(secret), 'a secret was printed')
     assert.doesNotMatch(`${ran.out}${ran.err}`, /^\s+at .*:\d+/m, 'a stack trace was printed')

@@ -83,7 +83,7 @@ async function run(options: Options, session: Session): Promise<void> {
   const { step } = output.progress
   const timeoutMs = options.timeout * 1000
   const { image } = options
-  const grant = await readGrant(options)
+  const grant = await readGrant(options, session.stdin)
   await using cluster = await openCluster(options)
   const { kube, context } = cluster
 

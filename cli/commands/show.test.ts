@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { membership } from '#crds/membership.ts'
 import type { CIDR } from '#lib/net/cidr.ts'
 import { apiserver } from '#test/kit/apiserver.ts'
-import { tombolo } from '#test/kit/cli.ts'
+import { inProcess } from '#test/kit/in-process.ts'
 import { eventually } from '#test/kit/eventually.ts'
 import { membershipOf } from '#test/kit/installed.ts'
 import { kubeconfig } from '#test/kit/kubeconfig.ts'
@@ -12,7 +12,7 @@ suite('tombolo show', () => {
     const { signal } = new AbortController()
     await using server = await apiserver()
     await using config = await kubeconfig({ east: server.connection.server })
-    const show = (...args: readonly string[]) => tombolo(['show', ...args, '--kubeconfig', config.path], { signal })
+    const show = (...args: readonly string[]) => inProcess(['show', ...args, '--kubeconfig', config.path], { signal })
     const none = await show()
     assert.equal(none.code, 1)
     assert.match(
@@ -38,9 +38,12 @@ suite('tombolo show', () => {
     const stop = new AbortController()
     await using server = await apiserver()
     await using config = await kubeconfig({ east: server.connection.server })
+    // A command that goes on would hold the apiserver open when the test has failed.
+    using ends = new DisposableStack()
+    ends.defer(() => stop.abort())
     server.put(membership, membershipOf('east'))
     let seen = ''
-    const ran = tombolo(['show', 'clusters', '--watch', '-o', 'json', '--kubeconfig', config.path], {
+    const ran = inProcess(['show', 'clusters', '--watch', '-o', 'json', '--kubeconfig', config.path], {
       signal: new AbortController().signal,
       show: (text) => (seen += text),
       interrupt: stop.signal,

@@ -10,7 +10,7 @@ import { wire } from '#operator/install/corefile.ts'
 import type { ApiServer } from '#test/kit/apiserver.ts'
 import { apiserver, writes } from '#test/kit/apiserver.ts'
 import type { Ran } from '#test/kit/cli.ts'
-import { tombolo } from '#test/kit/cli.ts'
+import { inProcess, withImage } from '#test/kit/in-process.ts'
 import { eventually } from '#test/kit/eventually.ts'
 import { bareCluster, installedBroker, installedMember, uidOf } from '#test/kit/installed.ts'
 import { joiner, requestBy } from '#test/kit/joining.ts'
@@ -20,6 +20,7 @@ import { kubeconfig } from '#test/kit/kubeconfig.ts'
 const ownMembership = { namespace: 'tombolo-system', name: 'membership' }
 
 suite('tombolo uninstall', () => {
+  withImage()
   const { signal } = new AbortController()
   let east: ApiServer
   let hub: ApiServer
@@ -38,7 +39,7 @@ suite('tombolo uninstall', () => {
   })
 
   const run = (...args: readonly string[]): Promise<Ran> =>
-    tombolo(['uninstall', ...args, '--kubeconfig', config.path], { signal })
+    inProcess(['uninstall', ...args, '--kubeconfig', config.path], { signal })
 
   /** What a controller does when an object is asked to go: its work, which here is none, and its finalizer off. */
   async function controllerReleases<T extends KubeObject>(

@@ -7,7 +7,7 @@ import { dnsDeployment } from '#operator/install/manifests/dns.ts'
 import { gatewayDaemonSet } from '#operator/install/manifests/gateway.ts'
 import type { ApiServer } from '#test/kit/apiserver.ts'
 import { apiserver, writes } from '#test/kit/apiserver.ts'
-import { tombolo } from '#test/kit/cli.ts'
+import { inProcess, withImage } from '#test/kit/in-process.ts'
 import { bareCluster, controlPlane, installedBroker, installedMember } from '#test/kit/installed.ts'
 import { kubeconfig } from '#test/kit/kubeconfig.ts'
 
@@ -65,6 +65,7 @@ async function operator(server: ApiServer, signal: AbortSignal): Promise<void> {
 }
 
 suite('tombolo upgrade', () => {
+  withImage()
   let stop: AbortController
   let cluster: Promise<unknown>
   let server: ApiServer
@@ -94,7 +95,7 @@ suite('tombolo upgrade', () => {
     await using config = await kubeconfig({ hub: server.connection.server })
     put('0.0.9')
     const upgrade = () =>
-      tombolo(['upgrade', '--image', 'tombolo/tombolo:new', '--kubeconfig', config.path, '-o', 'json'], { signal: stop.signal })
+      inProcess(['upgrade', '--image', 'tombolo/tombolo:new', '--kubeconfig', config.path, '-o', 'json'], { signal: stop.signal })
     const first = await upgrade()
     assert.equal(first.code, 0, first.err)
     assert.deepEqual((JSON.parse(first.out) as { upgraded: string[] }).upgraded, ['broker', 'member'])
@@ -105,7 +106,7 @@ suite('tombolo upgrade', () => {
       'tombolo/tombolo:new',
     )
     assert.ok(server.read(customResourceDefinitions, { name: 'memberships.tombolo.dev' }))
-    const version = await tombolo(['version', '--context', 'hub', '--kubeconfig', config.path], { signal: stop.signal })
+    const version = await inProcess(['version', '--context', 'hub', '--kubeconfig', config.path], { signal: stop.signal })
     assert.match(version.out, /tombolo-operator +0\.1\.0 +same +tombolo\/tombolo:new\n/)
     assert.match(version.out, /tombolo-gateway +0\.1\.0 +same/)
     const generations = () =>
@@ -114,7 +115,7 @@ suite('tombolo upgrade', () => {
     const again = await upgrade()
     assert.equal(again.code, 0, again.err)
     assert.deepEqual(generations(), before)
-    const dry = await tombolo(['upgrade', '--image', 'tombolo/tombolo:new', '--dry-run', '--kubeconfig', config.path], {
+    const dry = await inProcess(['upgrade', '--image', 'tombolo/tombolo:new', '--dry-run', '--kubeconfig', config.path], {
       signal: stop.signal,
     })
     assert.match(dry.out, /^# unchanged: Deployment tombolo-system\/tombolo-operator$/m)
@@ -130,11 +131,11 @@ suite('tombolo upgrade', () => {
       await using config = await kubeconfig({ hub: server.connection.server })
       put(running)
       const before = writes(server).length
-      const ran = await tombolo(['upgrade', '--kubeconfig', config.path], { signal: stop.signal })
+      const ran = await inProcess(['upgrade', '--kubeconfig', config.path], { signal: stop.signal })
       assert.equal(ran.code, 2)
       assert.match(ran.err, says)
       assert.equal(writes(server).length, before)
-      const version = await tombolo(['version', '--context', 'hub', '--kubeconfig', config.path], { signal: stop.signal })
+      const version = await inProcess(['version', '--context', 'hub', '--kubeconfig', config.path], { signal: stop.signal })
       assert.match(version.out, new RegExp(`tombolo-operator +${running} +newer`))
     })
 
@@ -142,7 +143,7 @@ suite('tombolo upgrade', () => {
     await using config = await kubeconfig({ hub: server.connection.server })
     put(undefined)
     const before = writes(server).length
-    const ran = await tombolo(['upgrade', '--dry-run', '-o', 'name', '--kubeconfig', config.path], { signal: stop.signal })
+    const ran = await inProcess(['upgrade', '--dry-run', '-o', 'name', '--kubeconfig', config.path], { signal: stop.signal })
     assert.equal(ran.code, 0, ran.err)
     for (const name of [
       'customresourcedefinition.apiextensions.k8s.io/fleets.tombolo.dev',
@@ -151,7 +152,7 @@ suite('tombolo upgrade', () => {
     ])
       assert.ok(ran.out.split('\n').includes(name), name)
     assert.match(ran.err, /nobody wrote down which version tombolo-operator is/)
-    const plan = await tombolo(['upgrade', '--dry-run', '--kubeconfig', config.path], { signal: stop.signal })
+    const plan = await inProcess(['upgrade', '--dry-run', '--kubeconfig', config.path], { signal: stop.signal })
     assert.match(plan.out, /^# change: Deployment tombolo-system\/tombolo-operator$/m)
     assert.match(plan.out, /^# change: ClusterRole tombolo-operator\napiVersion: /m)
     assert.equal(writes(server).length, before)
@@ -159,7 +160,7 @@ suite('tombolo upgrade', () => {
 
   test('where there is nothing of Tombolo says so', async () => {
     await using config = await kubeconfig({ hub: server.connection.server })
-    const ran = await tombolo(['upgrade', '--kubeconfig', config.path], { signal: stop.signal })
+    const ran = await inProcess(['upgrade', '--kubeconfig', config.path], { signal: stop.signal })
     assert.equal(ran.code, 1)
     assert.match(ran.err, /There is no Tombolo in context "hub"/)
   })

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { membership } from '#crds/membership.ts'
 import { namespaces, pods } from '#lib/kube/kinds.ts'
 import { apiserver } from '#test/kit/apiserver.ts'
-import { tombolo } from '#test/kit/cli.ts'
+import { inProcess } from '#test/kit/in-process.ts'
 import { membershipOf } from '#test/kit/installed.ts'
 import { kubeconfig } from '#test/kit/kubeconfig.ts'
 import { namespace } from '#test/kit/services.ts'
@@ -19,7 +19,7 @@ suite('tombolo why', function () {
     server.put(membership, membershipOf('west'))
     server.put(namespaces, namespace('shop'))
     server.put(pods, podNamed('client'))
-    const why = (...args: readonly string[]) => tombolo(['why', ...args, '--kubeconfig', config.path], { signal })
+    const why = (...args: readonly string[]) => inProcess(['why', ...args, '--kubeconfig', config.path], { signal })
     const [text, json, gone, word, pod] = await Promise.all([
       why('shop/client', 'web.shop'),
       why('pod/client', 'web.shop', '-n', 'shop', '-o', 'json', '--no-probe'),

@@ -9,10 +9,10 @@ import { refused } from '../problem.ts'
 export type GrantOptions = { readonly grant?: string; readonly grantFile?: string }
 
 /** Undefined when none was given. */
-export async function readGrant({ grant, grantFile }: GrantOptions): Promise<Grant | undefined> {
+export async function readGrant({ grant, grantFile }: GrantOptions, stdin: NodeJS.ReadableStream): Promise<Grant | undefined> {
   if (grant !== undefined && grantFile !== undefined)
     throw refused('There are two grants.', 'Give either --grant or --grant-file.')
-  const given = grantFile === undefined ? (grant === '-' ? await text(process.stdin) : grant) : fileText(grantFile)
+  const given = grantFile === undefined ? (grant === '-' ? await text(stdin) : grant) : fileText(grantFile)
   if (given === undefined) return undefined
   const read = parseGrant(given)
   if (read.ok) return read.value
