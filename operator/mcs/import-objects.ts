@@ -4,20 +4,14 @@ import type { ServiceImport } from '#crds/service-import.ts'
 import { serviceImport } from '#crds/service-import.ts'
 import type { Service } from '#lib/kube/kinds.ts'
 import { services } from '#lib/kube/kinds.ts'
-import type { KubeObject, Wanted } from '#lib/kube/object.ts'
-import { ownedBy } from '#lib/kube/object.ts'
+import type { Wanted } from '#lib/kube/object.ts'
 import type { IPFamily } from '#lib/net/ip.ts'
 import type { Global, Merged } from './merge.ts'
 import type { ServiceKey } from './names.ts'
 import { derivedPortName } from './slices.ts'
 
 /** The selectorless Service behind an import: its ClusterIP is the clusterset IP, as this cluster sees it. */
-export function derivedService(
-  key: ServiceKey,
-  global: Global,
-  ipFamilies: IPFamily[],
-  owner: KubeObject | undefined,
-): Wanted<Service> {
+export function derivedService(key: ServiceKey, global: Global, ipFamilies: IPFamily[]): Wanted<Service> {
   const { sessionAffinity = 'None', sessionAffinityTimeoutSeconds: timeoutSeconds, internalTrafficPolicy, ports } = global
   return {
     apiVersion: services.apiVersion,
@@ -26,7 +20,6 @@ export function derivedService(
       name: derivedServiceName(key.namespace, key.name),
       namespace: key.namespace,
       labels: { ...managedBy, [mcsServiceNameLabel]: key.name },
-      ...(owner === undefined ? {} : { ownerReferences: [ownedBy(owner)] }),
     },
     spec: {
       type: 'ClusterIP',

@@ -90,13 +90,14 @@ function converged(sources: readonly SourceCluster[], first: Had = empty, change
 const readyOf = (have: Had) =>
   have.import?.status?.conditions?.map(({ type, status, reason }) => `${type} ${status} ${reason}`).join()
 
+const ownersOf = ({ metadata }: KubeObject) => metadata.ownerReferences?.map(({ kind, uid }) => `${kind} ${uid}`)
+
 suite('an import', () => {
   test('comes in the order of its needs: the address, the name, then what is behind it', () => {
     const { rounds, have } = converged([source('east')])
     assert.deepEqual(rounds, [
       ['apply Service derived'],
-      ['apply ServiceImport web'],
-      ['apply EndpointSlice east', 'apply Service derived'],
+      ['apply ServiceImport web', 'apply EndpointSlice east'],
       ['status ServiceImport web'],
     ])
     assert.deepEqual(have.import?.spec, {
@@ -108,7 +109,8 @@ suite('an import', () => {
     })
     assert.deepEqual([have.import.status?.clusters, have.import.status?.endpointSliceObjects], [[{ cluster: 'east' }], 'Present'])
     assert.equal(readyOf(have), 'Ready True Ready')
-    assert.equal(have.service?.metadata.ownerReferences?.[0]?.uid, 'uid of web')
+    assert.equal(have.service?.metadata.ownerReferences, undefined)
+    assert.deepEqual(have.slices.map(ownersOf), [[`Service uid of ${derived}`]])
     assert.equal(have.import.metadata.annotations?.['multicluster.kubernetes.io/derived-service'], derived)
   })
 
@@ -126,6 +128,7 @@ suite('an import', () => {
     const { rounds, have } = converged([source('east', { type: 'Headless', ipFamilies: ['IPv4', 'IPv6'] })])
     assert.deepEqual(rounds, [['apply ServiceImport web'], ['apply EndpointSlice east'], ['status ServiceImport web']])
     assert.deepEqual([have.import?.spec?.ips, have.import?.spec?.ipFamilies], [undefined, ['IPv4', 'IPv6']])
+    assert.deepEqual(have.slices.map(ownersOf), [['ServiceImport uid of web']])
     assert.equal(have.import?.metadata.annotations?.['multicluster.kubernetes.io/derived-service'], undefined)
   })
 

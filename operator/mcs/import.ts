@@ -1,9 +1,11 @@
 // What this cluster makes of one service of the clusterset: a ServiceImport, the Service that gives it an address, and the
 // EndpointSlices behind it. The plan names only what can be written now; what it brings back makes room for the next.
 //
-//   derived Service ──clusterIP──► ServiceImport ──uid──► EndpointSlices, the Service's owner ──► status, what is no longer wanted
+//   derived Service ──clusterIP──► ServiceImport      ──► status, what is no longer wanted
+//                   ──uid────────► its EndpointSlices
 //
-// The address comes first, because a name that resolves waits for it and for nothing else.
+// The address comes first, because a name that resolves waits for it and for nothing else. So the Service has no owner, which would be the
+// import, and a second write: whatever is left without an export is taken away here. Where there is no Service the import owns the slices.
 import type { ExportedService, ServicePort } from '#crds/exported-service.ts'
 import { mcsSourceClusterLabel } from '#crds/places.ts'
 import type { ServiceImport } from '#crds/service-import.ts'
@@ -96,10 +98,10 @@ function planHeadless(seen: Importing, merged: Merged): Plan {
   const wanted = importObject(seen.key, merged, { ipFamilies: merged.global.ipFamilies })
   return firstOf(
     () => [apply(serviceImport, wanted, have.import)],
-    () => putSlices(seen, merged.global.ports, have.import),
+    () => putSlices(seen, merged.global.ports),
     () => [
       ...(have.service === undefined ? [] : [dropStep(have.service)]),
-      ...dropSlices(seen, merged.global.ports, have.import),
+      ...dropSlices(seen, merged.global.ports),
       ...status(seen, merged, { status: 'True', reason: 'Ready', message: 'the endpoints are in EndpointSlices' }),
     ],
   )
@@ -114,14 +116,17 @@ function planClusterSetIP(seen: Importing, merged: Merged): Plan {
   if (have.service !== undefined && (have.service.spec?.ipFamilies?.[0] ?? primary) !== primary) return drop([have.service])
   const ips = have.service?.spec?.clusterIPs ?? []
   if (have.service !== undefined && ips.length === 0) return nothing
-  const service = apply(services, derivedService(key, merged.global, ipFamilies, have.import), have.service)
+  const service = apply(services, derivedService(key, merged.global, ipFamilies), have.service)
   return firstOf(
     // Its addresses are what the import says: as many as there are families.
     () => (same(ipFamilies, have.service?.spec?.ipFamilies) ? [] : [service]),
-    () => [apply(serviceImport, importObject(key, merged, { ipFamilies, ips }), have.import)],
-    () => [...putSlices(seen, merged.global.ports, have.import), service],
     () => [
-      ...dropSlices(seen, merged.global.ports, have.import),
+      apply(serviceImport, importObject(key, merged, { ipFamilies, ips }), have.import),
+      ...putSlices(seen, merged.global.ports),
+      service,
+    ],
+    () => [
+      ...dropSlices(seen, merged.global.ports),
       ...status(seen, merged, {
         status: 'True',
         reason: 'Ready',
@@ -161,8 +166,8 @@ function planUnheard(seen: Importing): Plan {
     have: { ...have, slices: have.slices.filter(({ metadata }) => metadata.labels?.[mcsSourceClusterLabel] === self) },
   }
   return firstOf(
-    () => putSlices(ours, ports, have.import),
-    () => dropSlices(ours, ports, have.import),
+    () => putSlices(ours, ports),
+    () => dropSlices(ours, ports),
   )
 }
 
@@ -177,32 +182,26 @@ function apply<T extends KubeObject>(kind: Kind<T>, object: Wanted<NoInfer<T>>, 
   return { do: 'apply', kind, object, have }
 }
 
-function wantedSlices(seen: Importing, ports: readonly ServicePort[], owner: HadImport | undefined): readonly EndpointSlice[] {
-  if (owner?.spec === undefined) return []
-  const { merged, key } = seen
-  const global = merged === undefined || merged === 'unheard' ? undefined : merged.global
-  const imported = {
-    key,
-    type: owner.spec.type,
-    ports,
-    trafficDistribution: global?.trafficDistribution ?? owner.spec.trafficDistribution,
-    owner: ownedBy(owner),
-  }
-  return contributing(seen).flatMap((source) => slicesOf(imported, source))
+function wantedSlices(seen: Importing, ports: readonly ServicePort[]): readonly EndpointSlice[] {
+  const { merged, key, have } = seen
+  const type = typeOf(seen)
+  const owner = type === 'Headless' ? have.import : have.service
+  if (type === undefined || owner === undefined) return []
+  const known = merged === undefined || merged === 'unheard' ? have.import?.spec : merged.global
+  const imported = { key, type, ports, trafficDistribution: known?.trafficDistribution, owner: ownedBy(owner) }
+  return seen.sources.filter(({ service }) => service.spec.type === type).flatMap((source) => slicesOf(imported, source))
 }
 
-function contributing({ merged, sources, have }: Importing): readonly SourceCluster[] {
-  const type = merged === undefined || merged === 'unheard' ? have.import?.spec?.type : merged.type
-  return sources.filter(({ service }) => service.spec.type === type)
-}
+const typeOf = ({ merged, have }: Importing): ExportedService['spec']['type'] | undefined =>
+  merged === undefined || merged === 'unheard' ? have.import?.spec?.type : merged.type
 
-function putSlices(seen: Importing, ports: readonly ServicePort[], owner: HadImport | undefined): readonly Step[] {
+function putSlices(seen: Importing, ports: readonly ServicePort[]): readonly Step[] {
   const have = new Map(seen.have.slices.map((slice) => [slice.metadata.name, slice]))
-  return wantedSlices(seen, ports, owner).map((slice) => apply(endpointSlices, slice, have.get(slice.metadata.name)))
+  return wantedSlices(seen, ports).map((slice) => apply(endpointSlices, slice, have.get(slice.metadata.name)))
 }
 
-function dropSlices(seen: Importing, ports: readonly ServicePort[], owner: HadImport | undefined): readonly Step[] {
-  const wanted = new Set(wantedSlices(seen, ports, owner).map((slice) => slice.metadata.name))
+function dropSlices(seen: Importing, ports: readonly ServicePort[]): readonly Step[] {
+  const wanted = new Set(wantedSlices(seen, ports).map((slice) => slice.metadata.name))
   return seen.have.slices.filter((slice) => !wanted.has(slice.metadata.name)).map(dropStep)
 }
 
