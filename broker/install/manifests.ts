@@ -74,7 +74,7 @@ function controllerDeployment(image: string) {
               ports: [{ name: 'metrics', containerPort: brokerMetricsPort, protocol: 'TCP' }],
               startupProbe: { ...probe('/healthz'), periodSeconds: 1, failureThreshold: 60 },
               livenessProbe: { ...probe('/healthz'), periodSeconds: 10, failureThreshold: 3 },
-              readinessProbe: { ...probe('/readyz'), periodSeconds: 5 },
+              readinessProbe: { ...probe('/readyz'), periodSeconds: 2 },
               resources: { requests: { cpu: '10m', memory: '64Mi' }, limits: { memory: '512Mi' } },
               securityContext: {
                 allowPrivilegeEscalation: false,
