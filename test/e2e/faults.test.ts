@@ -7,11 +7,10 @@ import type { Found } from '#fleet/checks/index.ts'
 import type { Verdict } from '#fleet/why/path.ts'
 import { agentTable } from '#gateway/data-plane.ts'
 import type { Cluster } from '#test/rig/cluster.ts'
-import { twoClusters } from '#test/rig/spec.ts'
 import { eventually } from '#test/kit/eventually.ts'
-import { exportWeb, firstAnswer, fleetOf, openClient, openShop } from '#test/kit/fleet.ts'
-import { onRig } from '#test/kit/rig-suite.ts'
+import { exportWeb, firstAnswer, fleetOf } from '#test/kit/fleet.ts'
 import { gatewayIsKilled, podsTalk } from './faults/pods-talk.ts'
+import { onPair } from './fleets.ts'
 
 /** Takes the fault back. */
 type Heal = () => Promise<unknown>
@@ -22,21 +21,18 @@ type Diagnosis = { readonly in: 'east' | 'west'; readonly finds: readonly Sympto
 
 suite('tombolo why, tombolo diagnose', function () {
   this.timeout(120_000)
-  const at = onRig(twoClusters(), async (rig, signal) => {
-    const fleet = fleetOf(rig, signal)
-    const [east, west] = [rig.cluster('east'), rig.cluster('west')]
-    const shop = Promise.all([openShop(east, signal), openClient(west, signal)])
-    await fleet.deployBroker()
-    await Promise.all([shop, fleet.join(east)])
-    await fleet.join(west)
-    await exportWeb(east, signal)
-    // On the node that is no gateway, so that its packets take the whole way.
-    await west.apply(askerOn(west.node(2).name), signal)
-    await west.kubectl(['-n', 'shop', 'wait', '--for=condition=Ready', 'pod/asker', '--timeout=60s'])
-    await firstAnswer(west, 40_000, signal)
-  })
+  const at = onPair()
   const east = () => at.rig.cluster('east')
   const west = () => at.rig.cluster('west')
+  suiteSetup(async () => {
+    // Alone it finds west as no member yet.
+    if (!(await isMember(west()))) await fleetOf(at.rig, at.signal).join(west())
+    await exportWeb(east(), at.signal)
+    // On the node that is no gateway, so that its packets take the whole way.
+    await west().apply(askerOn(west().node(2).name), at.signal)
+    await west().kubectl(['-n', 'shop', 'wait', '--for=condition=Ready', 'pod/asker', '--timeout=60s'])
+    await firstAnswer(west(), 40_000, at.signal)
+  })
 
   const why = async (source: string, destination: string) => {
     const far = ['--context', 'west', '--to-context', 'east']
@@ -642,6 +638,11 @@ suite('tombolo why, tombolo diagnose', function () {
 
   gatewayIsKilled(at)
 })
+
+const isMember = async (cluster: Cluster): Promise<boolean> => {
+  const found = await cluster.kubectl(['get', 'crd', 'memberships.tombolo.dev', '--ignore-not-found', '-o', 'name'])
+  return found.trim() !== ''
+}
 
 const agentOf = async (cluster: Cluster, node: string): Promise<string> =>
   (
