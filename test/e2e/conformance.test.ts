@@ -141,6 +141,7 @@ suite('the Multi-Cluster Services API', function () {
       await fleetOf(at.rig, at.signal).must('uninstall', '--context', 'west', '--broker-context', 'east', '--yes')
       await soonGone(here)
       await soon(async () => assert.equal((await west().kubectl(['get', 'crd', '-o', 'name'])).includes('about.k8s.io'), false))
+      await Promise.all([here, there].map(dropNamespace))
     })
   })
 })
