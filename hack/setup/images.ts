@@ -1,11 +1,12 @@
 // Brings the image stores that nodes start from: one with the base images, which rarely changes, and one derived from it for each state of
-// the sources, with Tombolo's own image, which is one small layer of bundles over the base.
+// the sources, with Tombolo's own image, which is one small layer of bundles over the base; or for an image that is given.
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync } from 'node:fs'
 import { join } from 'node:path'
 import { bundle } from '../bundle.ts'
 import { cachePath, keyOf, makeFolder } from './cache.ts'
 import { baseKey, makeBase, readBase } from './image/base.ts'
+import type { GivenImage } from './image/given.ts'
 import { packLayer, writeArchive } from './image/oci.ts'
 import { copyStore, importInto } from './image/store.ts'
 import { programVersion } from './programs.ts'
@@ -36,37 +37,53 @@ export async function baseStore(say: Say, signal: AbortSignal): Promise<string> 
   return rootOf(store)
 }
 
-/** The store with Tombolo's image beside the base images, for the sources as they are now. */
-export async function tomboloStore(say: Say, signal: AbortSignal): Promise<string> {
+/** The store with Tombolo's image beside the base images: the image that is given, else that of the sources as they are now. */
+export async function tomboloStore(given: GivenImage | undefined, say: Say, signal: AbortSignal): Promise<string> {
   const base = await baseStore(say, signal)
+  if (given !== undefined)
+    return storeOver(base, given.index, signal, (folder) =>
+      step(`import ${given.archive}`, 'about 10 s', say, () => importInto(rootOf(folder), given.archive, signal)),
+    )
   const bundles = cachePath('images', `bundles-${process.pid}`)
   try {
     await bundle(join(bundles, 'opt/tombolo'))
-    const store = cachePath('images', `tombolo-${keyOf(base, digestOf(join(bundles, 'opt/tombolo')))}`)
-    if (!existsSync(store)) {
-      await step('import Tombolo', 'about 1 s', say, () => makeTomboloStore(base, bundles, store, signal))
-      dropOldStores()
-    }
-    const now = new Date()
-    utimesSync(store, now, now)
-    return rootOf(store)
+    return await storeOver(base, digestOf(join(bundles, 'opt/tombolo')), signal, (folder) =>
+      step('import Tombolo', 'about 1 s', say, () => importBundles(bundles, folder, signal)),
+    )
   } finally {
     rmSync(bundles, { recursive: true, force: true })
   }
 }
 
-async function makeTomboloStore(base: string, bundles: string, store: string, signal: AbortSignal): Promise<void> {
+/** The store that `content` names: a copy of the base's, with what `add` imports into it where it is not there yet. */
+async function storeOver(
+  base: string,
+  content: string,
+  signal: AbortSignal,
+  add: (folder: string) => Promise<void>,
+): Promise<string> {
+  const store = cachePath('images', `tombolo-${keyOf(base, content)}`)
+  if (!existsSync(store)) {
+    await makeFolder(store, async (partial) => {
+      await copyStore(base, rootOf(partial), signal)
+      await add(partial)
+    })
+    dropOldStores()
+  }
+  const now = new Date()
+  utimesSync(store, now, now)
+  return rootOf(store)
+}
+
+async function importBundles(bundles: string, folder: string, signal: AbortSignal): Promise<void> {
   const { bottom } = readBase(baseFolder())
-  await makeFolder(store, async (partial) => {
-    const layer = await packLayer(bundles, join(partial, 'blobs'), signal)
-    const archive = join(partial, 'image.tar')
-    const command = ['node', '/opt/tombolo/operator.mjs']
-    await writeArchive([{ name: tomboloImage, layers: [bottom, layer], command }], new Set([bottom.digest]), archive, signal)
-    await copyStore(base, rootOf(partial), signal)
-    await importInto(rootOf(partial), archive, signal)
-    rmSync(archive)
-    rmSync(join(partial, 'blobs'), { recursive: true })
-  })
+  const layer = await packLayer(bundles, join(folder, 'blobs'), signal)
+  const archive = join(folder, 'image.tar')
+  const command = ['node', '/opt/tombolo/operator.mjs']
+  await writeArchive([{ name: tomboloImage, layers: [bottom, layer], command }], new Set([bottom.digest]), archive, signal)
+  await importInto(rootOf(folder), archive, signal)
+  rmSync(archive)
+  rmSync(join(folder, 'blobs'), { recursive: true })
 }
 
 function dropOldStores(): void {

@@ -91,6 +91,21 @@ suite('set-up', function () {
         says: /TOMBOLO_ASSETS is \/usr\/share, but its bin\/ lacks .*kubelet.*: add them/,
       },
     ],
+    [
+      'TOMBOLO_IMAGE_ARCHIVE that is no archive',
+      {
+        env: { TOMBOLO_IMAGE_ARCHIVE: '/usr/share' },
+        says: /TOMBOLO_IMAGE_ARCHIVE is \/usr\/share, which is no OCI archive: write one there/,
+      },
+    ],
+    [
+      'TOMBOLO_IMAGE_ARCHIVE with an image of another name',
+      {
+        before: `mount -t tmpfs tmpfs /mnt && echo '{"manifests":[]}' >/mnt/index.json && tar -C /mnt -cf /mnt/image.tar index.json`,
+        env: { TOMBOLO_IMAGE_ARCHIVE: '/mnt/image.tar' },
+        says: /TOMBOLO_IMAGE_ARCHIVE is \/mnt\/image\.tar, which holds no localhost\/tombolo:dev: name the image so/,
+      },
+    ],
   ]
   for (const [name, { before = 'true', preload: code = '', env = {}, says }] of cases)
     for (const program of ['hack/playground.ts', 'hack/test.ts'])

@@ -1,7 +1,8 @@
 // Brings everything that a rig needs on a fresh Debian or Ubuntu: steps that each look first whether they are done.
 // Runs that overlap wait for each other; an interrupted run is continued by the next.
 import { cachePath } from './cache.ts'
-import { baseImagesDone, baseStore, tomboloStore } from './images.ts'
+import { givenImage } from './image/given.ts'
+import { baseImagesDone, baseStore, tomboloImage, tomboloStore } from './images.ts'
 import { lock } from './lock.ts'
 import { installPackages, missingPackages } from './packages.ts'
 import { preflight } from './preflight.ts'
@@ -19,7 +20,7 @@ export interface Assets {
   readonly images: {
     /** `localhost/pause:1`, `localhost/coredns:1`, `localhost/toolbox:1`. */
     base(signal: AbortSignal): Promise<string>
-    /** The same and `localhost/tombolo:dev` of the sources as they are now. */
+    /** The same and `localhost/tombolo:dev`, of the sources as they are now or as $TOMBOLO_IMAGE_ARCHIVE has it. */
     tombolo(signal: AbortSignal): Promise<string>
   }
 }
@@ -42,6 +43,7 @@ const steps: readonly Step[] = [
 /** Throws Refusal when the machine lacks something that cannot be brought. Under a second when everything is there. */
 export async function setUp(signal: AbortSignal, say: Say = sayOnStderr): Promise<Assets> {
   await preflight(signal)
+  const given = await givenImage(tomboloImage, signal)
   if (steps.some((step) => !step.done())) {
     await using _held = await lockSetUp(say, signal)
     for (const step of steps) if (!step.done()) await step.run(say, signal)
@@ -52,7 +54,7 @@ export async function setUp(signal: AbortSignal, say: Say = sayOnStderr): Promis
       base: (signal) => baseStore(say, signal),
       tombolo: async (signal) => {
         await using _held = await lockSetUp(say, signal)
-        return await tomboloStore(say, signal)
+        return await tomboloStore(given, say, signal)
       },
     },
   }
