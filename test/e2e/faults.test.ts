@@ -9,6 +9,7 @@ import { agentTable } from '#gateway/data-plane.ts'
 import type { Cluster } from '#test/rig/cluster.ts'
 import { eventually } from '#test/kit/eventually.ts'
 import { exportWeb, firstAnswer, fleetOf } from '#test/kit/fleet.ts'
+import { inProcess } from '#test/kit/in-process.ts'
 import { gatewayIsKilled, podsTalk } from './faults/pods-talk.ts'
 import { onPair } from './fleets.ts'
 
@@ -34,9 +35,11 @@ suite('tombolo why, tombolo diagnose', function () {
     await firstAnswer(west(), 40_000, at.signal)
   })
 
+  /** In this process, as it is asked again and again. */
+  const asked = (...args: readonly string[]) => inProcess([...args, '--kubeconfig', at.rig.kubeconfig], { signal: at.signal })
   const why = async (source: string, destination: string) => {
     const far = ['--context', 'west', '--to-context', 'east']
-    const { out, err, code } = await fleetOf(at.rig, at.signal).tombolo('why', source, destination, ...far, '-o', 'json')
+    const { out, err, code } = await asked('why', source, destination, ...far, '-o', 'json')
     assert.notEqual(out, '', err)
     return { code, ...(JSON.parse(out) as Verdict) }
   }
@@ -65,7 +68,7 @@ suite('tombolo why, tombolo diagnose', function () {
 
   const diagnose = async (cluster: string) => {
     const began = performance.now()
-    const { out, err, code } = await fleetOf(at.rig, at.signal).tombolo('diagnose', 'all', '--context', cluster, '-o', 'json')
+    const { out, err, code } = await asked('diagnose', 'all', '--context', cluster, '-o', 'json')
     assert.notEqual(out, '', err)
     const { findings } = JSON.parse(out) as { readonly findings: readonly Found[] }
     return { code, findings, troubles: findings.flatMap((f) => (f.level === 'pass' ? [] : [f])), ms: performance.now() - began }
