@@ -8,7 +8,7 @@ import { namespaces, pods } from '#lib/kube/kinds.ts'
 import type { ApiServer } from '#test/kit/apiserver.ts'
 import { apiserver } from '#test/kit/apiserver.ts'
 import type { Ran } from '#test/kit/cli.ts'
-import { tombolo } from '#test/kit/cli.ts'
+import { inProcess } from '#test/kit/in-process.ts'
 import { installedBroker, membershipOf } from '#test/kit/installed.ts'
 import { grantFor, joiner, requestBy } from '#test/kit/joining.ts'
 import type { Kubeconfig } from '#test/kit/kubeconfig.ts'
@@ -51,7 +51,7 @@ suite('words of others on the terminal', function () {
     await config[Symbol.asyncDispose]()
     await server[Symbol.asyncDispose]()
   })
-  const run = (line: string) => tombolo([...line.split(' '), '--kubeconfig', config.path], { signal })
+  const run = (line: string) => inProcess([...line.split(' '), '--kubeconfig', config.path], { signal })
   const isClean = ({ out, err }: Ran, line: string) => {
     assert.doesNotMatch(out + err, /[\x1b\x9b\u202e]/, line)
     assert.doesNotMatch(out + err, /^✓ all is well/m, line)
@@ -82,7 +82,7 @@ suite('words of others on the terminal', function () {
   })
 
   test('what who types has pasted', async () => {
-    const ran = await tombolo(['approve', planted], { signal })
+    const ran = await inProcess(['approve', planted], { signal })
     isClean(ran, 'approve')
     assert.match(ran.err, /\\x1b\[2J/)
   })

@@ -10,6 +10,7 @@ import type { Component } from '#operator/install/manifests/pod.ts'
 import type { ApiServer } from '#test/kit/apiserver.ts'
 import { apiserver } from '#test/kit/apiserver.ts'
 import { tombolo } from '#test/kit/cli.ts'
+import { inProcess } from '#test/kit/in-process.ts'
 import { installedMember } from '#test/kit/installed.ts'
 import { kubeconfig } from '#test/kit/kubeconfig.ts'
 
@@ -114,7 +115,7 @@ suite('tombolo gather', () => {
     await using config = await kubeconfig({ east: server.connection.server })
     plant(server)
     const dir = join(folder, 'bundle')
-    const ran = await tombolo(['gather', '--dir', dir, '--kubeconfig', config.path, '--verbose', '-o', 'json'], { signal })
+    const ran = await inProcess(['gather', '--dir', dir, '--kubeconfig', config.path, '--verbose', '-o', 'json'], { signal })
     assert.equal(ran.code, 0, ran.err)
     const files = await textOf(dir)
     for (const secret of inAnySpelling)
@@ -149,7 +150,7 @@ suite('tombolo gather', () => {
     server.fault((seen) => seen.plural === 'configmaps', { do: 'status', code: 403, reason: 'Forbidden' }, 99)
     server.onExec(() => ({ stderr: `no such program, ${canary}=x token: ${canary}`, exitCode: 127 }))
     const dir = join(folder, 'bundle')
-    const ran = await tombolo(['gather', '--dir', dir, '--kubeconfig', config.path, '--contexts', 'east,gone'], { signal })
+    const ran = await inProcess(['gather', '--dir', dir, '--kubeconfig', config.path, '--contexts', 'east,gone'], { signal })
     assert.equal(ran.code, 1)
     assert.match(ran.err, /could not be read, the first: .*\n {2}The bundle has the rest; its index\.txt names each/)
     const { 'index.txt': names = '', ...files } = await textOf(dir)
@@ -177,9 +178,9 @@ suite('tombolo gather', () => {
     await using config = await kubeconfig({ gone: 'http://127.0.0.1:1' })
     await using other = await mkdtempDisposable()
     const [full, module, gone] = await Promise.all([
-      tombolo(['gather', '--dir', other.holds, '--kubeconfig', config.path], { signal }),
-      tombolo(['gather', '--module', 'secrets', '--kubeconfig', config.path], { signal }),
-      tombolo(['gather', '--dir', join(folder, 'new'), '--kubeconfig', config.path], { signal }),
+      inProcess(['gather', '--dir', other.holds, '--kubeconfig', config.path], { signal }),
+      inProcess(['gather', '--module', 'secrets', '--kubeconfig', config.path], { signal }),
+      inProcess(['gather', '--dir', join(folder, 'new'), '--kubeconfig', config.path], { signal }),
     ])
     assert.deepEqual([full.code, module.code, gone.code], [2, 2, 3])
     assert.match(full.err, /is not empty/)
