@@ -13,6 +13,7 @@ import { member } from './member.ts'
 import { membership } from './membership.ts'
 import { serviceExport } from './service-export.ts'
 import { serviceImport } from './service-import.ts'
+import { serviceTrafficPolicy } from './service-traffic-policy.ts'
 import { trustBundle } from './trust-bundle.ts'
 
 /** Kinds that live on the broker. */
@@ -39,6 +40,7 @@ export const memberKinds = [
   trustBundle,
   serviceExport,
   serviceImport,
+  serviceTrafficPolicy,
   clusterProperty,
 ] as const
 

@@ -38,6 +38,8 @@ import type { ServiceExport } from '#crds/service-export.ts'
 import { serviceExport } from '#crds/service-export.ts'
 import type { ServiceImport } from '#crds/service-import.ts'
 import { serviceImport } from '#crds/service-import.ts'
+import type { ServiceTrafficPolicy } from '#crds/service-traffic-policy.ts'
+import { serviceTrafficPolicy } from '#crds/service-traffic-policy.ts'
 import {
   endpointSlices,
   leases,
@@ -72,6 +74,7 @@ export type MemberView = Running & {
   readonly running: readonly string[]
   readonly exports: readonly ServiceExport[]
   readonly imports: readonly ServiceImport[]
+  readonly trafficPolicies: readonly ServiceTrafficPolicy[]
   /** Of imported services. */
   readonly slices: readonly Slice[]
   /** What stands behind the exports. */
@@ -142,13 +145,14 @@ async function readMember(door: Door): Promise<MemberView | undefined> {
   const own = await door.one(membership, { namespace: systemNamespace, name: membershipName })
   if (own === undefined) return undefined
   const inSystem = { namespace: systemNamespace }
-  const [allocations, gateways, certificates, running, exports, imports, slices, dnsAddresses, token] = await Promise.all([
+  const [allocations, gateways, certificates, running, exports, imports, trafficPolicies, slices, dnsAddresses, token] = await Promise.all([
     door.all(allocation, inSystem),
     door.all(gatewayEndpoint, inSystem),
     door.all(gatewayCertificate, inSystem),
     readRunning(door, systemNamespace),
     door.all(serviceExport, {}).then(async (found) => ({ found, exported: await readExported(door, found) })),
     door.all(serviceImport, {}),
+    door.all(serviceTrafficPolicy, {}),
     door.any(endpointSlices, { labels: mcsServiceNameLabel }, parseSlice),
     door.get(services, { ...inSystem, name: 'tombolo-dns' }, addressesOf),
     door.ifAllowed(
@@ -167,6 +171,7 @@ async function readMember(door: Door): Promise<MemberView | undefined> {
     exports: exports.found,
     // The MCS schema allows an import without a spec; there is nothing to say about one.
     imports: imports.filter((i) => 'spec' in i),
+    trafficPolicies,
     slices,
     exported: exports.exported,
     dnsAddresses: dnsAddresses ?? [],

@@ -11,6 +11,7 @@ import type { Leaf } from '#cli/tree.ts'
 import { grantStates } from '#crds/join-grant.ts'
 import { joinStates } from '#crds/join-request.ts'
 import { memberStates } from '#crds/member.ts'
+import { choiceStates } from '#crds/service-traffic-policy.ts'
 
 const root = join(import.meta.dirname, '..')
 const guide = join(root, 'docs', 'guide')
@@ -64,6 +65,19 @@ suite('the guide', () => {
     ]
     assert.deepEqual(
       [...new Set(named)].filter((name) => !text.includes(`\`${name}\``)),
+      [],
+    )
+  })
+
+  test('services.md has every state of a cluster and every reason of a traffic policy', () => {
+    const text = textOf('services.md')
+    const told = [
+      ...readFileSync(join(root, 'operator/mcs/traffic-status.ts'), 'utf8').matchAll(/(?:reason: |told\(\s*)'(\w+)'/g),
+    ]
+    const reasons = told.flatMap(([, reason = '']) => (reason === 'Applied' ? [] : [reason]))
+    assert.equal(reasons.length, 5)
+    assert.deepEqual(
+      [...choiceStates, ...reasons].filter((name) => !text.includes(`\`${name}\``)),
       [],
     )
   })

@@ -15,6 +15,7 @@ import { membership } from '#crds/membership.ts'
 import { brokerNamespace, managedByLabel, mcsServiceNameLabel, systemNamespace } from '#crds/places.ts'
 import { serviceExport } from '#crds/service-export.ts'
 import { serviceImport } from '#crds/service-import.ts'
+import { serviceTrafficPolicy } from '#crds/service-traffic-policy.ts'
 import { trustBundle } from '#crds/trust-bundle.ts'
 import * as builtin from '#lib/kube/kinds.ts'
 import type { Kind, Where } from '#lib/kube/object.ts'
@@ -94,6 +95,11 @@ export const allowed: readonly Allowed[] = [
       'status.endpointSliceObjects',
       `status.${conditions}`,
     ],
+  },
+  {
+    kind: serviceTrafficPolicy,
+    modules: ['service-discovery'],
+    fields: ['spec.{allow,deny,order,locality,minReadyEndpoints}', 'status.clusters.{cluster,state,message}', ...status],
   },
   {
     kind: exportedService,

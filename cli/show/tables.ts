@@ -150,6 +150,7 @@ const serviceColumns: readonly Column<ServiceRow>[] = [
   { title: 'CLUSTERSET IP', cell: (row) => row.ips.join(','), ifAny: true },
   { title: 'PORTS', cell: (row) => row.ports.join(',') },
   { title: 'FROM', cell: (row) => row.clusters.join(',') },
+  { title: 'ANSWERING', cell: (row) => row.answering?.join(','), ifAny: true },
   {
     title: 'EXPORTED HERE',
     cell: ({ exportedHere }) => (exportedHere === undefined ? undefined : exportedHere ? 'yes' : 'no'),

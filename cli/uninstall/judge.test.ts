@@ -93,6 +93,7 @@ suite('which CRDs go', () => {
       'Membership',
       'ServiceExport',
       'ServiceImport',
+      'ServiceTrafficPolicy',
       'ClusterProperty',
     ])
     assert.ok(kinds({ leaving: 'member', other: false }).includes('Allocation'))

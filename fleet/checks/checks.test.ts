@@ -10,6 +10,7 @@ import {
   gatewayOf,
   goodSnapshot,
   grantTo,
+  policyOf,
   withBroker,
   withMember,
   withPlatform,
@@ -579,6 +580,22 @@ const rows: readonly Row[] = [
     /get serviceimport web/,
   ],
   [
+    'traffic-policies',
+    'nobody may answer',
+    withMember({ trafficPolicies: [policyOf([], conditionOf('Ready', 'False', 'no cluster may answer', 'NoClusterLeft'))] }),
+    'fail',
+    /^shop\/web: no cluster may answer$/,
+    /^kubectl -n shop edit servicetrafficpolicy web$/,
+  ],
+  [
+    'traffic-policies',
+    'a part of it holds nowhere',
+    withMember({ trafficPolicies: [policyOf([], conditionOf('Ready', 'False', 'spec.order names wets', 'UnknownCluster'))] }),
+    'warn',
+    /spec\.order names wets/,
+    /edit servicetrafficpolicy web/,
+  ],
+  [
     'network-policies',
     'nobody is let in',
     policy([]),
@@ -832,7 +849,7 @@ const rows: readonly Row[] = [
 /** Planted as faults on two real clusters, by test/e2e/faults.test.ts. */
 const onClusters = [
   ...['workloads-available', 'cables-connected', 'node-routes', 'overlay-port', 'dns-servers', 'stub-zone'],
-  ...['exports-valid', 'imports-answer', 'network-policies', 'active-gateway', 'gateway-ports'],
+  ...['exports-valid', 'imports-answer', 'traffic-policies', 'network-policies', 'active-gateway', 'gateway-ports'],
   ...['broker-reachable', 'export-grants', 'cluster-dns', 'dns-answers', 'overlapping-cidrs', 'pods-running', 'one-version'],
   ...['agents-everywhere', 'guard-in-place', 'peers-believed', 'former-gateways', 'exported-endpoints', 'membership'],
   'admission-policies',

@@ -24,7 +24,8 @@ export const importsAnswer: Check = {
               remedy: `kubectl -n ${s.namespace} get serviceimport ${s.name} -o yaml says why in its conditions.`,
             },
           ]
-        if (s.readyEndpoints > 0) return []
+        // Of a policy that lets nobody answer traffic-policies tells.
+        if (s.readyEndpoints > 0 || s.answering?.length === 0) return []
         return [
           {
             level: 'fail',

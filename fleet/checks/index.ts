@@ -41,6 +41,7 @@ import { readable } from './readable.ts'
 import { restarts } from './restarts.ts'
 import { stubZone } from './stub-zone.ts'
 import { tokenLife } from './token-life.ts'
+import { trafficPolicies } from './traffic-policies.ts'
 import { workloadsAvailable } from './workloads-available.ts'
 
 export const checks: readonly Check[] = [
@@ -74,6 +75,7 @@ export const checks: readonly Check[] = [
   exportConflicts,
   exportedEndpoints,
   importsAnswer,
+  trafficPolicies,
   networkPolicies,
   brokerReachable,
   tokenLife,

@@ -73,6 +73,7 @@ function member(id: string, more: Fields = {}): Snapshot {
     running,
     exports: [],
     imports: [],
+    trafficPolicies: [],
     slices: [],
     ...more,
   }
@@ -432,6 +433,25 @@ suite('services, as a member sees them', () => {
         rows,
       )
     })
+
+  test('a traffic policy shows who answers, and what of it holds nowhere', () => {
+    const policies = (...clusters: readonly Fields[]) => [
+      object('ServiceTrafficPolicy', 'web', 'shop', {
+        status: { clusters, conditions: [condition('Ready', 'False', 'spec.order names wets', 'UnknownCluster')] },
+      }),
+    ]
+    const shown = (trafficPolicies: readonly Fields[]) => {
+      const view = { imports: [svcImport('web', ['east', 'west'])], slices: [slice('web west 1/1')], trafficPolicies }
+      const [row] = servicesOf(member('east', view))
+      return [row?.answering, row?.clusters, row?.state, row?.message]
+    }
+    const [east, west] = [
+      { cluster: 'east', state: 'Unready' },
+      { cluster: 'west', state: 'Answers' },
+    ]
+    assert.deepEqual(shown([]), [undefined, ['east', 'west'], 'Ready', undefined])
+    assert.deepEqual(shown(policies(east, west)), [['west'], ['east', 'west'], 'Ready', 'traffic policy: spec.order names wets'])
+  })
 
   test('a service is shown with its name in the DNS, its addresses and ports', () => {
     const [row] = servicesOf(member('east', { imports: [svcImport('web', ['west'])] }))

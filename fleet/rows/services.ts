@@ -5,6 +5,7 @@ import { clustersetZone } from '#crds/places.ts'
 import { whyNotExported } from '#crds/rules/export-name.ts'
 import type { ServiceExport } from '#crds/service-export.ts'
 import type { ServiceImport } from '#crds/service-import.ts'
+import type { ServiceTrafficPolicy } from '#crds/service-traffic-policy.ts'
 import { conditionOf } from '#lib/kube/conditions.ts'
 import { merge } from '#operator/mcs/merge.ts'
 import type { BrokerView, MemberView, Slice, Snapshot } from '../snapshot.ts'
@@ -21,6 +22,8 @@ export type ServiceRow = {
   readonly ports: readonly string[]
   /** Whose endpoints it has. */
   readonly clusters: readonly string[]
+  /** Those of them that answer the cluster asked, where its ServiceTrafficPolicy chooses. */
+  readonly answering: readonly string[] | undefined
   /** Whether the cluster asked exports it; undefined as the broker sees it. */
   readonly exportedHere: boolean | undefined
   readonly endpoints: number
@@ -35,10 +38,11 @@ export function servicesOf({ member, broker }: Snapshot): readonly ServiceRow[] 
   return rows.toSorted(by((row) => [row.namespace, row.name]))
 }
 
-function imported({ imports, exports, slices }: MemberView): readonly ServiceRow[] {
+function imported({ imports, exports, trafficPolicies, slices }: MemberView): readonly ServiceRow[] {
   return imports.map((item) => {
     const { name, namespace = '' } = item.metadata
     const own = exports.find(({ metadata }) => metadata.namespace === namespace && metadata.name === name)
+    const policy = trafficPolicies.find(({ metadata }) => metadata.namespace === namespace && metadata.name === name)
     const sources = slices.filter((slice) => slice.namespace === namespace && slice.service === name)
     const counted = count(sources)
     const said = (item.status?.clusters ?? []).map(({ cluster }) => cluster)
@@ -48,9 +52,10 @@ function imported({ imports, exports, slices }: MemberView): readonly ServiceRow
       ips: item.spec.ips ?? [],
       ports: item.spec.ports.map((p) => `${p.port}/${p.protocol ?? 'TCP'}`),
       clusters: [...new Set(said.length > 0 ? said : sources.map((s) => s.cluster))].toSorted(),
+      answering: policy?.status?.clusters?.flatMap(({ cluster, state }) => (state === 'Answers' ? [cluster] : [])),
       exportedHere: own !== undefined,
       ...counted,
-      ...stateOf(own, item, counted.readyEndpoints),
+      ...stateOf(own, item, policy, counted.readyEndpoints),
     }
   })
 }
@@ -65,18 +70,27 @@ const notImported = ({ exports, imports }: MemberView): readonly ServiceRow[] =>
       ips: [],
       ports: [],
       clusters: [],
+      answering: undefined,
       exportedHere: true,
       endpoints: 0,
       readyEndpoints: 0,
-      ...stateOf(item, undefined, 0),
+      ...stateOf(item, undefined, undefined, 0),
     }))
 
 type State = Pick<ServiceRow, 'state' | 'message'>
 
 /** The first of these that is so: what a person must mend comes before what mends itself. */
-function stateOf(own: ServiceExport | undefined, item: ServiceImport | undefined, readyEndpoints: number): State {
-  const of = (object: ServiceExport | ServiceImport | undefined, type: string, status: Condition['status']) =>
-    [conditionOf(object?.status?.conditions, type)].find((condition) => condition?.status === status)
+function stateOf(
+  own: ServiceExport | undefined,
+  item: ServiceImport | undefined,
+  policy: ServiceTrafficPolicy | undefined,
+  readyEndpoints: number,
+): State {
+  const of = (
+    object: ServiceExport | ServiceImport | ServiceTrafficPolicy | undefined,
+    type: string,
+    status: Condition['status'],
+  ) => [conditionOf(object?.status?.conditions, type)].find((condition) => condition?.status === status)
   const conflict = of(own, 'Conflict', 'True') ?? of(item, 'Conflict', 'True')
   if (conflict !== undefined) return { state: 'Conflict', message: conflict.message }
   const invalid = of(own, 'Valid', 'False')
@@ -85,7 +99,11 @@ function stateOf(own: ServiceExport | undefined, item: ServiceImport | undefined
   const unready = of(own, 'Ready', 'False') ?? of(own, 'Ready', 'Unknown') ?? of(item, 'Ready', 'False')
   if (unready !== undefined) return { state: 'Pending', message: unready.message }
   if (item === undefined) return { state: 'Pending', message: 'the operator has not imported it yet' }
-  return readyEndpoints === 0 ? { state: 'NoEndpoints', message: 'no endpoint is ready' } : { state: 'Ready', message: undefined }
+  const fault = of(policy, 'Ready', 'False')
+  const said = fault === undefined ? undefined : `traffic policy: ${fault.message}`
+  return readyEndpoints === 0
+    ? { state: 'NoEndpoints', message: said ?? 'no endpoint is ready' }
+    : { state: 'Ready', message: said }
 }
 
 /** The same rule and the same merge as in every member, so the broker tells of the same refusals and conflicts. */
@@ -109,6 +127,7 @@ const notGranted = ({ spec }: ExportedService): ServiceRow => ({
   ips: [],
   ports: [],
   clusters: [spec.clusterID],
+  answering: undefined,
   exportedHere: undefined,
   endpoints: 0,
   readyEndpoints: 0,
@@ -139,6 +158,7 @@ function publishedService(
     ips: [],
     ports: global.ports.map((p) => `${p.port}/${p.protocol}`),
     clusters,
+    answering: undefined,
     exportedHere: undefined,
     ...counted,
     state: conflict !== undefined ? 'Conflict' : counted.readyEndpoints === 0 ? 'NoEndpoints' : 'Ready',

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
+import type { ChoiceState } from '#crds/service-traffic-policy.ts'
 import type { NetworkPolicy } from '#lib/kube/kinds.ts'
 import { membershipOf } from '#test/kit/installed.ts'
 import { allocationOf, exporting, idOf } from '#test/kit/services.ts'
+import { policyOf } from '#test/kit/snapshot.ts'
 import { clusterIP, endpoint, factsOf, farOf, gatewayOf, nearOf, podOf, readingOf, snapshotOf, webPod } from '#test/kit/why.ts'
 import type { Facts } from './facts.ts'
 import { known, notKnown } from './facts.ts'
@@ -33,6 +35,11 @@ const takingFrom = (...clusters: readonly Parameters<typeof idOf>[0][]) => {
 }
 const conditions = (type: string, reason = 'Because') => ({
   conditions: [{ type, status: 'False' as const, reason, message: 'it says so', lastTransitionTime: '2026-01-01T00:00:00Z' }],
+})
+const choice = (cluster: Parameters<typeof idOf>[0], state: ChoiceState, message = 'because') => ({
+  cluster: idOf(cluster),
+  state,
+  message,
 })
 const pending = (state: 'Connecting' | 'Error') => ({
   connections: (gatewayOf('west').status?.connections ?? []).map((c) => ({ ...c, state, message: 'no answer' })),
@@ -166,6 +173,26 @@ const rows: readonly (readonly [string, Partial<Facts>, string, RegExp, RegExp])
     /^tombolo export service web/,
   ],
   ['no endpoint came here', near({ slices: known([]) }), 'import', /no ready endpoint in west/, /tombolo show services/],
+  [
+    'a traffic policy lets others answer',
+    member({ trafficPolicies: [policyOf([choice('east', 'Standby', 'west comes before it'), choice('west', 'Answers')])] }),
+    'import',
+    /^the traffic policy of shop\/web in west lets west answer and not east: west comes before it$/,
+    /^kubectl --context west -n shop edit servicetrafficpolicy web$/,
+  ],
+  [
+    'a traffic policy lets nobody answer',
+    {
+      far: undefined,
+      ...near({
+        slices: known([]),
+        snapshot: snapshotOf('west', { trafficPolicies: [policyOf([choice('east', 'Denied')])] }),
+      }),
+    },
+    'import',
+    /lets no cluster answer/,
+    /edit servicetrafficpolicy web/,
+  ],
   ['there is no such port', asked(81), 'port', /no port 81: it offers 80\/TCP/, /add 81/],
   [
     'the DNS servers are at 0',

@@ -18,6 +18,13 @@ const importOf = (facts: Facts) => {
   const { namespace, name } = serviceOf(facts)
   return facts.near.snapshot.member?.imports.find(({ metadata: m }) => m.namespace === namespace && m.name === name)
 }
+/** What the traffic policy here makes of each cluster that exports it; without one nothing. */
+const choicesOf = (facts: Facts) => {
+  const { namespace, name } = serviceOf(facts)
+  const policies = facts.near.snapshot.member?.trafficPolicies
+  return policies?.find(({ metadata: m }) => m.namespace === namespace && m.name === name)?.status?.clusters ?? []
+}
+const answeringOf = (facts: Facts) => choicesOf(facts).flatMap(({ cluster, state }) => (state === 'Answers' ? [cluster] : []))
 const conditionOf = (conditions: readonly Condition[] | undefined, type: string) => conditions?.find((c) => c.type === type)
 
 export const exported: Hop = {
@@ -92,6 +99,8 @@ export const endpointsReady: Hop = {
         : fine(`${ready} of ${behind.endpoints.length} ready`)
     }
     if (importOf(facts) === undefined || !near.slices.known) return unknown('nothing is published here that would say')
+    if (choicesOf(facts).length > 0 && answeringOf(facts).length === 0)
+      return unknown('its traffic policy lets nobody answer here')
     const all = near.slices.value.flatMap((s) => s.endpoints)
     const ready = all.filter((e) => e.ready).length
     return ready === 0 ? none(`0 of ${all.length} ready, as published`) : fine(`${ready} of ${all.length} ready, as published`)
@@ -134,13 +143,28 @@ export const imported: Hop = {
         `the import of ${namespace}/${name} is not ready: ${unready.message}`,
         `kubectl ${here} -n ${namespace} describe serviceimport ${name}`,
       )
+    const choices = choicesOf(facts)
+    const answering = answeringOf(facts)
+    const leftOut = choices.find(({ cluster, state }) => cluster === from && state !== 'Answers')
+    if (choices.length > 0 && (answering.length === 0 || leftOut !== undefined))
+      return broken(
+        answering.length === 0
+          ? `the traffic policy of ${namespace}/${name} in ${near.context} lets no cluster answer`
+          : `the traffic policy of ${namespace}/${name} in ${near.context} lets ${answering.join(', ')} answer and not ${from ?? ''}: ${leftOut?.message ?? ''}`,
+        `kubectl ${here} -n ${namespace} edit servicetrafficpolicy ${name}`,
+        `ServiceTrafficPolicy ${choices.map(({ cluster, state }) => `${cluster} ${state}`).join(', ')}`,
+      )
     const clusters = item.status?.clusters?.map(({ cluster }) => cluster) ?? []
     if (near.slices.known && !near.slices.value.some((s) => s.endpoints.some((e) => e.ready)))
       return broken(
         `the import of ${namespace}/${name} has no ready endpoint in ${near.context}`,
         `tombolo show services ${here} and tombolo show clusters ${here} say of whom none is believed`,
       )
-    return fine(`${namespace}/${name} is imported from ${clusters.join(', ')}`)
+    const chosen =
+      answering.length === 0
+        ? ''
+        : `; by its traffic policy ${answering.join(', ')} ${answering.length === 1 ? 'answers' : 'answer'}`
+    return fine(`${namespace}/${name} is imported from ${clusters.join(', ')}${chosen}`)
   },
 }
 

@@ -13,6 +13,8 @@ import type { Importing } from './import.ts'
 import { planImport } from './import.ts'
 import { merge } from './merge.ts'
 import type { SourceCluster } from './slices.ts'
+import type { Traffic } from './traffic.ts'
+import { sourceOf } from './traffic.ts'
 
 type Spec = Partial<ExportedService['spec']>
 type Had = Importing['have']
@@ -33,6 +35,7 @@ function seen(sources: readonly SourceCluster[], have: Had = empty, change: Part
     merged: merge(sources.map(({ service }) => service)),
     sources,
     families: ['IPv4'],
+    traffic: undefined,
     have,
     now: new Date('2030-01-01T00:00:00Z'),
     ...change,
@@ -263,6 +266,44 @@ suite('an import', () => {
     const changed = { ...have, import: { ...have.import, spec: { ...have.import?.spec, ips: ['1.2.3.4'] } } as ServiceImport }
     assert.deepEqual(converged([source('east')], changed).have.import?.spec?.ips, ['10.102.0.10'])
     assert.deepEqual(converged([source('east')], { ...have, service: undefined }).rounds[0], ['apply Service derived'])
+  })
+
+  suite('with a traffic policy', () => {
+    const policy = { order: [idOf('east'), idOf('west')], minReadyEndpoints: 2 }
+    const traffic: Traffic = { policy, pathTo: () => ({ kind: 'open', rttMicros: undefined }) }
+    const change = { traffic }
+    const of = (east: readonly number[]) => [source('east', {}, east), source('west')]
+    const behind = (have: Had) => have.slices.map(sourceOf).sort()
+
+    test('has the slices of those alone that answer, and names all that export it', () => {
+      const { have } = converged(of([1, 2]), empty, change)
+      assert.deepEqual([behind(have), have.import?.status?.clusters?.length], [['east'], 2])
+      assert.deepEqual(planImport(seen(of([1, 2]), have, change)).steps, [])
+    })
+
+    test('another cluster comes before the one goes that it stands in for', () => {
+      const { have } = converged(of([1, 2]), empty, change)
+      const [first, second] = converged(of([]), have, change).rounds
+      assert.deepEqual(first, ['apply EndpointSlice west'])
+      assert.match(second?.join() ?? '', /^delete EndpointSlice/)
+    })
+
+    test('goes back to the first when it can, and to all when there is no policy', () => {
+      const { have } = converged(of([1]), empty, change)
+      assert.deepEqual(behind(have), ['east', 'west'])
+      assert.deepEqual(behind(converged(of([1, 2]), have, change).have), ['east'])
+      assert.deepEqual(behind(converged(of([1, 2]), converged(of([1, 2]), empty, change).have).have), ['east', 'west'])
+    })
+
+    test('our own endpoints come to nobody’s help while the broker was not heard and another answers', () => {
+      const { have } = converged(of([1, 2]), empty, change)
+      const unheard = { ...change, merged: 'unheard' } as const
+      assert.deepEqual(converged([source('west')], have, unheard).rounds, [])
+      assert.deepEqual(behind(converged([source('west')], converged(of([1]), empty, change).have, unheard).have), [
+        'east',
+        'west',
+      ])
+    })
   })
 
   const ours = { 'app.kubernetes.io/managed-by': 'tombolo' }

@@ -7,7 +7,6 @@
 // The address comes first, because a name that resolves waits for it and for nothing else. So the Service has no owner, which would be the
 // import, and a second write: whatever is left without an export is taken away here. Where there is no Service the import owns the slices.
 import type { ExportedService, ServicePort } from '#crds/exported-service.ts'
-import { mcsSourceClusterLabel } from '#crds/places.ts'
 import type { ServiceImport } from '#crds/service-import.ts'
 import { serviceImport } from '#crds/service-import.ts'
 import type { NewCondition } from '#lib/kube/conditions.ts'
@@ -23,12 +22,15 @@ import { changes, deleteStep } from '#lib/kube/plan.ts'
 import type { ClusterID } from '#lib/net/cluster-id.ts'
 import type { IPFamily } from '#lib/net/ip.ts'
 import { fieldManager } from '../install/install.ts'
+import type { Choice } from './choice.ts'
 import { derivedService, importObject } from './import-objects.ts'
 import type { Merged } from './merge.ts'
 import type { ServiceKey } from './names.ts'
 import { isOurs } from './names.ts'
 import type { SourceCluster } from './slices.ts'
 import { slicesOf } from './slices.ts'
+import type { Traffic } from './traffic.ts'
+import { choicesOf, sourceOf } from './traffic.ts'
 
 /** Upstream's schema lets the spec be absent. */
 type HadImport = KubeObject & Partial<Pick<ServiceImport, 'spec'>> & Pick<ServiceImport, 'status'>
@@ -44,6 +46,8 @@ export type Importing = {
   readonly sources: readonly SourceCluster[]
   /** Families of this cluster's Services, the first one first; undefined while nothing is known of who was admitted. */
   readonly families: readonly IPFamily[] | undefined
+  /** Where a policy says which of the sources answer; without one all do. */
+  readonly traffic: Traffic | undefined
   readonly have: {
     readonly import: HadImport | undefined
     /** The Service of the derived name. */
@@ -95,13 +99,13 @@ function dropStep(object: KubeObject): Step {
 
 function planHeadless(seen: Importing, merged: Merged): Plan {
   const { have } = seen
-  const wanted = importObject(seen.key, merged, { ipFamilies: merged.global.ipFamilies })
+  const slices = wantedSlices(seen)
   return firstOf(
-    () => [apply(serviceImport, wanted, have.import)],
-    () => putSlices(seen, merged.global.ports),
+    () => [apply(serviceImport, importObject(seen.key, merged, { ipFamilies: merged.global.ipFamilies }), have.import)],
+    () => putSlices(slices, have.slices),
     () => [
       ...(have.service === undefined ? [] : [dropStep(have.service)]),
-      ...dropSlices(seen, merged.global.ports),
+      ...dropSlices(slices, have.slices),
       ...status(seen, merged, { status: 'True', reason: 'Ready', message: 'the endpoints are in EndpointSlices' }),
     ],
   )
@@ -117,16 +121,17 @@ function planClusterSetIP(seen: Importing, merged: Merged): Plan {
   const ips = have.service?.spec?.clusterIPs ?? []
   if (have.service !== undefined && ips.length === 0) return nothing
   const service = apply(services, derivedService(key, merged.global, ipFamilies), have.service)
+  const slices = wantedSlices(seen)
   return firstOf(
     // Its addresses are what the import says: as many as there are families.
     () => (same(ipFamilies, have.service?.spec?.ipFamilies) ? [] : [service]),
     () => [
       apply(serviceImport, importObject(key, merged, { ipFamilies, ips }), have.import),
-      ...putSlices(seen, merged.global.ports),
+      ...putSlices(slices, have.slices),
       service,
     ],
     () => [
-      ...dropSlices(seen, merged.global.ports),
+      ...dropSlices(slices, have.slices),
       ...status(seen, merged, {
         status: 'True',
         reason: 'Ready',
@@ -156,18 +161,11 @@ function planNoFamily(seen: Importing, merged: Merged, families: readonly IPFami
 function planUnheard(seen: Importing): Plan {
   const { have, self } = seen
   if (have.import === undefined) return nothing
-  const ports = (have.import.spec?.ports ?? []).map(({ name, protocol, port }): ServicePort => {
-    const known = protocol === 'UDP' || protocol === 'SCTP' ? protocol : 'TCP'
-    return { ...(name === undefined || name === '' ? {} : { name }), protocol: known, port }
-  })
-  const ours: Importing = {
-    ...seen,
-    sources: seen.sources.filter(({ service }) => service.spec.clusterID === self),
-    have: { ...have, slices: have.slices.filter(({ metadata }) => metadata.labels?.[mcsSourceClusterLabel] === self) },
-  }
+  const ours = have.slices.filter((slice) => sourceOf(slice) === self)
+  const wanted = wantedSlices(seen)
   return firstOf(
-    () => putSlices(ours, ports),
-    () => dropSlices(ours, ports),
+    () => putSlices(wanted, ours),
+    () => dropSlices(wanted, ours),
   )
 }
 
@@ -182,27 +180,56 @@ function apply<T extends KubeObject>(kind: Kind<T>, object: Wanted<NoInfer<T>>, 
   return { do: 'apply', kind, object, have }
 }
 
-function wantedSlices(seen: Importing, ports: readonly ServicePort[]): readonly EndpointSlice[] {
-  const { merged, key, have } = seen
-  const type = typeOf(seen)
-  const owner = type === 'Headless' ? have.import : have.service
-  if (type === undefined || owner === undefined) return []
-  const known = merged === undefined || merged === 'unheard' ? have.import?.spec : merged.global
-  const imported = { key, type, ports, trafficDistribution: known?.trafficDistribution, owner: ownedBy(owner) }
-  return seen.sources.filter(({ service }) => service.spec.type === type).flatMap((source) => slicesOf(imported, source))
+/** What is put behind the import: of all that is offered the slices of the clusters that answer. */
+function wantedSlices(seen: Importing): readonly EndpointSlice[] {
+  const offered = offeredSlices(seen)
+  const choices = choicesIn(seen, offered)
+  const answers = (cluster: string) =>
+    choices === undefined || choices.some((choice) => choice.cluster === cluster && choice.state === 'Answers')
+  return [...offered].filter(([cluster]) => answers(cluster)).flatMap(([, slices]) => slices)
 }
 
-const typeOf = ({ merged, have }: Importing): ExportedService['spec']['type'] | undefined =>
-  merged === undefined || merged === 'unheard' ? have.import?.spec?.type : merged.type
-
-function putSlices(seen: Importing, ports: readonly ServicePort[]): readonly Step[] {
-  const have = new Map(seen.have.slices.map((slice) => [slice.metadata.name, slice]))
-  return wantedSlices(seen, ports).map((slice) => apply(endpointSlices, slice, have.get(slice.metadata.name)))
+/** Which clusters answer, and why; undefined where no policy says. While the broker is not heard, the others offer what is here of them. */
+export function choicesIn(seen: Importing, offered = offeredSlices(seen)): readonly Choice[] | undefined {
+  const { merged, traffic, have } = seen
+  if (traffic === undefined) return undefined
+  const here = Map.groupBy(have.slices, sourceOf)
+  return choicesOf(traffic, merged === 'unheard' ? new Map([...here, ...offered]) : offered, have.slices)
 }
 
-function dropSlices(seen: Importing, ports: readonly ServicePort[]): readonly Step[] {
-  const wanted = new Set(wantedSlices(seen, ports).map((slice) => slice.metadata.name))
-  return seen.have.slices.filter((slice) => !wanted.has(slice.metadata.name)).map(dropStep)
+/** By cluster, of those that are heard; while the broker is not, of this cluster alone. */
+function offeredSlices({ self, merged, key, sources, have }: Importing): ReadonlyMap<string, readonly EndpointSlice[]> {
+  const imported =
+    merged === undefined || merged === 'unheard' ? knownBefore(have.import) : { ...merged.global, type: merged.type }
+  const owner = imported?.type === 'Headless' ? have.import : have.service
+  if (imported === undefined || owner === undefined) return new Map()
+  const { type, ports, trafficDistribution } = imported
+  const as = { key, type, ports, trafficDistribution, owner: ownedBy(owner) }
+  return new Map(
+    sources
+      .filter(({ service: { spec } }) => spec.type === type && (merged !== 'unheard' || spec.clusterID === self))
+      .map((source) => [source.service.spec.clusterID, slicesOf(as, source)]),
+  )
+}
+
+/** The service as it was imported. */
+function knownBefore(object: HadImport | undefined) {
+  if (object?.spec === undefined) return undefined
+  const ports = object.spec.ports.map(({ name, protocol, port }): ServicePort => {
+    const known = protocol === 'UDP' || protocol === 'SCTP' ? protocol : 'TCP'
+    return { ...(name === undefined || name === '' ? {} : { name }), protocol: known, port }
+  })
+  return { ...object.spec, ports }
+}
+
+function putSlices(wanted: readonly EndpointSlice[], there: readonly EndpointSlice[]): readonly Step[] {
+  const have = new Map(there.map((slice) => [slice.metadata.name, slice]))
+  return wanted.map((slice) => apply(endpointSlices, slice, have.get(slice.metadata.name)))
+}
+
+function dropSlices(wanted: readonly EndpointSlice[], there: readonly EndpointSlice[]): readonly Step[] {
+  const names = new Set(wanted.map((slice) => slice.metadata.name))
+  return there.filter((slice) => !names.has(slice.metadata.name)).map(dropStep)
 }
 
 type Verdict = Pick<NewCondition, 'status' | 'reason' | 'message'>

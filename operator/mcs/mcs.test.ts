@@ -3,9 +3,13 @@ import assert from 'node:assert/strict'
 import { allocation } from '#crds/allocation.ts'
 import { exportedEndpoints } from '#crds/exported-endpoints.ts'
 import { exportedService } from '#crds/exported-service.ts'
+import type { GatewayEndpoint } from '#crds/gateway-endpoint.ts'
+import { gatewayEndpoint } from '#crds/gateway-endpoint.ts'
 import { derivedServiceName, memberNamespace, systemNamespace } from '#crds/places.ts'
 import { serviceExport } from '#crds/service-export.ts'
 import { serviceImport } from '#crds/service-import.ts'
+import type { ServiceTrafficPolicy } from '#crds/service-traffic-policy.ts'
+import { serviceTrafficPolicy } from '#crds/service-traffic-policy.ts'
 import { answer } from '#dns/answer.ts'
 import { follow } from '#dns/follow.ts'
 import { types } from '#dns/wire/codes.ts'
@@ -23,6 +27,7 @@ import type { ApiServer } from '#test/kit/apiserver.ts'
 import { apiserver, writes } from '#test/kit/apiserver.ts'
 import { eventually } from '#test/kit/eventually.ts'
 import { emptyZone, zoneName } from '#test/kit/names.ts'
+import { gatewayOf } from '#test/kit/snapshot.ts'
 import {
   allocationOf,
   constituent,
@@ -78,11 +83,12 @@ class Clusterset implements AsyncDisposable {
     const stop = new AbortController()
     const [local, remote] = [kube(this[id].connection, log), kube(this.broker.connection, log)]
     const allocations = reflect(local, allocation, { namespace: systemNamespace }, stop.signal).store
+    const gateways = reflect(local, gatewayEndpoint, { namespace: systemNamespace }, stop.signal).store
     const leftOut = (all: readonly string[]) => this.leftOut.set(id, all)
     const rejected = (objects: readonly string[]) => this.rejected.set(id, objects)
     const say = ({ regarding: { kind, metadata }, type, reason }: Said) =>
       this.said.set(id, [...(this.said.get(id) ?? []), `${kind} ${metadata.name}: ${type} ${reason}`])
-    const known = { local, broker: remote, clusterID: idOf(id), allocations, importFrom }
+    const known = { local, broker: remote, clusterID: idOf(id), allocations, gateways, importFrom }
     const running = runMcs({ ...known, log, say, rejected, leftOut, throttled: () => undefined }, stop.signal)
     this.#stops.set(id, async () => {
       stop.abort()
@@ -192,6 +198,18 @@ suite('services across clusters', () => {
     set.east.put(endpointSlices, sliceOf('east', [7], { hostname: 'web-0' }))
     set.east.put(serviceExport, exporting())
     await eventually(() => assert.deepEqual([ask('web'), ask('web-0.east.web')], [['10.1.0.7'], ['10.1.0.7']]))
+    // Of a service that two export, those that a policy lets answer.
+    set.west.put(services, service({ clusterIP: 'None' }))
+    set.west.put(endpointSlices, sliceOf('west', [8], { hostname: 'web-0' }))
+    set.west.put(serviceExport, exporting())
+    await eventually(() => assert.deepEqual(ask('web').toSorted(), ['10.1.0.7', '10.2.0.8']))
+    set.west.put(serviceTrafficPolicy, {
+      apiVersion: serviceTrafficPolicy.apiVersion,
+      kind: serviceTrafficPolicy.kind,
+      metadata: { ...web },
+      spec: { order: [idOf('west')], minReadyEndpoints: 1 },
+    })
+    await eventually(() => assert.deepEqual([ask('web'), ask('web-0.east.web')], [['10.2.0.8'], []]))
     stop.abort()
   })
 
@@ -474,6 +492,104 @@ suite('services across clusters', () => {
     await set.stop('west')
     set.start('west', [{ namespace: 'shop', clusters: [] }])
     await eventually(async () => assert.deepEqual(await reachable(set.west), ['west 10.2.0.1']))
+  })
+
+  suite('a traffic policy', () => {
+    const policy = (spec: object = {}): ServiceTrafficPolicy => ({
+      apiVersion: serviceTrafficPolicy.apiVersion,
+      kind: serviceTrafficPolicy.kind,
+      metadata: { ...web, generation: 1 },
+      spec: { order: [idOf('east'), idOf('west')], minReadyEndpoints: 1, ...spec },
+    })
+    const both = async () => {
+      const set = await clusterset('east', 'west')
+      set.offer('east', [1])
+      set.offer('west', [1])
+      await eventually(async () => assert.deepEqual(await reachable(set.west), ['east 10.1.0.1', 'west 10.2.0.1']))
+      return set
+    }
+    const answers = (server: ApiServer, ...wanted: readonly string[]) =>
+      eventually(async () => assert.deepEqual(await reachable(server), wanted))
+    const podsOfEast = (set: Clusterset, ready: boolean) =>
+      set.east.put(endpointSlices, sliceOf('east', [1], { conditions: { ready } }))
+    const told = (server: ApiServer): string => {
+      const { status } = server.read(serviceTrafficPolicy, web) ?? {}
+      const states = status?.clusters?.map(({ cluster, state }) => `${cluster} ${state}`).join(', ')
+      return `${status?.conditions?.[0]?.reason ?? ''}: ${states ?? ''}`
+    }
+
+    test('holds in its own cluster: one answers, the other when that cannot, and the import goes on naming both', async () => {
+      await using set = await both()
+      set.west.put(serviceTrafficPolicy, policy())
+      await answers(set.west, 'east 10.1.0.1')
+      assert.deepEqual(clustersOf(set.west), ['east', 'west'])
+      await eventually(() => assert.equal(told(set.west), 'Applied: east Answers, west Standby'))
+      podsOfEast(set, false)
+      await answers(set.west, 'west 10.2.0.1')
+      await eventually(() => assert.equal(told(set.west), 'Applied: east Unready, west Answers'))
+      podsOfEast(set, true)
+      await answers(set.west, 'east 10.1.0.1')
+      assert.deepEqual(await reachable(set.east), ['east 10.1.0.1', 'west 10.2.0.1'])
+      set.west.remove(serviceTrafficPolicy, web)
+      await answers(set.west, 'east 10.1.0.1', 'west 10.2.0.1')
+    })
+
+    test('passes over a cluster to which no cable carries anything', async () => {
+      await using set = await both()
+      const cable = (state: 'Connected' | 'Error'): GatewayEndpoint => {
+        const gateway = gatewayOf('west', { state })
+        return { ...gateway, spec: { ...gateway.spec, clusterID: idOf('west') } }
+      }
+      set.west.put(gatewayEndpoint, cable('Connected'))
+      set.west.put(serviceTrafficPolicy, policy())
+      await answers(set.west, 'east 10.1.0.1')
+      set.west.put(gatewayEndpoint, cable('Error'))
+      await answers(set.west, 'west 10.2.0.1')
+      set.west.put(gatewayEndpoint, cable('Connected'))
+      await answers(set.west, 'east 10.1.0.1')
+    })
+
+    test('a new start writes nothing, also while one helps out that is needed no longer for certain', async () => {
+      await using set = await both()
+      set.east.put(endpointSlices, sliceOf('east', [1, 2, 3]))
+      set.west.put(serviceTrafficPolicy, policy({ minReadyEndpoints: 2 }))
+      await answers(set.west, 'east 10.1.0.1 10.1.0.2 10.1.0.3')
+      const eastOf = (ready: number) => {
+        const slice = sliceOf('east', [1, 2, 3])
+        const endpoints = slice.endpoints?.map((endpoint, i) => ({ ...endpoint, conditions: { ready: i < ready } })) ?? []
+        set.east.put(endpointSlices, { ...slice, endpoints })
+      }
+      const state = (text: string) => eventually(() => assert.equal(told(set.west), `Applied: ${text}`))
+      eastOf(1)
+      await state('east Answers, west Answers')
+      eastOf(2)
+      await eventually(async () =>
+        assert.equal(
+          (await slicesOf(set.west)).flatMap(({ endpoints }) => endpoints?.filter((e) => e.conditions?.ready) ?? []).length,
+          3,
+        ),
+      )
+      await set.stop('west')
+      const before = writes(set.west).length
+      set.start('west')
+      await pause(700, AbortSignal.timeout(5000))
+      assert.deepEqual(writes(set.west).slice(before), [])
+      assert.equal(told(set.west), 'Applied: east Answers, west Answers')
+    })
+
+    test('that cannot be read, or is about nothing, holds nowhere and says so', async () => {
+      await using set = await both()
+      set.west.put(serviceTrafficPolicy, policy({ minReadyEndpoints: 0 }))
+      await eventually(() => assert.equal(told(set.west), 'Invalid: '))
+      await eventually(() => assert.ok(set.said.get('west')?.includes('ServiceTrafficPolicy web: Warning Invalid')))
+      assert.deepEqual(await reachable(set.west), ['east 10.1.0.1', 'west 10.2.0.1'])
+      set.west.put(serviceTrafficPolicy, policy({ order: [idOf('north'), idOf('west')] }))
+      await eventually(() => assert.equal(told(set.west), 'UnknownCluster: east Standby, west Answers'))
+      set.west.put(allocation, allocationOf('north'))
+      await eventually(() => assert.equal(told(set.west), 'Applied: east Standby, west Answers'))
+      for (const id of ['east', 'west'] as const) set[id].remove(serviceExport, web)
+      await eventually(() => assert.equal(told(set.west), 'NoSuchService: '))
+    })
   })
 
   test('objects of others with our names are left alone', async () => {

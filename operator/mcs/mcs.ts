@@ -1,5 +1,6 @@
-// Services across clusters at work: four controllers over the same stores. `publish` says at the broker what we offer, `import`
-// makes of everybody's offers what this cluster sees, `status` tells the exporters, `refusals` tells what was not believed.
+// Services across clusters at work: five controllers over the same stores. `publish` says at the broker what we offer, `import`
+// makes of everybody's offers what this cluster sees, `status` tells the exporters, `policies` tells who chose among clusters,
+// `refusals` tells what was not believed.
 // Only `publish` needs the broker; the others go on without it from what is known.
 import type { Kube } from '#lib/kube/client.ts'
 import { conditionEvents } from '#lib/kube/condition-events.ts'
@@ -20,6 +21,7 @@ import { exportFaults, exportStatus } from './export-status.ts'
 import { planImport } from './import.ts'
 import { isGoing } from './names.ts'
 import { planPublish } from './publish.ts'
+import { policyFaults, policyStatus } from './traffic-status.ts'
 import type { Known } from './world.ts'
 import { sortedOut, watchAll, worldOf } from './world.ts'
 
@@ -107,7 +109,7 @@ export async function runMcs(mcs: Mcs, signal: AbortSignal): Promise<void> {
     name: 'mcs-import',
     log: mcs.log,
     workers,
-    sources: [...world.exportSources, ...world.importSources, ...world.brokerSources],
+    sources: [...world.exportSources, ...world.importSources, ...world.trafficSources, ...world.brokerSources],
     reconcile: (key, stop) => {
       const at = { namespace: key.namespace ?? '', name: key.name }
       return converge(
@@ -121,6 +123,26 @@ export async function runMcs(mcs: Mcs, signal: AbortSignal): Promise<void> {
         },
         stop,
       )
+    },
+  })
+
+  const policies = controller({
+    name: 'mcs-traffic-policy',
+    log: mcs.log,
+    workers,
+    sources: [...world.exportSources, ...world.importSources, ...world.trafficSources, ...world.brokerSources],
+    reconcile: async (key, stop) => {
+      const at = { namespace: key.namespace ?? '', name: key.name }
+      if (stores.policies.get(at) === undefined) return settled
+      await pause(calm.statusMs, stop)
+      const told = world.policed(at)
+      if (told === undefined || isGoing(told.policy)) return settled
+      const step = policyStatus({ ...told, now: new Date() })
+      const next = await applyPlan(mcs.local, { steps: [step], next: settled }, fieldManager, stop)
+      conditionEvents(told.policy, told.policy.status?.conditions, step.status.conditions, policyFaults, 'Choose').forEach(
+        mcs.say,
+      )
+      return next
     },
   })
 
@@ -141,7 +163,7 @@ export async function runMcs(mcs: Mcs, signal: AbortSignal): Promise<void> {
     },
   })
 
-  await Promise.all([publish, status, imports, refusals].map((c) => c.run(signal)))
+  await Promise.all([publish, status, imports, policies, refusals].map((c) => c.run(signal)))
 }
 
 /** What the broker says about the very objects that were written; that it cannot be reached is the Membership's to tell. */

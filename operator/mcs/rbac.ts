@@ -19,4 +19,6 @@ export const mcsRules: readonly Rule[] = [
     resources: ['serviceimports/status', 'serviceimports/finalizers'],
     verbs: ['get', 'update', 'patch'],
   },
+  { apiGroups: ['tombolo.dev'], resources: ['servicetrafficpolicies'], verbs: read },
+  { apiGroups: ['tombolo.dev'], resources: ['servicetrafficpolicies/status'], verbs: ['get', 'update', 'patch'] },
 ]

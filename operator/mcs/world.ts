@@ -3,11 +3,13 @@
 import type { Allocation } from '#crds/allocation.ts'
 import { exportedEndpoints, type ExportedEndpoints } from '#crds/exported-endpoints.ts'
 import { exportedService, type ExportedService } from '#crds/exported-service.ts'
+import type { GatewayEndpoint } from '#crds/gateway-endpoint.ts'
 import { mostOfAMember } from '#crds/limits.ts'
 import { derivedServiceName, memberNamespace, systemNamespace } from '#crds/places.ts'
 import { whyNotExported } from '#crds/rules/export-name.ts'
 import { serviceExport, type ServiceExport } from '#crds/service-export.ts'
 import { serviceImport, type ServiceImport } from '#crds/service-import.ts'
+import { serviceTrafficPolicy, type ServiceTrafficPolicy } from '#crds/service-traffic-policy.ts'
 import type { Kube } from '#lib/kube/client.ts'
 import type { Source } from '#lib/kube/controller.ts'
 import { source } from '#lib/kube/controller.ts'
@@ -19,6 +21,7 @@ import { reflect } from '#lib/kube/reflector.ts'
 import type { Store } from '#lib/kube/store.ts'
 import { familyOf } from '#lib/net/cidr.ts'
 import type { ClusterID } from '#lib/net/cluster-id.ts'
+import { remembered } from '#lib/std/remembered.ts'
 import type { Throttling } from '../door/metered.ts'
 import { reflectMetered } from '../door/metered.ts'
 import type { Believer } from './believe.ts'
@@ -27,6 +30,7 @@ import { doubts } from './doubt.ts'
 import type { Offer } from './export.ts'
 import { offerOf } from './export.ts'
 import type { Importing } from './import.ts'
+import { choicesIn } from './import.ts'
 import type { ImportFrom } from './import-from.ts'
 import { isTaken } from './import-from.ts'
 import type { Merged } from './merge.ts'
@@ -34,6 +38,9 @@ import { merge } from './merge.ts'
 import type { ServiceKey } from './names.ts'
 import { importedName, isGoing, isOurSlice, serviceNameLabel } from './names.ts'
 import type { SourceCluster } from './slices.ts'
+import type { ToldOfPolicy } from './traffic-status.ts'
+import type { Traffic } from './traffic.ts'
+import { pathsFrom } from './traffic.ts'
 
 /** Starts the watches; they end with `signal`. `throttled`: told which clusters have more to say than we listen to. */
 export function watchAll(local: Kube, broker: Kube, self: ClusterID, throttled: Throttling, signal: AbortSignal) {
@@ -44,6 +51,7 @@ export function watchAll(local: Kube, broker: Kube, self: ClusterID, throttled: 
     services: all(local, services),
     slices: all(local, endpointSlices),
     imports: all(local, serviceImport),
+    policies: all(local, serviceTrafficPolicy),
     brokerServices: reflectMetered(broker, exportedService, mostOfAMember.exportedservices, self, throttled, signal),
     brokerEndpoints: reflectMetered(broker, exportedEndpoints, mostOfAMember.exportedendpoints, self, throttled, signal),
   }
@@ -55,16 +63,19 @@ type Stores = ReturnType<typeof watchAll>
 export type Known = {
   /** The copies in `tombolo-system`, our own among them. */
   readonly allocations: Store<Allocation>
+  /** Those of `tombolo-system`: our own ones say how far the others are. */
+  readonly gateways: Store<GatewayEndpoint>
   readonly importFrom: ImportFrom
 }
 
 /** A member that is connected has written again what a restored broker lacks; one that is not is waited for no longer. */
 const doubtMs = 30_000
 
-export function worldOf(self: ClusterID, { allocations, importFrom }: Known, stores: Stores, signal: AbortSignal) {
+export function worldOf(self: ClusterID, { allocations, gateways, importFrom }: Known, stores: Stores, signal: AbortSignal) {
   const allocationOf = (clusterID: string) => allocations.get({ namespace: systemNamespace, name: clusterID })
   const believe = believer(allocationOf)
   addIndexes(stores, believe, self)
+  const readPolicy = remembered((object: KubeObject, _: undefined) => serviceTrafficPolicy.parse(object))
   const heard = [stores.brokerServices, stores.brokerEndpoints] as const
   const brokerHeard = () => heard.every((store) => store.synced)
   const doubted = doubts(
@@ -138,6 +149,29 @@ export function worldOf(self: ClusterID, { allocations, importFrom }: Known, sto
     return objects.filter((object) => object !== undefined)
   }
 
+  function policyOf(key: ServiceKey) {
+    const policy = stores.policies.get(key)
+    return policy === undefined ? undefined : { policy, read: readPolicy(policy, undefined) }
+  }
+
+  /** A policy that is not understood holds nowhere: its status says so. */
+  function traffic(key: ServiceKey): Traffic | undefined {
+    const read = policyOf(key)?.read
+    return read?.ok === true ? { policy: read.value.spec, pathTo: pathsFrom(self, gateways.list()) } : undefined
+  }
+
+  /** What a policy is told of; undefined where there is none, or while not everything is known that it is judged by. */
+  function policed(key: ServiceKey): Omit<ToldOfPolicy, 'now'> | undefined {
+    const found = policyOf(key)
+    const seen = { ...importing(key), have: sortedOut(imported(key)) }
+    if (found === undefined || seen.families === undefined || seen.merged === 'unheard') return undefined
+    return {
+      ...found,
+      choices: seen.merged === undefined || seen.namespace === 'absent' ? undefined : choicesIn(seen),
+      members: allocations.list().map(({ spec }) => spec.clusterID),
+    }
+  }
+
   function importing(key: ServiceKey): Omit<Importing, 'have'> {
     const own = offer(key)
     const space = stores.namespaces.get({ name: key.namespace })
@@ -149,6 +183,7 @@ export function worldOf(self: ClusterID, { allocations, importFrom }: Known, sto
       merged: merged(key, own),
       sources: sources(key, own),
       families: admitted === undefined ? undefined : [...new Set(admitted.spec.serviceCIDRs.map(familyOf))],
+      traffic: traffic(key),
       now: new Date(),
     }
   }
@@ -173,12 +208,14 @@ export function worldOf(self: ClusterID, { allocations, importFrom }: Known, sto
     return found === undefined ? [] : [found.key]
   }
   const everyExport = () => stores.exports.list().map(keyOf)
+  const everyPolicy = () => stores.policies.list().map(keyOf)
 
   return {
     offer,
     merged,
     importing,
     imported,
+    policed,
     refused,
     leftOut,
     brokerHeard,
@@ -198,6 +235,24 @@ export function worldOf(self: ClusterID, { allocations, importFrom }: Known, sto
         ...stores.brokerServices.by('namespace', name).flatMap(about),
         ...everyExport().filter(({ namespace }) => namespace === name),
       ]),
+    ],
+    /** Policies, and what they are judged by: who is in the fleet, and how far it is. */
+    trafficSources: [
+      source<ServiceTrafficPolicy>(
+        stores.policies,
+        (object) => [keyOf(object)],
+        ({ metadata, spec }) => ({ uid: metadata.uid, spec }),
+      ),
+      unawaited(source(allocations, everyPolicy, ({ spec }) => spec.clusterID)),
+      source(
+        gateways,
+        ({ spec }) => (spec.clusterID === self ? everyPolicy() : []),
+        ({ status }) => [
+          status?.role,
+          status?.term,
+          status?.connections?.map(({ clusterID, state, rttMicros }) => ({ clusterID, state, rttMicros })),
+        ],
+      ),
     ],
     /** The broker's word counts when it comes; nobody waits for it. */
     brokerSources: [

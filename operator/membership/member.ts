@@ -93,6 +93,7 @@ export async function beMember(
           broker: remote,
           clusterID,
           allocations,
+          gateways: endpoints,
           importFrom: member.spec.importFrom,
           log,
           say,

@@ -169,6 +169,16 @@ const examples: Readonly<Record<string, Example>> = {
       [{ clusters: ['East'] }, 'spec.clusters[0]'],
     ],
   },
+  ServiceTrafficPolicy: {
+    good: { deny: ['south'], order: ['west', 'east'], locality: 'Nearest', minReadyEndpoints: 2 },
+    bad: [
+      [{ allow: ['east'] }, 'give one of the two'],
+      [{ order: [] }, 'spec.order'],
+      [{ order: ['East'] }, 'spec.order[0]'],
+      [{ locality: 'Zone' }, 'spec.locality'],
+      [{ minReadyEndpoints: 0 }, 'spec.minReadyEndpoints'],
+    ],
+  },
   GatewayCertificate: {
     good: { clusterID: 'east', node: 'n1', request: '-----BEGIN CERTIFICATE REQUEST-----\n', trusts: [] },
     bad: [[{ request: 'x' }, 'spec.request']],

@@ -288,6 +288,34 @@ suite('tombolo why, tombolo diagnose', function () {
       ],
     },
     {
+      name: 'its traffic policy lets nobody answer',
+      plant: async () => {
+        await west().apply(
+          JSON.stringify({
+            apiVersion: 'tombolo.dev/v1alpha1',
+            kind: 'ServiceTrafficPolicy',
+            metadata: { namespace: 'shop', name: 'web' },
+            spec: { deny: ['east'] },
+          }),
+        )
+        return undo(west(), '-n', 'shop', 'delete', 'servicetrafficpolicy', 'web')
+      },
+      to: 'web.shop',
+      at: 'import',
+      says: /^the traffic policy of shop\/web in west lets no cluster answer$/,
+      types: /^kubectl --context west -n shop edit servicetrafficpolicy web$/,
+      diagnosis: {
+        in: 'west',
+        finds: [
+          {
+            check: 'traffic-policies',
+            says: /^shop\/web: no cluster that exports shop\/web may answer: east would, if spec\.deny did not name it$/,
+            remedy: /edit servicetrafficpolicy web/,
+          },
+        ],
+      },
+    },
+    {
       name: 'the namespace is missing where it is imported',
       plant: async () => {
         await east().kubectl(['create', 'namespace', 'books'])

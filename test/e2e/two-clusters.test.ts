@@ -28,6 +28,7 @@ import { onPair } from './fleets.ts'
 import { daemonsAreObservable } from './two-clusters/daemons.ts'
 import { dualStackService } from './two-clusters/dual-stack.ts'
 import { malformedObjects } from './two-clusters/malformed.ts'
+import { trafficPolicy } from './two-clusters/traffic-policy.ts'
 import { whileTrafficFlows } from './two-clusters/while-traffic-flows.ts'
 
 suite('two clusters', function () {
@@ -196,6 +197,7 @@ suite('two clusters', function () {
   })
 
   dualStackService(at)
+  trafficPolicy(at)
   daemonsAreObservable(at)
   whileTrafficFlows(at)
 

@@ -61,6 +61,10 @@ export async function openClient(cluster: Cluster, signal: AbortSignal): Promise
 
 export const exportWeb = (cluster: Cluster, signal: AbortSignal): Promise<void> => applyExample(cluster, 'export.yaml', signal)
 
+/** `examples/shop`: its own pods first, then the nearest. */
+export const preferNearest = (cluster: Cluster, signal: AbortSignal): Promise<void> =>
+  applyExample(cluster, 'policy.yaml', signal)
+
 export const webURL = 'http://web.shop.svc.clusterset.local/'
 /** What the web server of the example answers. */
 export type Answer = { readonly pod: string; readonly client: string; readonly path: string }

@@ -5,6 +5,7 @@ import { newIdentity, publicIdentity } from '#lib/identity/identity.ts'
 import { admissionPolicies } from '#broker/install/policy.ts'
 import type { Condition } from '#crds/fields.ts'
 import type { GatewayEndpoint } from '#crds/gateway-endpoint.ts'
+import type { ServiceTrafficPolicy } from '#crds/service-traffic-policy.ts'
 import type { Platform } from '#fleet/facts/platform.ts'
 import type { PodFact, WorkloadFact } from '#fleet/facts/workloads.ts'
 import type { Probed } from '#fleet/probes/probed.ts'
@@ -117,6 +118,20 @@ export function gatewayOf(cluster: 'east' | 'west', connection: Connected = {}, 
 
 const ready = [conditionOf('Valid', 'True'), conditionOf('Ready', 'True'), conditionOf('Conflict', 'False')]
 
+/** East answers. */
+export const policyOf = (
+  clusters: NonNullable<ServiceTrafficPolicy['status']>['clusters'] = [
+    { cluster: idOf('east'), state: 'Answers', message: 'it comes first' },
+  ],
+  ready = conditionOf('Ready', 'True', '', 'Applied'),
+): ServiceTrafficPolicy => ({
+  apiVersion: 'tombolo.dev/v1alpha1',
+  kind: 'ServiceTrafficPolicy',
+  metadata: { name: 'web', namespace: 'shop' },
+  spec: { order: [idOf('east')], minReadyEndpoints: 1 },
+  status: { clusters, conditions: [ready] },
+})
+
 const goodView: MemberView = {
   membership: {
     apiVersion: 'tombolo.dev/v1alpha1',
@@ -146,6 +161,7 @@ const goodView: MemberView = {
       status: { clusters: [{ cluster: 'east' }], conditions: [conditionOf('Ready', 'True')] },
     },
   ],
+  trafficPolicies: [policyOf()],
   slices: [{ namespace: 'shop', service: 'web', cluster: 'east', addressType: 'IPv4', endpoints: 1, ready: 1 }],
   exported: {
     services: [

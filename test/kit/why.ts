@@ -103,6 +103,7 @@ export function memberOf(cluster: Side, change: Partial<MemberView> = {}): Membe
     pods: [agentPod(`${cluster}-1`), agentPod(`${cluster}-2`)],
     exports: cluster === 'east' ? [exporting()] : [],
     imports: [importedWeb],
+    trafficPolicies: [],
     slices: [],
     exported: {
       services:

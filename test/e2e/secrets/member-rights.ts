@@ -37,6 +37,8 @@ const accounts: Readonly<Record<string, Readonly<Partial<Record<Place | 'everywh
       'serviceimports.multicluster.x-k8s.io': write,
       'serviceimports/status.multicluster.x-k8s.io': 'get update patch',
       'serviceimports/finalizers.multicluster.x-k8s.io': 'get update patch',
+      'servicetrafficpolicies.tombolo.dev': read,
+      'servicetrafficpolicies/status.tombolo.dev': 'get update patch',
       'clusterproperties.about.k8s.io': read,
       'clusterproperties.about.k8s.io [cluster.clusterset.k8s.io clusterset.k8s.io]': keep,
       'events.events.k8s.io': 'create patch',

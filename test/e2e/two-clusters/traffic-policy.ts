@@ -1,0 +1,109 @@
+// Which cluster answers a service that both export, while its pods go and come back; seen from a pod of west, which has the policy.
+import assert from 'node:assert/strict'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { eventually } from '#test/kit/eventually.ts'
+import { callWeb, exportWeb, fleetOf, openShop, preferNearest, webURL } from '#test/kit/fleet.ts'
+import type { RigSuite } from '#test/kit/rig-suite.ts'
+import type { Traffic } from '#test/kit/traffic.ts'
+import { lostMs, traffic } from '#test/kit/traffic.ts'
+
+type Side = 'east' | 'west'
+
+/** East exports the shop already. Ends as it began. */
+export const trafficPolicy = (at: RigSuite): void => {
+  const west = () => at.rig.cluster('west')
+  const inShop = (...args: readonly string[]) => west().kubectl(['-n', 'shop', ...args], '', at.signal)
+  const scale = (replicas: number) => inShop('scale', 'deployment/web', `--replicas=${replicas}`)
+
+  /** Who answers twelve calls, each of which resolves and connects anew. */
+  const answering = async (): Promise<readonly Side[]> => {
+    const own = await inShop('get', 'pods', '-l', 'app=web', '-o', 'name')
+    const answers = await Promise.all(Array.from({ length: 12 }, () => callWeb(west(), at.signal)))
+    const sides = answers.flatMap((answer): Side[] => (answer === undefined ? [] : [own.includes(answer.pod) ? 'west' : 'east']))
+    return [...new Set(sides)].toSorted()
+  }
+  const answeredBy = async (...sides: readonly Side[]): Promise<number> => {
+    await eventually(async () => assert.deepEqual(await answering(), sides), 20_000)
+    return Date.now()
+  }
+  const shown = async (): Promise<readonly string[]> => {
+    const { out } = await fleetOf(at.rig, at.signal).must('show', 'services', '--context', 'west', '-o', 'json')
+    const { services } = JSON.parse(out) as {
+      readonly services: readonly {
+        readonly name: string
+        readonly answering?: readonly string[]
+        readonly clusters: readonly string[]
+      }[]
+    }
+    const web = services.find(({ name }) => name === 'web')
+    assert.deepEqual(web?.clusters, ['east', 'west'])
+    return web.answering ?? []
+  }
+  /** What was lost from `from` to `to`, once it is known. */
+  const lost = async (requests: Traffic, what: string, from: number, to: number): Promise<Traffic['requests']> => {
+    await sleep(Math.max(0, to + lostMs + 500 - Date.now()))
+    const made = requests.between(from, to)
+    const gone = requests.lostBetween(from, to)
+    process.stdout.write(`      ${what}: ${gone.length} of ${made.length} requests lost in ${to - from} ms\n`)
+    assert.ok(made.length > 0)
+    return gone
+  }
+
+  suite('a traffic policy', () => {
+    suiteSetup(async () => {
+      await openShop(west(), at.signal)
+      await exportWeb(west(), at.signal)
+      await answeredBy('east', 'west')
+    })
+    suiteTeardown(async () => {
+      await inShop('delete', 'servicetrafficpolicy/web', 'serviceexport/web', 'service/web', 'deployment/web')
+      await answeredBy('east')
+    })
+
+    test('of the nearest: own pods answer; when they go, the other cluster does; when they are back, they do', async function () {
+      this.timeout(180_000)
+      await using requests = await traffic(west(), { pod: 'shop/client', url: webURL })
+      const chosen = Date.now()
+      await preferNearest(west(), at.signal)
+      const own = await answeredBy('west')
+      assert.deepEqual(await shown(), ['west'])
+      const gone = Date.now()
+      await scale(0)
+      const other = await answeredBy('east')
+      await eventually(async () => assert.deepEqual(await shown(), ['east']))
+      const back = Date.now()
+      await scale(2)
+      const again = await answeredBy('west')
+      assert.deepEqual(await lost(requests, 'a policy is made', chosen, own), [])
+      const felt = await lost(requests, 'the pods that answer go', gone, other)
+      assert.deepEqual(await lost(requests, 'they come back', back, again), [])
+      // These pods end before anybody knows: the nodes that still send to them do so as long as the change is on its way.
+      const last = felt.at(-1)
+      assert.ok(last === undefined || last.at - gone < 5_000, JSON.stringify(felt))
+    })
+
+    test('of an order: its first answers though there are pods here, and no request is lost on the way', async () => {
+      await using requests = await traffic(west(), { pod: 'shop/client', url: webURL })
+      const began = Date.now()
+      await inShop('patch', 'servicetrafficpolicy', 'web', '--type=merge', '-p', '{"spec":{"order":["east","west"]}}')
+      const ended = await answeredBy('east')
+      assert.deepEqual(await lost(requests, 'another cluster is preferred', began, ended), [])
+    })
+
+    test('that cannot be so is refused by the apiserver, and a name that is none is told', async () => {
+      const spec = (change: object) =>
+        inShop('patch', 'servicetrafficpolicy', 'web', '--type=merge', '-p', JSON.stringify({ spec: change }))
+      await assert.rejects(spec({ minReadyEndpoints: 0 }), /spec\.minReadyEndpoints/)
+      await assert.rejects(spec({ allow: ['east'], deny: ['west'] }), /give one of the two/)
+      await spec({ order: ['aest', 'east'] })
+      await eventually(async () => {
+        const path = 'jsonpath={.status.conditions[?(@.type=="Ready")].message}'
+        assert.match(
+          await inShop('get', 'servicetrafficpolicy', 'web', '-o', path),
+          /^spec\.order names aest, which is no member/,
+        )
+      }, 10_000)
+      assert.deepEqual(await answering(), ['east'])
+    })
+  })
+}
