@@ -145,22 +145,23 @@ async function readMember(door: Door): Promise<MemberView | undefined> {
   const own = await door.one(membership, { namespace: systemNamespace, name: membershipName })
   if (own === undefined) return undefined
   const inSystem = { namespace: systemNamespace }
-  const [allocations, gateways, certificates, running, exports, imports, trafficPolicies, slices, dnsAddresses, token] = await Promise.all([
-    door.all(allocation, inSystem),
-    door.all(gatewayEndpoint, inSystem),
-    door.all(gatewayCertificate, inSystem),
-    readRunning(door, systemNamespace),
-    door.all(serviceExport, {}).then(async (found) => ({ found, exported: await readExported(door, found) })),
-    door.all(serviceImport, {}),
-    door.all(serviceTrafficPolicy, {}),
-    door.any(endpointSlices, { labels: mcsServiceNameLabel }, parseSlice),
-    door.get(services, { ...inSystem, name: 'tombolo-dns' }, addressesOf),
-    door.ifAllowed(
-      'the age of the token for the broker',
-      undefined,
-      door.get(secrets, { ...inSystem, name: brokerSecretName }, parseToken),
-    ),
-  ])
+  const [allocations, gateways, certificates, running, exports, imports, trafficPolicies, slices, dnsAddresses, token] =
+    await Promise.all([
+      door.all(allocation, inSystem),
+      door.all(gatewayEndpoint, inSystem),
+      door.all(gatewayCertificate, inSystem),
+      readRunning(door, systemNamespace),
+      door.all(serviceExport, {}).then(async (found) => ({ found, exported: await readExported(door, found) })),
+      door.all(serviceImport, {}),
+      door.all(serviceTrafficPolicy, {}),
+      door.any(endpointSlices, { labels: mcsServiceNameLabel }, parseSlice),
+      door.get(services, { ...inSystem, name: 'tombolo-dns' }, addressesOf),
+      door.ifAllowed(
+        'the age of the token for the broker',
+        undefined,
+        door.get(secrets, { ...inSystem, name: brokerSecretName }, parseToken),
+      ),
+    ])
   return {
     membership: own,
     allocations,
