@@ -59,6 +59,12 @@ export function processOf(name: string, find: () => Identity | undefined): Proce
   }
 }
 
+/**
+ * Kubernetes' programs fill a heap of some hundred MB as they start, and by Go's own measure (100) collect it again and again meanwhile:
+ * a rig lives for minutes, and has memory rather than processors.
+ */
+const GOGC = '400'
+
 export function piece({ name, command, env, log, pidFile }: PieceSpec): Piece {
   const [program = '', ...args] = command
   const running = processOf(name, () => readIdentity(pidFile))
@@ -67,7 +73,11 @@ export function piece({ name, command, env, log, pidFile }: PieceSpec): Piece {
     for (const file of [log, pidFile]) mkdirSync(dirname(file), { recursive: true })
     const out = openSync(log, 'a')
     try {
-      const child = spawn(program, args, { detached: true, stdio: ['ignore', out, out], env: { ...process.env, ...env } })
+      const child = spawn(program, args, {
+        detached: true,
+        stdio: ['ignore', out, out],
+        env: { ...process.env, GOGC, ...env },
+      })
       // The program itself may be missing: its absence shows as a piece that is not running.
       child.on('error', () => undefined)
       child.unref()
