@@ -29,7 +29,7 @@ export const trafficPolicy = (at: RigSuite): void => {
     return [...new Set(sides)].toSorted()
   }
   const answeredBy = async (...sides: readonly Side[]): Promise<number> => {
-    await eventually(async () => assert.deepEqual(await answering(), sides), 20_000)
+    await eventually(async () => assert.deepEqual(await answering(), sides), 30_000)
     return Date.now()
   }
   const shown = async (): Promise<readonly string[]> => {
@@ -93,6 +93,22 @@ export const trafficPolicy = (at: RigSuite): void => {
       await inShop('patch', 'servicetrafficpolicy', 'web', '--type=merge', '-p', '{"spec":{"order":["east","west"]}}')
       const ended = await answeredBy('east')
       assert.deepEqual(await lost(requests, 'another cluster is preferred', began, ended), [])
+    })
+
+    test('passes over a cluster that is cut off, the broker with it, and comes back to it', async () => {
+      await using requests = await traffic(west(), { pod: 'shop/client', url: webURL })
+      const cut = Date.now()
+      let other: number
+      {
+        await using _cut = await at.rig.partition('east', 'west')
+        other = await answeredBy('west')
+      }
+      const healed = Date.now()
+      const again = await answeredBy('east')
+      const last = (await lost(requests, 'the preferred cluster is cut off', cut, other)).at(-1)
+      assert.ok(last === undefined || last.at - cut < 10_000, `lost ${last === undefined ? 0 : last.at - cut} ms after the cut`)
+      process.stdout.write(`      the last of them ${last === undefined ? 0 : last.at - cut} ms after the cut\n`)
+      assert.deepEqual(await lost(requests, 'it is back', healed, again), [])
     })
 
     test('that cannot be so is refused by the apiserver, and a name that is none is told', async () => {
