@@ -46,9 +46,9 @@ const unit: Step = {
 }
 
 /**
- * Two lanes of clusters side by side, each about as long as the other: most of what clusters do in a test is to wait. In the first, what
- * counts lost requests and seconds, so that of two cores one lane alone is in a hurry, and what is most in a hurry comes last, when the
- * second has ended. Its first three stand on one fleet, in this order (test/e2e/fleets.ts).
+ * Two lanes of clusters side by side, each about as long as the other, as most of what clusters do in a test is to wait. What counts lost
+ * requests and seconds stands in the first, where one comes after the other. Its first three stand on one fleet, in this order
+ * (test/e2e/fleets.ts).
  */
 const firstLane = ['conformance', 'two-clusters', 'faults', 'trust', 'noisy-member']
 /** First, since it kills rigs and looks at what is left: a rig that starts would sweep that away, and meanwhile the first lane starts none. */
