@@ -10,6 +10,7 @@ import { judgeOperator, notClean } from './leave.ts'
 
 suite('who takes Tombolo off the nodes', () => {
   const operator: Deployment = { apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'tombolo-operator' } }
+  const scaledTo = (replicas: number) => ({ replicas, selector: {}, template: {} })
   const at = (reason?: string): Pick<Membership, 'status'> => ({
     status: {
       conditions:
@@ -29,6 +30,7 @@ suite('who takes Tombolo off the nodes', () => {
     },
     { name: 'the end is that the Membership is gone', now: { membership: undefined, operator: undefined }, verdict: 'done' },
     { name: 'without an operator we do', now: { operator: undefined }, verdict: 'ours' },
+    { name: 'so we do where it was scaled to 0', now: { operator: { ...operator, spec: scaledTo(0) } }, verdict: 'ours' },
     { name: 'one that does not begin is as good as none', now: { waitedMs: 21_000 }, verdict: 'ours' },
     { name: 'one that rolls is waited for', now: { membership: at('RemovingImports'), awayMs: 5000 }, verdict: 'wait' },
     {

@@ -70,7 +70,8 @@ export type Watched = {
 
 export function judgeOperator({ membership: own, operator, waitedMs, awayMs }: Watched, how: Leaving): Verdict {
   if (own === undefined) return 'done'
-  if (operator === undefined || awayMs > how.graceMs) return 'ours'
+  // One that was scaled to 0 was sent away: nobody will begin.
+  if (operator === undefined || operator.spec?.replicas === 0 || awayMs > how.graceMs) return 'ours'
   const step = leavingStep(own)
   if (step === undefined && waitedMs > how.graceMs) return 'ours'
   if (waitedMs <= how.timeoutMs) return 'wait'
