@@ -10,8 +10,9 @@ export const joinerAccount = 'joiner'
 export const memberAccount = 'member'
 export const memberNamespace = (clusterID: string): string => `${memberPrefix}${clusterID}`
 const memberPrefix = 'tombolo-m-'
-/** Whether a namespace of the broker belongs to some member. */
-export const isMemberNamespace = (namespace: string | undefined): boolean => namespace?.startsWith(memberPrefix) ?? false
+/** Whose namespace of the broker it is: a cluster id; undefined for one that belongs to no member. */
+export const memberOf = (namespace: string | undefined): string | undefined =>
+  namespace?.startsWith(memberPrefix) === true ? namespace.slice(memberPrefix.length) : undefined
 /** Everything of ours in a member cluster. */
 export const systemNamespace = 'tombolo-system'
 

@@ -61,13 +61,9 @@ async function run(config: AgentConfig, log: Logger, signal: AbortSignal): Promi
     name: 'agent',
     sources: [
       // A kubelet writes its Node every few minutes or seconds, and hardly ever what routes depend on.
-      source(
-        kept.nodes.store,
-        () => [everything],
-        (node) => nodesOf([node], config.NODE_IP),
-      ),
+      source(kept.nodes.store, () => [everything], { sees: (node) => nodesOf([node], config.NODE_IP) }),
       source(kept.allocations.store, () => [everything]),
-      source(kept.endpoints.store, () => [everything], decisiveOf),
+      source(kept.endpoints.store, () => [everything], { sees: decisiveOf }),
     ],
     reconcile: (_, during) => agent.reconcile(during),
     log,

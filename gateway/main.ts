@@ -98,13 +98,9 @@ async function run(config: GatewayConfig, log: Logger, asked: AbortSignal): Prom
     name: 'gateway',
     sources: [
       source(allocations.store, () => [everything]),
-      source(endpoints.store, () => [everything], decisiveOf),
+      source(endpoints.store, () => [everything], { sees: decisiveOf }),
       // A kubelet writes its Node often, and hardly ever another address.
-      source(
-        machines.store,
-        () => [everything],
-        (one) => nodesOf([one], config.NODE_IP),
-      ),
+      source(machines.store, () => [everything], { sees: (one) => nodesOf([one], config.NODE_IP) }),
     ],
     reconcile: (_, during) => gateway.reconcile(during),
     log,

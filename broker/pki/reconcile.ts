@@ -3,7 +3,7 @@ import { fleet as fleetKind } from '#crds/fleet.ts'
 import type { Fleet } from '#crds/fleet.ts'
 import { gatewayCertificate } from '#crds/gateway-certificate.ts'
 import { member } from '#crds/member.ts'
-import { brokerNamespace, fleetCASecretName, fleetName, isMemberNamespace, managedBy, trustBundleName } from '#crds/places.ts'
+import { brokerNamespace, fleetCASecretName, fleetName, managedBy, memberOf, trustBundleName } from '#crds/places.ts'
 import { trustBundle } from '#crds/trust-bundle.ts'
 import type { Kube } from '#lib/kube/client.ts'
 import type { Controller, Next, Source } from '#lib/kube/controller.ts'
@@ -68,7 +68,7 @@ export async function reconcilePki(kube: Client, now: Date, signal: AbortSignal)
     // Members write these: what does not parse is nobody's request. Nor is what gateways of the broker's own cluster ask there: their
     // operator brings it here.
     certificates: certificates.items
-      .filter(({ metadata }) => isMemberNamespace(metadata.namespace))
+      .filter(({ metadata }) => memberOf(metadata.namespace) !== undefined)
       .flatMap((c) => {
         const good = gatewayCertificate.parse(c)
         return good.ok ? [good.value] : []

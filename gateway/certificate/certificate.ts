@@ -52,11 +52,7 @@ export async function keepCertificate(
     sources: [
       source(asked.store, () => [key]),
       source(bundles.store, () => [key]),
-      source(
-        endpoints,
-        ({ metadata }) => (metadata.name === key.name ? [key] : []),
-        ({ metadata }) => metadata.uid,
-      ),
+      source(endpoints, ({ metadata }) => (metadata.name === key.name ? [key] : []), { sees: ({ metadata }) => metadata.uid }),
     ],
     reconcile: async (_, stop) => {
       const endpoint = endpoints.get(key)

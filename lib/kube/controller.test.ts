@@ -56,11 +56,7 @@ suite('controller', () => {
   test('a change of what nobody looks at wakes nobody', () => {
     const { store: maps, writer } = store(configMaps, quiet)
     const seen: string[] = []
-    const from = source(
-      maps,
-      (object) => [keyOf(object)],
-      ({ data }) => data,
-    )
+    const from = source(maps, (object) => [keyOf(object)], { sees: ({ data }) => data })
     from.follow((key) => seen.push(keyText(key)))
     for (const object of [
       map('a'),

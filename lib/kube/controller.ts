@@ -26,18 +26,22 @@ export const blocked = (reason: string, message: string): Next => ({ kind: 'bloc
 /** Where keys come from. Made by `source`. */
 export interface Source {
   whenSynced(signal: AbortSignal): Promise<void>
-  /** Tells the keys of all objects there are, then of each change; the result ends that. */
-  follow(add: (key: Key) => void): () => void
+  /** Tells the keys of all objects there are, then of each change, with the flow that it belongs to (queue.ts); the result ends that. */
+  follow(add: (key: Key, flow?: string) => void): () => void
 }
 
-/**
- * `keys` says what must be looked at again when `object` came, changed or went. A change counts for the old state and the new.
- * `sees` is what a reconciler looks at in an object, if that is not all of it: a change of anything else is passed over.
- */
+export type SourceOptions<T> = {
+  /** What a reconciler looks at in an object, if that is not all of it: a change of anything else is passed over. */
+  readonly sees?: (object: T) => unknown
+  /** Who causes the work that an object brings: the backlog of one holds up nobody else's. */
+  readonly flow?: (object: T) => string | undefined
+}
+
+/** `keys` says what must be looked at again when `object` came, changed or went. A change counts for the old state and the new. */
 export function source<T extends KubeObject>(
   store: Store<T>,
   keys: (object: T) => readonly Key[],
-  sees?: (object: T) => unknown,
+  { sees, flow }: SourceOptions<T> = {},
 ): Source {
   const looksAlike = (object: T | undefined, old: T | undefined) =>
     sees !== undefined && object !== undefined && old !== undefined && same(sees(object), sees(old))
@@ -45,7 +49,8 @@ export function source<T extends KubeObject>(
     whenSynced: (signal) => store.whenSynced(signal),
     follow: (add) => {
       const tell = (object: T | undefined) => {
-        for (const key of object === undefined ? [] : keys(object)) add(key)
+        if (object === undefined) return
+        for (const key of keys(object)) add(key, flow?.(object))
       }
       const stop = store.onChange((object, old) => {
         if (looksAlike(object, old)) return
@@ -144,10 +149,10 @@ export function controller(options: ControllerOptions): Controller {
     }
   }
 
-  const add = (key: Key) => work.add(keyText(key))
+  const add = (key: Key, flow?: string) => work.add(keyText(key), flow)
 
   return {
-    add,
+    add: (key) => add(key),
     run: async (signal) => {
       await Promise.all(sources.map((from) => from.whenSynced(signal)))
       const stops = sources.map((from) => from.follow(add))

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import type { KubeObject } from '#lib/kube/object.ts'
+import { queue } from '#lib/kube/queue.ts'
 import type { WatchEvent } from '#lib/kube/watch.ts'
 import type { Budget } from './budget.ts'
 import { budgetOf } from './budget.ts'
@@ -149,10 +150,8 @@ suite('T11: the budget of another cluster', () => {
     assert.deepEqual([bed.store.size, bed.shorts], [50, []])
   })
 
-  test('a flood of 20 000 changes of one cluster delays another one’s roll-out by less than a tenth, and costs what it may', () => {
-    // The importer behind the store: one run at a time, in the order in which changes reach it.
-    const runMs = 2
-    const rollOut = (flooded: boolean) => {
+  test('a flood of 20 000 changes of one cluster delays another one’s roll-out by less than a tenth, and costs what it may', async () => {
+    const rollOut = async (flooded: boolean) => {
       const bed = new Bed(budgetOf(2000))
       for (let ms = 0; ms < 10_000; ms++) {
         bed.until(ms)
@@ -161,15 +160,50 @@ suite('T11: the budget of another cluster', () => {
         if (ms % 5 === 0 && ms < 4000) bed.put(object('south', `s${ms / 5}`))
       }
       bed.until(20_000)
-      let free = 0
-      const done = bed.taken.map(({ what, atMs }) => ({ what, atMs: (free = Math.max(free, atMs) + runMs) }))
+      const done = await imported(bed.taken, 2)
       const [souths, wests] = ['south/', 'west/'].map((of) => done.filter(({ what }) => what.startsWith(of)))
       return { last: souths?.at(-1)?.atMs ?? NaN, souths: souths?.length, wests: wests?.length ?? NaN }
     }
-    const [alone, beside] = [rollOut(false), rollOut(true)]
+    const [alone, beside] = [await rollOut(false), await rollOut(true)]
     assert.deepEqual([alone.souths, beside.souths], [800, 800])
     assert.ok(beside.last <= 1.1 * alone.last, `${beside.last} ms instead of ${alone.last} ms`)
     const { burst, changesPerSecond } = budgetOf(2000)
     assert.ok(beside.wests <= burst + 11 * changesPerSecond + 1, `${beside.wests} runs for 20 000 changes`)
   })
+
+  test('what a budget lets in at once is a backlog of its own cluster: a change of another comes in its turn', async () => {
+    const bed = new Bed(budgetOf(2000))
+    bed.until(0)
+    bed.put(...Array.from({ length: 600 }, (_, n) => object('west', `s${n}`)))
+    bed.until(5)
+    bed.put(object('south', 'web'))
+    const done = await imported(bed.taken, 20)
+    assert.equal(done.length, 501)
+    // After the run under way and one in west's turn, not after 500.
+    assert.equal(done.find(({ what }) => what === 'south/web')?.atMs, 60)
+  })
 })
+
+type Event = Bed['taken'][number]
+
+/** What the importer behind the store makes of it, with one worker whose runs take `runMs` each. */
+async function imported(taken: readonly Event[], runMs: number): Promise<readonly Event[]> {
+  using work = queue()
+  const done: Event[] = []
+  let atMs = 0
+  const workUntil = async (ms: number) => {
+    while (work.size > 0 && atMs < ms) {
+      const what = (await work.take(new AbortController().signal)) ?? ''
+      atMs += runMs
+      done.push({ what, atMs })
+      work.done(what)
+    }
+  }
+  for (const event of taken) {
+    await workUntil(event.atMs)
+    atMs = Math.max(atMs, event.atMs)
+    work.add(event.what, event.what.split('/')[0])
+  }
+  await workUntil(Infinity)
+  return done
+}

@@ -1,6 +1,6 @@
 // The budget at work, between a watch of the broker and the store that everybody here reads. What is over a cluster's budget is held back:
 // the store keeps what it had of it, and gets the last state of each object when there is credit or room. What goes, goes at once.
-import { isMemberNamespace, memberNamespace } from '#crds/places.ts'
+import { memberOf } from '#crds/places.ts'
 import type { Kube } from '#lib/kube/client.ts'
 import { delays } from '#lib/kube/delays.ts'
 import type { Kind, KubeObject } from '#lib/kube/object.ts'
@@ -37,10 +37,10 @@ export function reflectMetered<T extends KubeObject>(
     const meter = metered(writer, {
       kind: kind.kind,
       budget: budgetOf(most),
-      sourceOf: ({ metadata: { namespace } }) =>
-        isMemberNamespace(namespace) && namespace !== memberNamespace(self)
-          ? namespace?.slice(memberNamespace('').length)
-          : undefined,
+      sourceOf: ({ metadata: { namespace } }) => {
+        const of = memberOf(namespace)
+        return of === self ? undefined : of
+      },
       now: () => performance.now(),
       later: (source, ms) => due.put(source, ms),
       told,

@@ -8,9 +8,9 @@ import {
   allocationName,
   clusterIDLabel,
   gatewayEndpointName,
-  isMemberNamespace,
   managedBy,
   memberNamespace,
+  memberOf,
   publishedAtAnnotation,
   systemNamespace,
 } from '#crds/places.ts'
@@ -102,7 +102,7 @@ export function bringIn<T extends Owned>(
   read: (object: KubeObject) => Judgement<T>,
 ): Sync<T> {
   // The broker may be a member itself: what lies elsewhere are its own copies, and nobody's word.
-  const judged = cap(synced, atBroker.filter((o) => isMemberNamespace(o.metadata.namespace)).map(read))
+  const judged = cap(synced, atBroker.filter((o) => memberOf(o.metadata.namespace) !== undefined).map(read))
   const wanted = judged
     .flatMap((j) => (j.verdict === 'admitted' ? [j.object] : []))
     // Our own published objects are at home already; the broker's word on ourselves, the Allocation, is not.

@@ -32,16 +32,8 @@ export function sweepGateways(
     name: 'gateways',
     log,
     sources: [
-      source(
-        endpoints,
-        () => [all],
-        ({ spec }) => spec.node,
-      ),
-      source(
-        labelled,
-        () => [all],
-        ({ metadata }) => metadata.name,
-      ),
+      source(endpoints, () => [all], { sees: ({ spec }) => spec.node }),
+      source(labelled, () => [all], { sees: ({ metadata }) => metadata.name }),
     ],
     reconcile: async (_, stop) => {
       const stale = () => staleEndpoints(clusterID, endpoints.list(), labelled.list())

@@ -31,7 +31,7 @@ export function doubts(
   signal: AbortSignal,
 ): Doubts {
   const held = new Map<string, Held>()
-  const listeners = new Set<(key: string) => void>()
+  const listeners = new Set<(said: Said) => void>()
   let watching = false
 
   function heard(object: KubeObject | undefined, old: KubeObject | undefined, by: 'watch' | 'list'): void {
@@ -53,7 +53,7 @@ export function doubts(
       await pause(Math.max(0, first.until - performance.now()), signal)
       const over = [...held].filter(([, { until }]) => until <= performance.now())
       for (const [id] of over) held.delete(id)
-      for (const key of new Set(over.map(([, { key }]) => key))) for (const listener of listeners) listener(key)
+      for (const [, about] of over) for (const listener of listeners) listener(about)
     }
     watching = false
   }
@@ -65,7 +65,7 @@ export function doubts(
     source: {
       whenSynced: () => Promise.resolve(),
       follow: (add) => {
-        const listener = (key: string) => add(parseKey(key))
+        const listener = ({ key, clusterID }: Said) => add(parseKey(key), clusterID)
         listeners.add(listener)
         return () => listeners.delete(listener)
       },

@@ -397,6 +397,28 @@ suite('services across clusters', () => {
     await eventually(() => assert.equal(set.west.read(serviceImport, web), undefined))
   })
 
+  test('T11: the backlog of a cluster that exports 300 services at once is overtaken by one change of another', async () => {
+    await using set = await clusterset()
+    for (const id of ['north', 'south'] as const) set.west.put(allocation, allocationOf(id))
+    set.start('west')
+    const exported = (cluster: 'north' | 'south', name: string) => {
+      const object = constituent(cluster, { name })
+      set.broker.put(exportedService, {
+        ...object,
+        metadata: { ...object.metadata, name: exportedServiceName({ ...web, name }) },
+      })
+    }
+    const isImported = (name: string) => set.west.read(serviceImport, { ...web, name }) !== undefined
+    exported('south', 'first')
+    await eventually(() => assert.ok(isImported('first')))
+    const many = Array.from({ length: 300 }, (_, n) => `s${n}`)
+    for (const name of many) exported('north', name)
+    exported('south', 'web')
+    await eventually(() => assert.ok(isImported('web')))
+    const ahead = many.filter(isImported).length
+    assert.ok(ahead < 100, `${ahead} of the 300 came before it`)
+  })
+
   test('what another member says is believed only of itself and of its own addresses', async () => {
     await using set = await clusterset('east', 'west')
     set.offer('east', [1])

@@ -5,7 +5,7 @@ import { exportedEndpoints, type ExportedEndpoints } from '#crds/exported-endpoi
 import { exportedService, type ExportedService } from '#crds/exported-service.ts'
 import type { GatewayEndpoint } from '#crds/gateway-endpoint.ts'
 import { mostOfAMember } from '#crds/limits.ts'
-import { derivedServiceName, memberNamespace, systemNamespace } from '#crds/places.ts'
+import { derivedServiceName, memberNamespace, memberOf, systemNamespace } from '#crds/places.ts'
 import { whyNotExported } from '#crds/rules/export-name.ts'
 import { serviceExport, type ServiceExport } from '#crds/service-export.ts'
 import { serviceImport, type ServiceImport } from '#crds/service-import.ts'
@@ -238,35 +238,37 @@ export function worldOf(self: ClusterID, { allocations, gateways, importFrom }: 
     ],
     /** Policies, and what they are judged by: who is in the fleet, and how far it is. */
     trafficSources: [
-      source<ServiceTrafficPolicy>(
-        stores.policies,
-        (object) => [keyOf(object)],
-        ({ metadata, spec }) => ({ uid: metadata.uid, spec }),
-      ),
-      unawaited(source(allocations, everyPolicy, ({ spec }) => spec.clusterID)),
-      source(
-        gateways,
-        ({ spec }) => (spec.clusterID === self ? everyPolicy() : []),
-        ({ status }) => [
+      source<ServiceTrafficPolicy>(stores.policies, (object) => [keyOf(object)], {
+        sees: ({ metadata, spec }) => ({ uid: metadata.uid, spec }),
+      }),
+      unawaited(source(allocations, everyPolicy, { sees: ({ spec }) => spec.clusterID })),
+      source(gateways, ({ spec }) => (spec.clusterID === self ? everyPolicy() : []), {
+        sees: ({ status }) => [
           status?.role,
           status?.term,
           status?.connections?.map(({ clusterID, state, rttMicros }) => ({ clusterID, state, rttMicros })),
         ],
-      ),
+      }),
     ],
-    /** The broker's word counts when it comes; nobody waits for it. */
+    /** The broker's word counts when it comes; nobody waits for it. Each cluster is a flow: what one changes is behind its own changes alone (T11). */
     brokerSources: [
       doubted.source,
-      ...heard.map((store: Store) => unawaited(source(store, about))),
+      ...heard.map((store: Store) =>
+        unawaited(source(store, about, { flow: ({ metadata: { namespace } }) => memberOf(namespace) })),
+      ),
       // Our own Allocation says which families we have, and that the door has brought in what we know of anybody.
       unawaited(
-        source(allocations, ({ spec }) => [
-          ...(spec.clusterID === self
-            ? stores.brokerServices.list()
-            : stores.brokerServices.by('cluster', spec.clusterID)
-          ).flatMap(about),
-          ...doubted.of(spec.clusterID),
-        ]),
+        source(
+          allocations,
+          ({ spec }) => [
+            ...(spec.clusterID === self
+              ? stores.brokerServices.list()
+              : stores.brokerServices.by('cluster', spec.clusterID)
+            ).flatMap(about),
+            ...doubted.of(spec.clusterID),
+          ],
+          { flow: ({ spec }) => spec.clusterID },
+        ),
       ),
       ...heard.map((store: Store) =>
         onceSynced(store, () => (brokerHeard() ? [...stores.imports.list(), ...stores.exports.list()].map(keyOf) : [])),

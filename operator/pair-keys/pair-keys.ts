@@ -33,16 +33,8 @@ export async function keepPairKeys(
     name: 'pair-keys',
     log,
     sources: [
-      source(
-        allocations,
-        () => [key],
-        ({ spec }) => [spec.clusterID, spec.state, spec.identity],
-      ),
-      source(
-        endpoints,
-        () => [key],
-        ({ spec }) => [spec.clusterID, spec.wireguard.pairKeys],
-      ),
+      source(allocations, () => [key], { sees: ({ spec }) => [spec.clusterID, spec.state, spec.identity] }),
+      source(endpoints, () => [key], { sees: ({ spec }) => [spec.clusterID, spec.wireguard.pairKeys] }),
       source(kept, () => [key]),
     ],
     reconcile: async (_, stop) => {
