@@ -48,9 +48,9 @@ async function run(config: GatewayConfig, log: Logger, asked: AbortSignal): Prom
   const { NAMESPACE: namespace, CLUSTER_ID: clusterID, NODE_NAME: node } = config
   const bootID = randomBytes(8).toString('hex')
   const host = linuxHost({ procSys: config.PROC_SYS })
+  await using api = kube(await inCluster(process.env), log, 'tombolo-gateway')
   const { underlay } = await readMachine(host, config.NODE_IP, signal)
 
-  await using api = kube(await inCluster(process.env), log, 'tombolo-gateway')
   const allocations = reflect(api, allocation, { namespace }, signal)
   const endpoints = reflect(api, gatewayEndpoint, { namespace }, signal)
   const machines = reflect(api, nodes, {}, signal)

@@ -178,7 +178,7 @@ suite('an agent at work', () => {
   })
 
   test('an address that no device of the node has is an error that says what may be wrong', async () => {
-    await assert.rejects(agent('172.29.1.99').reconcile(signal), /no device of this node has the address 172\.29\.1\.99/)
+    await assert.rejects(agent('172.29.1.99').reconcile(signal), /no device here has the node's address 172\.29\.1\.99/)
   })
 })
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { mkdtemp, rm, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Misplaced } from '#lib/std/misplaced.ts'
 import { inCluster, tokenFile } from './in-cluster.ts'
 
 suite('in cluster', () => {
@@ -28,8 +29,16 @@ suite('in cluster', () => {
     )
   })
 
-  test('outside a pod it says so', async () => {
-    await assert.rejects(inCluster({}, mount), /not in a cluster/)
+  test('outside a cluster, and in a pod without an account, it says what is missing and how it is started', async () => {
+    const nowhere = { KUBERNETES_SERVICE_HOST: '10.96.0.1', KUBERNETES_SERVICE_PORT: '443' }
+    for (const [made, missing] of [
+      [inCluster({}, mount), /^not in a cluster, as KUBERNETES_SERVICE_HOST .* are not set: it is started as a pod/],
+      [
+        inCluster(nowhere, join(mount, 'none')),
+        /^not in a pod with an account, as .*\/none\/ca\.crt cannot be read: it is started/,
+      ],
+    ] as const)
+      await assert.rejects(made, (error) => error instanceof Misplaced && missing.test(error.message))
   })
 
   test('looks at the token file once a minute, and at once when the token was refused', async () => {

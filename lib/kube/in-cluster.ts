@@ -1,6 +1,7 @@
 // How a pod reaches its own apiserver: the address from the environment, the CA and a token from files that the kubelet keeps fresh; and
 // what its manifest has to say for that.
 import { readFile } from 'node:fs/promises'
+import { Misplaced } from '#lib/std/misplaced.ts'
 import type { Connection } from './connection.ts'
 
 const MOUNT = '/var/run/secrets/kubernetes.io/serviceaccount'
@@ -25,14 +26,25 @@ export const ownToken = {
   mount: { name: 'own-token', mountPath: MOUNT, readOnly: true },
 }
 
-/** `environment` is the process's, which only an entry point may read. Throws when not in a pod. */
+const inPods = 'it is started as a pod, as tombolo join and tombolo deploy-broker do'
+
+/** `environment` is the process's, which only an entry point may read. Throws `Misplaced` when not in a pod. */
 export async function inCluster(environment: Readonly<Record<string, string | undefined>>, mount = MOUNT): Promise<Connection> {
   const { KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: port } = environment
-  if (host === undefined || port === undefined) throw new Error('not in a cluster: KUBERNETES_SERVICE_HOST and _PORT are not set')
+  if (host === undefined || port === undefined)
+    throw new Misplaced(`not in a cluster, as KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT are not set: ${inPods}`)
   return {
     server: `https://${host.includes(':') ? `[${host}]` : host}:${port}`,
-    ca: await readFile(`${mount}/ca.crt`, 'utf8'),
+    ca: await readCA(`${mount}/ca.crt`),
     token: tokenFile(`${mount}/token`),
+  }
+}
+
+async function readCA(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8')
+  } catch (cause) {
+    throw new Misplaced(`not in a pod with an account, as ${path} cannot be read: ${inPods}`, { cause })
   }
 }
 
