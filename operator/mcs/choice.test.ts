@@ -9,7 +9,7 @@ const policy = (spec: Partial<Record<keyof TrafficPolicy, unknown>> = {}) =>
   ({ minReadyEndpoints: 1, ...spec }) as unknown as TrafficPolicy
 const open = (ms?: number): Path => ({ kind: 'open', rttMicros: ms === undefined ? undefined : ms * 1000 })
 const here: Path = { kind: 'here' }
-const dead: Path = { kind: 'dead' }
+const dead: Path = { kind: 'dead', why: 'it is cut off' }
 
 /** `2/3`: two of three endpoints are ready. */
 const candidate = (cluster: string, counts: string, path: Path = open()): Candidate => {

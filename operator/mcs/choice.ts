@@ -4,9 +4,14 @@ import type { ChoiceState, Locality, ServiceTrafficPolicy } from '#crds/service-
 
 export type TrafficPolicy = ServiceTrafficPolicy['spec']
 
-/** How the gateway of this cluster is connected to another one. `rttMicros` undefined: not measured yet, or not known. */
+/**
+ * How the gateway of this cluster is connected to another one. `rttMicros` undefined: not measured yet, or not known. `why`: what is said of
+ * a cluster that does not answer for it.
+ */
 export type Path =
-  { readonly kind: 'here' } | { readonly kind: 'open'; readonly rttMicros: number | undefined } | { readonly kind: 'dead' }
+  | { readonly kind: 'here' }
+  | { readonly kind: 'open'; readonly rttMicros: number | undefined }
+  | { readonly kind: 'dead'; readonly why: string }
 
 /** A cluster with endpoints of the service, whether ready or not. */
 export type Candidate = {
@@ -60,6 +65,16 @@ export function choose(
   return choices.toSorted((a, b) => (a.cluster < b.cluster ? -1 : 1))
 }
 
+/** Without a policy every cluster answers, but one behind a dead path while another has a ready endpoint. */
+export function chooseAll(candidates: readonly Candidate[]): readonly Choice[] {
+  const isAnyReady = candidates.some((candidate) => readyOf(candidate) > 0)
+  return candidates.map(({ cluster, path }) =>
+    isAnyReady && path.kind === 'dead'
+      ? { cluster, state: 'Unready', message: path.why }
+      : { cluster, state: 'Answers', message: 'no policy says otherwise' },
+  )
+}
+
 function whyDenied({ allow, deny }: TrafficPolicy, cluster: string): string | undefined {
   const names = (list: readonly string[] | undefined) => list?.includes(cluster)
   if (names(deny) === true) return 'spec.deny names it'
@@ -107,8 +122,7 @@ function whyTaken(policy: TrafficPolicy, before: readonly (readonly Candidate[])
   return `${listed(first)} ${verb(first, 'has', 'have')} too few ready endpoints for spec.minReadyEndpoints ${policy.minReadyEndpoints}`
 }
 
-const whyUnready = ({ path }: Candidate): string =>
-  path.kind === 'dead' ? 'the cable to it carries nothing' : 'none of its endpoints is ready'
+const whyUnready = ({ path }: Candidate): string => (path.kind === 'dead' ? path.why : 'none of its endpoints is ready')
 
 const verb = (clusters: readonly Candidate[], one: string, several: string): string => (clusters.length === 1 ? one : several)
 

@@ -20,6 +20,7 @@ type Spec = Partial<ExportedService['spec']>
 type Had = Importing['have']
 
 const empty: Had = { import: undefined, service: undefined, slices: [] }
+const open = { kind: 'open', rttMicros: undefined } as const
 const derived = derivedServiceName('shop', 'web')
 const source = (cluster: Cluster, spec: Spec = {}, pods: readonly number[] = [1]): SourceCluster => ({
   service: constituent(cluster, spec),
@@ -35,7 +36,7 @@ function seen(sources: readonly SourceCluster[], have: Had = empty, change: Part
     merged: merge(sources.map(({ service }) => service)),
     sources,
     families: ['IPv4'],
-    traffic: undefined,
+    traffic: { policy: undefined, pathTo: () => open },
     have,
     now: new Date('2030-01-01T00:00:00Z'),
     ...change,
@@ -270,7 +271,7 @@ suite('an import', () => {
 
   suite('with a traffic policy', () => {
     const policy = { order: [idOf('east'), idOf('west')], minReadyEndpoints: 2 }
-    const traffic: Traffic = { policy, pathTo: () => ({ kind: 'open', rttMicros: undefined }) }
+    const traffic: Traffic = { policy, pathTo: () => open }
     const change = { traffic }
     const of = (east: readonly number[]) => [source('east', {}, east), source('west')]
     const behind = (have: Had) => have.slices.map(sourceOf).sort()

@@ -11,7 +11,7 @@ import type { ServiceImport } from '#crds/service-import.ts'
 import { serviceImport } from '#crds/service-import.ts'
 import type { NewCondition } from '#lib/kube/conditions.ts'
 import { setConditions } from '#lib/kube/conditions.ts'
-import { blocked, settled } from '#lib/kube/controller.ts'
+import { again, blocked, settled } from '#lib/kube/controller.ts'
 import { same } from '#lib/kube/differs.ts'
 import type { EndpointSlice, Service } from '#lib/kube/kinds.ts'
 import { endpointSlices, services } from '#lib/kube/kinds.ts'
@@ -30,7 +30,7 @@ import { isOurs } from './names.ts'
 import type { SourceCluster } from './slices.ts'
 import { slicesOf } from './slices.ts'
 import type { Traffic } from './traffic.ts'
-import { choicesOf, sourceOf } from './traffic.ts'
+import { choicesOf, nextChoiceMs, sourceOf } from './traffic.ts'
 
 /** Upstream's schema lets the spec be absent. */
 type HadImport = KubeObject & Partial<Pick<ServiceImport, 'spec'>> & Pick<ServiceImport, 'status'>
@@ -46,8 +46,8 @@ export type Importing = {
   readonly sources: readonly SourceCluster[]
   /** Families of this cluster's Services, the first one first; undefined while nothing is known of who was admitted. */
   readonly families: readonly IPFamily[] | undefined
-  /** Where a policy says which of the sources answer; without one all do. */
-  readonly traffic: Traffic | undefined
+  /** What says which of the sources answer. */
+  readonly traffic: Traffic
   readonly have: {
     readonly import: HadImport | undefined
     /** The Service of the derived name. */
@@ -71,7 +71,14 @@ export function planImport(seen: Importing): Plan {
         `${foreign.kind} ${key.namespace}/${foreign.metadata.name} was not made by Tombolo: delete it, so that ${key.namespace}/${key.name} can be imported`,
       ),
     }
-  return merged.type === 'Headless' ? planHeadless(seen, merged) : planClusterSetIP(seen, merged)
+  return waiting(seen, merged.type === 'Headless' ? planHeadless(seen, merged) : planClusterSetIP(seen, merged))
+}
+
+/** With the look at it that is due when a cluster has been back for long enough. */
+function waiting({ traffic, sources, have }: Importing, plan: Plan): Plan {
+  const clusters = sources.map(({ service }) => service.spec.clusterID)
+  const ms = nextChoiceMs(traffic, clusters, have.slices)
+  return ms === undefined ? plan : { ...plan, next: again(ms, 'a cluster is back, but not for long yet') }
 }
 
 const nothing: Plan = { steps: [], next: settled }
@@ -183,16 +190,13 @@ function apply<T extends KubeObject>(kind: Kind<T>, object: Wanted<NoInfer<T>>, 
 /** What is put behind the import: of all that is offered the slices of the clusters that answer. */
 function wantedSlices(seen: Importing): readonly EndpointSlice[] {
   const offered = offeredSlices(seen)
-  const choices = choicesIn(seen, offered)
-  const answers = (cluster: string) =>
-    choices === undefined || choices.some((choice) => choice.cluster === cluster && choice.state === 'Answers')
-  return [...offered].filter(([cluster]) => answers(cluster)).flatMap(([, slices]) => slices)
+  const answering = new Set(choicesIn(seen, offered).flatMap(({ cluster, state }) => (state === 'Answers' ? [cluster] : [])))
+  return [...offered].filter(([cluster]) => answering.has(cluster)).flatMap(([, slices]) => slices)
 }
 
-/** Which clusters answer, and why; undefined where no policy says. While the broker is not heard, the others offer what is here of them. */
-export function choicesIn(seen: Importing, offered = offeredSlices(seen)): readonly Choice[] | undefined {
+/** Which clusters answer, and why. While the broker is not heard, the others offer what is here of them. */
+export function choicesIn(seen: Importing, offered = offeredSlices(seen)): readonly Choice[] {
   const { merged, traffic, have } = seen
-  if (traffic === undefined) return undefined
   const here = Map.groupBy(have.slices, sourceOf)
   return choicesOf(traffic, merged === 'unheard' ? new Map([...here, ...offered]) : offered, have.slices)
 }

@@ -516,6 +516,41 @@ suite('services across clusters', () => {
     await eventually(async () => assert.deepEqual(await reachable(set.west), ['west 10.2.0.1']))
   })
 
+  /** The cable of the gateway that leads in west, to east. */
+  const cableOfWest = (state: 'Connected' | 'Error', since = new Date(0)): GatewayEndpoint => {
+    const gateway = gatewayOf('west', { state, since: since.toISOString() })
+    return { ...gateway, spec: { ...gateway.spec, clusterID: idOf('west') } }
+  }
+
+  suite('a cluster to which no cable carries anything', () => {
+    test('answers no more while another does, and again when the cable has held for five seconds', async () => {
+      await using set = await clusterset('east', 'west')
+      set.offer('east', [1])
+      set.offer('west', [1])
+      set.west.put(gatewayEndpoint, cableOfWest('Connected'))
+      const answers = (...wanted: readonly string[]) =>
+        eventually(async () => assert.deepEqual(await reachable(set.west), wanted))
+      await answers('east 10.1.0.1', 'west 10.2.0.1')
+      set.west.put(gatewayEndpoint, cableOfWest('Error'))
+      await answers('west 10.2.0.1')
+      assert.deepEqual(clustersOf(set.west), ['east', 'west'])
+      // Nothing more is heard from then on.
+      const back = Date.now() - 4000
+      set.west.put(gatewayEndpoint, cableOfWest('Connected', new Date(back)))
+      await answers('east 10.1.0.1', 'west 10.2.0.1')
+      assert.ok(Date.now() - back >= 5000)
+    })
+
+    test('goes on answering where it is the only one: a call may yet get through, and a name that is gone helps nobody', async () => {
+      await using set = await clusterset('east', 'west')
+      set.offer('east', [1])
+      await eventually(async () => assert.deepEqual(await reachable(set.west), ['east 10.1.0.1']))
+      set.west.put(gatewayEndpoint, cableOfWest('Error'))
+      await pause(300, AbortSignal.timeout(5000))
+      assert.deepEqual(await reachable(set.west), ['east 10.1.0.1'])
+    })
+  })
+
   suite('a traffic policy', () => {
     const policy = (spec: object = {}): ServiceTrafficPolicy => ({
       apiVersion: serviceTrafficPolicy.apiVersion,
@@ -558,16 +593,12 @@ suite('services across clusters', () => {
 
     test('passes over a cluster to which no cable carries anything', async () => {
       await using set = await both()
-      const cable = (state: 'Connected' | 'Error'): GatewayEndpoint => {
-        const gateway = gatewayOf('west', { state })
-        return { ...gateway, spec: { ...gateway.spec, clusterID: idOf('west') } }
-      }
-      set.west.put(gatewayEndpoint, cable('Connected'))
+      set.west.put(gatewayEndpoint, cableOfWest('Connected'))
       set.west.put(serviceTrafficPolicy, policy())
       await answers(set.west, 'east 10.1.0.1')
-      set.west.put(gatewayEndpoint, cable('Error'))
+      set.west.put(gatewayEndpoint, cableOfWest('Error'))
       await answers(set.west, 'west 10.2.0.1')
-      set.west.put(gatewayEndpoint, cable('Connected'))
+      set.west.put(gatewayEndpoint, cableOfWest('Connected'))
       await answers(set.west, 'east 10.1.0.1')
     })
 

@@ -4,7 +4,10 @@ import { mcsSourceClusterLabel } from '#crds/places.ts'
 import type { EndpointSlice } from '#lib/kube/kinds.ts'
 import { gatewayOf } from '#test/kit/snapshot.ts'
 import { idOf, sliceOf } from '#test/kit/services.ts'
-import { choicesOf, pathsFrom } from './traffic.ts'
+import type { KnownPath } from './traffic.ts'
+import { choicesOf, cutOffFrom, nextChoiceMs, pathsFrom } from './traffic.ts'
+
+const now = new Date('2030-01-01T00:01:00Z')
 
 const connected = (changes: readonly Partial<Connection>[], status: object = {}): GatewayEndpoint => {
   const gateway = gatewayOf('east')
@@ -18,11 +21,11 @@ const connected = (changes: readonly Partial<Connection>[], status: object = {})
     },
   }
 }
-const toWest = (...gateways: readonly GatewayEndpoint[]) => pathsFrom(idOf('east'), gateways)('west')
+const toWest = (...gateways: readonly GatewayEndpoint[]) => pathsFrom(idOf('east'), gateways, now)('west')
 
 suite('the path to a cluster', () => {
   test('is here for this one, and open to one of which nothing is known', () => {
-    assert.deepEqual(pathsFrom(idOf('east'), [])('east'), { kind: 'here' })
+    assert.deepEqual(pathsFrom(idOf('east'), [], now)('east'), { kind: 'here' })
     assert.deepEqual(toWest(), { kind: 'open', rttMicros: undefined })
     assert.deepEqual(toWest(gatewayOf('west', { clusterID: idOf('west'), state: 'Error' })), {
       kind: 'open',
@@ -35,15 +38,33 @@ suite('the path to a cluster', () => {
 
   test('is dead when every cable is in error, and not while one still connects', () => {
     const error = { state: 'Error', rttMicros: undefined } as const
-    assert.deepEqual(toWest(connected([error, error])), { kind: 'dead' })
+    assert.deepEqual(toWest(connected([error, error])), { kind: 'dead', why: 'the cable to it carries nothing' })
     assert.equal(toWest(connected([error, { ...error, state: 'Connecting' }])).kind, 'open')
+  })
+
+  test('is back for a while when it was not always there, and no cable is older', () => {
+    const since = (second: string) => ({ since: `2030-01-01T00:00:${second}Z` })
+    assert.deepEqual(toWest(connected([since('57')])), { kind: 'back', forMs: 3000, rttMicros: 900 })
+    assert.equal(toWest(connected([since('55')])).kind, 'open')
+    assert.equal(toWest(connected([since('57'), since('10')])).kind, 'open')
+    assert.equal(toWest(connected([since('57'), { ...since('10'), state: 'Error' }])).kind, 'back')
+    // By a clock that is ahead.
+    assert.equal(toWest(connected([{ since: '2030-01-01T00:01:03Z' }])).kind, 'open')
+  })
+
+  test('cut off from is who has only cables in error', () => {
+    const north = idOf('north')
+    const error = { state: 'Error' } as const
+    assert.deepEqual(cutOffFrom(connected([error, error])), ['west'])
+    assert.deepEqual(cutOffFrom(connected([error, {}, { ...error, clusterID: north }])), ['north'])
+    assert.deepEqual(cutOffFrom(connected([])), [])
   })
 
   test('is what the gateway says that leads: the one of the highest term', () => {
     const before = connected([{ state: 'Error' }], { term: 3 })
-    const now = connected([{ rttMicros: 500 }], { term: 4 })
+    const current = connected([{ rttMicros: 500 }], { term: 4 })
     const standby = connected([{ rttMicros: 1 }], { role: 'Standby', term: 9 })
-    assert.deepEqual(toWest(before, now, standby), { kind: 'open', rttMicros: 500 })
+    assert.deepEqual(toWest(before, current, standby), { kind: 'open', rttMicros: 500 })
   })
 })
 
@@ -74,5 +95,35 @@ suite('what a choice is made from', () => {
     const east = [of('east', [1, 2]), of('east', [3], {}, false)]
     assert.equal(stateOf('west', east), 'Standby')
     assert.equal(stateOf('west', east, [of('west', [1])]), 'Answers')
+  })
+
+  suite('without a policy', () => {
+    const dead: KnownPath = { kind: 'dead', why: 'it is cut off' }
+    const back: KnownPath = { kind: 'back', forMs: 2000, rttMicros: undefined }
+    const answering = (path: KnownPath, east: readonly EndpointSlice[], have: readonly EndpointSlice[] = []) =>
+      choicesOf(
+        { policy: undefined, pathTo: (cluster) => (cluster === 'west' ? path : { kind: 'here' }) },
+        new Map([
+          ['east', east],
+          ['west', [of('west', [1])]],
+        ]),
+        have,
+      ).flatMap(({ cluster, state }) => (state === 'Answers' ? [cluster] : []))
+
+    test('all answer, ready or not, but who is cut off while another has a ready endpoint', () => {
+      const notReady = [of('east', [1], {}, false)]
+      assert.deepEqual(answering({ kind: 'open', rttMicros: undefined }, notReady), ['east', 'west'])
+      assert.deepEqual(answering(dead, [of('east', [1])]), ['east'])
+      assert.deepEqual(answering(dead, notReady), ['east', 'west'])
+    })
+
+    test('who was left out comes back when its path has held; who was not stays', () => {
+      const east = [of('east', [1])]
+      assert.deepEqual(answering(back, east), ['east'])
+      assert.deepEqual(answering(back, east, [of('west', [1])]), ['east', 'west'])
+      const traffic = { policy: undefined, pathTo: () => back }
+      assert.equal(nextChoiceMs(traffic, ['west'], []), 3000)
+      assert.equal(nextChoiceMs(traffic, ['west'], [of('west', [1])]), undefined)
+    })
   })
 })

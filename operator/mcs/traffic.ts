@@ -1,12 +1,21 @@
-// What a choice is made from: the endpoints that each cluster would bring, those that are in the import now, and the paths between.
-import type { GatewayEndpoint } from '#crds/gateway-endpoint.ts'
+// What a choice is made from: the endpoints that each cluster would bring, those that are in the import now, and the paths between. That the
+// broker is silent is no part of it.
+import type { Connection, GatewayEndpoint } from '#crds/gateway-endpoint.ts'
 import { mcsSourceClusterLabel } from '#crds/places.ts'
 import type { EndpointSlice } from '#lib/kube/kinds.ts'
 import type { ClusterID } from '#lib/net/cluster-id.ts'
 import type { Candidate, Choice, Path, TrafficPolicy } from './choice.ts'
-import { choose } from './choice.ts'
+import { choose, chooseAll } from './choice.ts'
 
-export type Traffic = { readonly policy: TrafficPolicy; readonly pathTo: (cluster: string) => Path }
+/** A path that was not always there: for how long it has been. */
+export type KnownPath = Path | { readonly kind: 'back'; readonly forMs: number; readonly rttMicros: number | undefined }
+export type Traffic = {
+  readonly policy: TrafficPolicy | undefined
+  readonly pathTo: (cluster: string) => KnownPath
+}
+
+/** A cluster that answers no more comes back when its path has held for so long, so that a flapping one rewrites nothing. */
+export const holdMs = 5000
 
 export const sourceOf = ({ metadata }: Pick<EndpointSlice, 'metadata'>): string => metadata.labels?.[mcsSourceClusterLabel] ?? ''
 
@@ -16,8 +25,34 @@ export function choicesOf(
   offered: ReadonlyMap<string, readonly EndpointSlice[]>,
   have: readonly EndpointSlice[],
 ): readonly Choice[] {
-  const candidates = [...offered].map(([cluster, slices]): Candidate => ({ cluster, ...counted(slices), path: pathTo(cluster) }))
-  return choose(policy, candidates, new Set(have.map(sourceOf)))
+  const answering = new Set(have.map(sourceOf))
+  const candidates = [...offered].map(([cluster, slices]): Candidate => ({
+    cluster,
+    ...counted(slices),
+    path: held(pathTo(cluster), answering.has(cluster)),
+  }))
+  return policy === undefined ? chooseAll(candidates) : choose(policy, candidates, answering)
+}
+
+/** To who answers it is open the moment it is back. */
+function held(path: KnownPath, answers: boolean): Path {
+  if (path.kind !== 'back') return path
+  const { rttMicros } = path
+  return answers ? { kind: 'open', rttMicros } : { kind: 'dead', why: 'the cable to it has not been back for long' }
+}
+
+/** After how many ms a choice among these clusters may be another one, though nothing happens; undefined: never. */
+export function nextChoiceMs(
+  { pathTo }: Traffic,
+  clusters: Iterable<string>,
+  have: readonly EndpointSlice[],
+): number | undefined {
+  const answering = new Set(have.map(sourceOf))
+  const waits = [...clusters].flatMap((cluster) => {
+    const path = pathTo(cluster)
+    return path.kind === 'back' && !answering.has(cluster) ? [holdMs - path.forMs] : []
+  })
+  return waits.length === 0 ? undefined : Math.min(...waits)
 }
 
 /** A dual-stack endpoint is in a slice of each family: the family that has more counts. */
@@ -31,20 +66,33 @@ function counted(slices: readonly EndpointSlice[]): Pick<Candidate, 'endpoints' 
   }
 }
 
-/**
- * As the gateway that leads here tells. A cluster is behind a dead path only where every cable to it is in error: of one that is
- * connecting, or of which nothing is said, nobody knows that it is dead.
- */
-export function pathsFrom(self: ClusterID, gateways: readonly GatewayEndpoint[]): Traffic['pathTo'] {
+/** As the gateway that leads here tells. */
+export function pathsFrom(self: ClusterID, gateways: readonly GatewayEndpoint[], now: Date): Traffic['pathTo'] {
   const [leader] = gateways
     .filter(({ spec, status }) => spec.clusterID === self && status?.role === 'Active')
     .toSorted((a, b) => (b.status?.term ?? 0) - (a.status?.term ?? 0))
-  const connections = Map.groupBy(leader?.status?.connections ?? [], ({ clusterID }): string => clusterID)
+  const connections = cablesOf(leader)
   return (cluster) => {
     if (cluster === self) return { kind: 'here' }
     const cables = connections.get(cluster) ?? []
-    if (cables.length > 0 && cables.every(({ state }) => state === 'Error')) return { kind: 'dead' }
+    if (isDead(cables)) return { kind: 'dead', why: 'the cable to it carries nothing' }
     const rtts = cables.flatMap(({ rttMicros }) => rttMicros ?? [])
-    return { kind: 'open', rttMicros: rtts.length === 0 ? undefined : Math.min(...rtts) }
+    const rttMicros = rtts.length === 0 ? undefined : Math.min(...rtts)
+    const ages = cables.flatMap(({ state, since }) =>
+      state === 'Connected' && since !== undefined ? [now.getTime() - Date.parse(since)] : [],
+    )
+    const forMs = Math.max(...ages)
+    // A gateway whose clock is ahead of ours says nothing about how long it has been.
+    return ages.length > 0 && forMs >= 0 && forMs < holdMs ? { kind: 'back', forMs, rttMicros } : { kind: 'open', rttMicros }
   }
 }
+
+/** The clusters to which this gateway has cables, and none that carries anything. */
+export const cutOffFrom = (gateway: GatewayEndpoint): readonly string[] =>
+  [...cablesOf(gateway)].flatMap(([cluster, cables]) => (isDead(cables) ? [cluster] : []))
+
+const cablesOf = (gateway: GatewayEndpoint | undefined): ReadonlyMap<string, readonly Connection[]> =>
+  Map.groupBy(gateway?.status?.connections ?? [], ({ clusterID }): string => clusterID)
+
+/** Of a cable that is connecting, or of which nothing is said, nobody knows that it is dead. */
+const isDead = (cables: readonly Connection[]): boolean => cables.length > 0 && cables.every(({ state }) => state === 'Error')

@@ -40,7 +40,7 @@ import { importedName, isGoing, isOurSlice, serviceNameLabel } from './names.ts'
 import type { SourceCluster } from './slices.ts'
 import type { ToldOfPolicy } from './traffic-status.ts'
 import type { Traffic } from './traffic.ts'
-import { pathsFrom } from './traffic.ts'
+import { cutOffFrom, pathsFrom } from './traffic.ts'
 
 /** Starts the watches; they end with `signal`. `throttled`: told which clusters have more to say than we listen to. */
 export function watchAll(local: Kube, broker: Kube, self: ClusterID, throttled: Throttling, signal: AbortSignal) {
@@ -155,9 +155,12 @@ export function worldOf(self: ClusterID, { allocations, gateways, importFrom }: 
   }
 
   /** A policy that is not understood holds nowhere: its status says so. */
-  function traffic(key: ServiceKey): Traffic | undefined {
+  function traffic(key: ServiceKey): Traffic {
     const read = policyOf(key)?.read
-    return read?.ok === true ? { policy: read.value.spec, pathTo: pathsFrom(self, gateways.list()) } : undefined
+    return {
+      policy: read?.ok === true ? read.value.spec : undefined,
+      pathTo: pathsFrom(self, gateways.list(), new Date()),
+    }
   }
 
   /** What a policy is told of; undefined where there is none, or while not everything is known that it is judged by. */
@@ -167,7 +170,7 @@ export function worldOf(self: ClusterID, { allocations, gateways, importFrom }: 
     if (found === undefined || seen.families === undefined || seen.merged === 'unheard') return undefined
     return {
       ...found,
-      choices: seen.merged === undefined || seen.namespace === 'absent' ? undefined : choicesIn(seen),
+      choices: !found.read.ok || seen.merged === undefined || seen.namespace === 'absent' ? undefined : choicesIn(seen),
       members: allocations.list().map(({ spec }) => spec.clusterID),
     }
   }
@@ -207,6 +210,8 @@ export function worldOf(self: ClusterID, { allocations, gateways, importFrom }: 
     const found = believe.about(object)
     return found === undefined ? [] : [found.key]
   }
+  const offeredBy = (cluster: string): readonly Key[] => stores.brokerServices.by('cluster', cluster).flatMap(about)
+  const leadsHere = ({ spec, status }: GatewayEndpoint): boolean => spec.clusterID === self && status?.role === 'Active'
   const everyExport = () => stores.exports.list().map(keyOf)
   const everyPolicy = () => stores.policies.list().map(keyOf)
 
@@ -236,7 +241,7 @@ export function worldOf(self: ClusterID, { allocations, gateways, importFrom }: 
         ...everyExport().filter(({ namespace }) => namespace === name),
       ]),
     ],
-    /** Policies, and what they are judged by: who is in the fleet, and how far it is. */
+    /** What it is chosen by who answers: policies, who is in the fleet, how far it is and who is cut off. */
     trafficSources: [
       source<ServiceTrafficPolicy>(stores.policies, (object) => [keyOf(object)], {
         sees: ({ metadata, spec }) => ({ uid: metadata.uid, spec }),
@@ -248,6 +253,10 @@ export function worldOf(self: ClusterID, { allocations, gateways, importFrom }: 
           status?.term,
           status?.connections?.map(({ clusterID, state, rttMicros }) => ({ clusterID, state, rttMicros })),
         ],
+      }),
+      // Of a change both states count, so what comes back is looked at as what is cut off is.
+      source(gateways, (gateway) => (leadsHere(gateway) ? cutOffFrom(gateway).flatMap(offeredBy) : []), {
+        sees: (gateway) => [leadsHere(gateway), gateway.status?.term, cutOffFrom(gateway)],
       }),
     ],
     /** The broker's word counts when it comes; nobody waits for it. Each cluster is a flow: what one changes is behind its own changes alone (T11). */
