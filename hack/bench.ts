@@ -8,6 +8,7 @@ import type { Bench } from './bench/bench.ts'
 import type { Figure } from './bench/figure.ts'
 import { jsonLine, tableRow } from './bench/figure.ts'
 import { cli } from './bench/cli.ts'
+import { dns } from './bench/dns.ts'
 import { idle } from './bench/idle.ts'
 import { propagation } from './bench/propagation.ts'
 import { membership } from './bench/membership.ts'
@@ -18,7 +19,7 @@ import { sayOnStderr } from './setup/progress.ts'
 import { messageOf, Refusal } from './setup/refusal.ts'
 
 /** In the order in which they disturb each other least. A new one is a file in bench/ and a word here. */
-const benches: readonly Bench[] = [admission, start, idle, cli, throughput, propagation, membership, failover]
+const benches: readonly Bench[] = [admission, dns, start, idle, cli, throughput, propagation, membership, failover]
 
 const stop = new AbortController()
 for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => stop.abort())

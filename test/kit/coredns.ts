@@ -61,8 +61,8 @@ export async function ourServer({ admin }: BareBroker): Promise<NameServer> {
   }
 }
 
-/** Resolves when it answers from what it has heard. `proof` is a name that has an address. */
-export async function coreDNS(broker: BareBroker, proof: string): Promise<NameServer> {
+/** Resolves when it answers from what it has heard. `proof` is a name that has an address; `by` is a command that runs it. */
+export async function coreDNS(broker: BareBroker, proof: string, by: readonly string[] = []): Promise<NameServer> {
   const dir = mkdtempSync(join(tmpdir(), 'tombolo-coredns-'))
   const write = (file: string, text: string) => writeFileSync(join(dir, file), text, { mode: 0o600 })
   const port = await freeUdpPort()
@@ -81,7 +81,8 @@ export async function coreDNS(broker: BareBroker, proof: string): Promise<NameSe
 `,
   )
   const log = openSync(join(dir, 'log'), 'a')
-  const program = spawn(programPath('coredns'), ['-conf', join(dir, 'Corefile')], { stdio: ['ignore', log, log], cwd: dir })
+  const [command, ...args] = [...by, programPath('coredns'), '-conf', join(dir, 'Corefile')]
+  const program = spawn(command, args, { stdio: ['ignore', log, log], cwd: dir })
   const end = async () => {
     if (program.exitCode === null && program.signalCode === null) {
       const gone = once(program, 'exit')
@@ -130,7 +131,11 @@ export async function askUdp(port: number, name: string, type: packet.RecordType
   }
 }
 
-async function freeUdpPort(): Promise<number> {
+/** The IPv4 addresses that the server at this port has for a name. */
+export const addressesOf = async (port: number, name: string): Promise<readonly string[]> =>
+  ((await askUdp(port, name, 'A')).answers ?? []).flatMap((record) => (record.type === 'A' ? [record.data] : []))
+
+export async function freeUdpPort(): Promise<number> {
   const socket = createSocket('udp4')
   socket.bind(0, '127.0.0.1')
   await once(socket, 'listening')
