@@ -157,6 +157,10 @@ class FakeMachine implements FakeHost {
     return Promise.resolve(request.startsWith('get=1') ? uapiReading(device) : uapiSet(device, request))
   }
 
+  connect(socket: string): Promise<never> {
+    return Promise.reject(new SocketFailed(`${socket}: ENOENT`))
+  }
+
   peers(device: string): readonly PeerState[] {
     return [...(this.#devices.get(device)?.peers.values() ?? [])]
   }

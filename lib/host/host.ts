@@ -1,5 +1,6 @@
 // The only door to the machine. Everything that runs a program, touches a file or opens a socket of the node goes through a Host,
 // so that the code that decides can be tested against a machine made of text (fake.ts) and the real one has one place (linux.ts).
+import type { Duplex } from 'node:stream'
 
 export interface Host {
   /**
@@ -34,6 +35,9 @@ export interface Host {
 
   /** Sends a request to a UNIX socket and returns the reply up to and including `until`. Throws SocketFailed if none comes. */
   ask(socket: string, request: string, until: string, signal: AbortSignal): Promise<string>
+
+  /** Opens a UNIX socket for a conversation, which the caller ends by destroying it. Throws SocketFailed if nobody listens. */
+  connect(socket: string, signal: AbortSignal): Promise<Duplex>
 }
 
 /** A started program. */

@@ -1,9 +1,11 @@
 // The real machine. With `inside`, another one: a network (and mount) namespace entered by nsenter, so that a test can hold many nodes.
 import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { chmod, mkdir, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { dirname } from 'node:path'
 import { createInterface } from 'node:readline'
+import type { Duplex } from 'node:stream'
 import type { Daemon, Host } from './host.ts'
 import { CommandFailed, SocketFailed } from './host.ts'
 
@@ -28,6 +30,9 @@ export function linuxHost({ inside, procSys = '/proc/sys' }: Places = {}): Host 
   const root = inside?.root ?? ''
   const at = (path: string) => (path.startsWith('/proc/sys/') ? procSys + path.slice('/proc/sys'.length) : root + path)
 
+  // /var/run is an absolute link on many systems, which would lead back to this machine's own.
+  const socketAt = (socket: string) => (inside === undefined ? socket : root + socket.replace(/^\/var\/run\//, '/run/'))
+
   const host: Host = {
     run: (command, args, { stdin }, signal) => run([...enter, command, ...args], stdin, signal),
     start: (command, args, options) => start([...enter, command, ...args], options),
@@ -51,9 +56,8 @@ export function linuxHost({ inside, procSys = '/proc/sys' }: Places = {}): Host 
       await rename(beside, root + path)
     },
     remove: (path) => remove(root + path),
-    // /var/run is an absolute link on many systems, which would lead back to this machine's own.
-    ask: (socket, request, until, signal) =>
-      ask(inside === undefined ? socket : root + socket.replace(/^\/var\/run\//, '/run/'), request, until, signal),
+    ask: (socket, request, until, signal) => ask(socketAt(socket), request, until, signal),
+    connect: (socket, signal) => converse(socketAt(socket), signal),
   }
   return host
 }
@@ -146,6 +150,17 @@ function ask(path: string, request: string, until: string, signal: AbortSignal):
     if (signal.aborted) onAbort()
     else signal.addEventListener('abort', onAbort, { once: true })
   })
+}
+
+async function converse(path: string, signal: AbortSignal): Promise<Duplex> {
+  const socket = connect({ path })
+  try {
+    await once(socket, 'connect', { signal })
+    return socket
+  } catch (cause) {
+    socket.destroy()
+    throw new SocketFailed(`${path}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause })
+  }
 }
 
 function noSuchFile(error: unknown): undefined {
