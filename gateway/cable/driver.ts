@@ -1,13 +1,26 @@
 // What every kind of cable has in common. A cable is the encrypted link to one gateway of another cluster.
+import type { CableName } from '#crds/fields.ts'
 import type { Host } from '#lib/host/host.ts'
 import type { CIDR } from '#lib/net/cidr.ts'
 import type { PresharedKey, PublicKey } from '#lib/net/keys.ts'
 import type { Logger } from '#lib/std/log.ts'
 
-export type CableName = 'wireguard'
-
 /** Where a gateway may be reached. */
 export type Candidate = { readonly address: string; readonly port: number }
+
+/** `192.0.2.1:51820`, `[2001:db8::1]:51820` */
+export const addressText = ({ address, port }: Candidate): string =>
+  address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`
+
+/** What only IPsec asks for. */
+export type IPsecTerms = {
+  /** The one name of the far gateway's certificate. */
+  readonly dnsName: string
+  /** PEM; judged before it came here (lib/pki/trust.ts), and the only one that is taken from the gateway. */
+  readonly certificate: string
+  /** What of this side may speak through the cable, besides our tunnel address. The same for all cables. */
+  readonly own: readonly CIDR[]
+}
 
 export type Cable = {
   /** The far gateway. Its tunnel address follows from the key (lib/net/keys.ts). */
@@ -16,15 +29,18 @@ export type Cable = {
   readonly candidates: readonly [Candidate, ...Candidate[]]
   /** What may be sent to it and accepted from it, besides its tunnel address. No two cables share an address. */
   readonly cidrs: readonly CIDR[]
-  /** Mixed into every handshake, where both ends have it. Setting it ends no session: the next handshake is the first with it. */
+  /** Mixed into every handshake, where both ends have it. Setting it ends no session: the next handshake is the first with it. Not for IPsec. */
   readonly presharedKey?: PresharedKey
+  /** Without them there is no cable over IPsec. */
+  readonly ipsec?: IPsecTerms
   /** Whether the far side stands behind a NAT that forgets idle flows. */
   readonly nat: 'none' | 'behind'
 }
 
 export type CableState = {
+  readonly cable: CableName
   readonly publicKey: PublicKey
-  /** Where packets go now, `192.0.2.1:51820`. */
+  /** Where packets go now, as `addressText` has it. */
   readonly address?: string
   /** ms since the epoch; undefined: there was no handshake yet. */
   readonly handshakeAt?: number
@@ -33,6 +49,7 @@ export type CableState = {
 }
 
 export interface CableDriver extends AsyncDisposable {
+  readonly name: CableName
   /** What carries the cables, for people: `wireguard (kernel)`. Known after the first `set`. */
   readonly about: string
   /** The network device that packets for other clusters are routed to. */
@@ -59,6 +76,8 @@ export type DriverOptions = {
   readonly mtu: number
   /** Called when the device went away by itself: routes over it are gone, `set` will make it anew. */
   readonly onLost: () => void
+  /** Called when a cable came up or went down, by kinds that know before packets do. */
+  readonly onChange?: () => void
   readonly log: Logger
 }
 

@@ -83,7 +83,12 @@ suite('the life of a gateway’s certificate', function () {
     for (let round = 0; round < rounds; round++) {
       const endpoint = here?.read<GatewayEndpoint>(gatewayEndpoint, { namespace: system, name }) ?? assert.fail()
       const seen = { endpoint, bundle: bundle(here, system), asked: asked(here, system)[0], now }
-      await certify(local, { clusterID: 'east', node: 'n1', namespace: system, host, dir, log }, seen, signal)
+      await certify(
+        local,
+        { clusterID: 'east', node: 'n1', namespace: system, host, dir, log, onChange: () => undefined },
+        seen,
+        signal,
+      )
       await apply(broker, askSteps('east', asked(here, system), asked(hub, theirs)))
       await reconcilePki(broker, now, signal)
       await apply(local, answerSteps(asked(here, system), asked(hub, theirs)))

@@ -1,5 +1,4 @@
-// Keeps the gateway's certificate on its node, beside the key that never leaves it. No cable uses it in this version: those over
-// IPsec will, and find it where it lies.
+// Keeps the gateway's certificate on its node, beside the key that never leaves it. Cables over IPsec find it where it lies (kept.ts).
 import type { GatewayCertificate } from '#crds/gateway-certificate.ts'
 import { gatewayCertificate } from '#crds/gateway-certificate.ts'
 import type { GatewayEndpoint } from '#crds/gateway-endpoint.ts'
@@ -32,6 +31,8 @@ export type CertificateParts = {
   /** Holds nothing else: `key.pem`, `certificate.pem`, `roots.pem` and `denied`. */
   readonly dir: string
   readonly log: Logger
+  /** What lies on the node is another now. */
+  readonly onChange: () => void
 }
 
 /** Runs until `signal` aborts. */
@@ -93,20 +94,27 @@ export async function certify(
 
 /** In an order in which no reader finds a certificate beside another's key, or from a root that it cannot know. */
 async function putFiles(
-  { host, dir }: CertificateParts,
+  { host, dir, onChange }: CertificateParts,
   plan: CertificatePlan,
   key: CertKey,
   signal: AbortSignal,
 ): Promise<void> {
   const certificate = `${dir}/certificate.pem`
+  let changed = false
   const put = async (path: string, content: string) => {
-    if ((await host.read(path, signal)) !== content) await host.write(path, content, { mode: 0o600, atomic: true }, signal)
+    if ((await host.read(path, signal)) === content) return
+    await host.write(path, content, { mode: 0o600, atomic: true }, signal)
+    changed = true
   }
-  if (plan.certificate === undefined) await host.remove(certificate, signal)
+  if (plan.certificate === undefined && (await host.read(certificate, signal)) !== undefined) {
+    await host.remove(certificate, signal)
+    changed = true
+  }
   await put(`${dir}/key.pem`, key.pem())
   await put(`${dir}/roots.pem`, plan.roots)
   await put(`${dir}/denied`, plan.denied)
   if (plan.certificate !== undefined) await put(certificate, plan.certificate)
+  if (changed) onChange()
 }
 
 /** It goes with the GatewayEndpoint, when the node is a gateway no more. */

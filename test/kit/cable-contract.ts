@@ -11,10 +11,13 @@ import type { PublicKey } from '#lib/net/keys.ts'
 import { PresharedKey, PrivateKey, tunnelAddress } from '#lib/net/keys.ts'
 import { logger } from '#lib/std/log.ts'
 import type { Cable, CableDriver, DriverOptions, MakeDriver } from '#gateway/cable/driver.ts'
+import { testCA } from './test-ca.ts'
 
 /** A machine of its own for each test, and what the suite cannot know of the driver's kind. */
 export interface TestMachine extends AsyncDisposable {
   readonly host: Host
+  /** What the driver's device is called. */
+  readonly device: string
   /** A directory that does not exist yet. */
   readonly stateDir: string
   /** What each cable carries by the word of the kernel or daemon, besides its tunnel address, sorted. */
@@ -27,23 +30,30 @@ export interface TestMachine extends AsyncDisposable {
   meddle(): Promise<void>
 }
 
-const device = 'tmb-wg'
 const blocks = [cidr('10.1.0.0/16'), cidr('10.2.0.0/16'), cidr('fd00:3::/48')] as const
 const [first, second, third] = blocks
 const keys = Array.from({ length: 4 }, () => PrivateKey.generate().publicKey)
+const ca = testCA()
+const certified = keys.map((_, i) => ca.issue(`n${i}.west.gateway.tombolo.dev`))
 
 const cable = (peer: number, cidrs: readonly CIDR[] = [], change: Partial<Cable> = {}): Cable => ({
   publicKey: keys[peer] ?? assert.fail(),
   candidates: [{ address: `192.0.2.${peer + 1}`, port: 51820 }],
   cidrs,
   nat: 'none',
+  ipsec: { ...(certified[peer] ?? assert.fail()), own: [cidr('10.9.0.0/16'), cidr('fd00:9::/48')] },
   ...change,
 })
 
 const sharedKey = () => PresharedKey.of(randomBytes(32))
 
-/** `walks`: how many random walks; a real machine takes some 50 ms for a step. */
-export function cableDriverContract(make: MakeDriver, onMachine: () => Promise<TestMachine>, walks: number): void {
+/** `walks`: how many random walks; a real machine takes some 50 ms for a step. `presharedKeys`: whether the kind has them. */
+export function cableDriverContract(
+  make: MakeDriver,
+  onMachine: () => Promise<TestMachine>,
+  walks: number,
+  presharedKeys: 'some' | 'none' = 'some',
+): void {
   let machine: TestMachine
   let host: Watched
   let lost: number
@@ -64,7 +74,7 @@ export function cableDriverContract(make: MakeDriver, onMachine: () => Promise<T
   async function start(change: Partial<DriverOptions> = {}): Promise<CableDriver> {
     const options: DriverOptions = {
       host,
-      device,
+      device: machine.device,
       stateDir: machine.stateDir,
       port: 51820,
       mtu: 1400,
@@ -79,7 +89,7 @@ export function cableDriverContract(make: MakeDriver, onMachine: () => Promise<T
     return driver
   }
   const link = async () =>
-    parseLinks(await host.run('ip', ['-j', '-d', 'link', 'show'], {}, signal)).find((l) => l.name === device)
+    parseLinks(await host.run('ip', ['-j', '-d', 'link', 'show'], {}, signal)).find((l) => l.name === machine.device)
   const text = (cables: readonly Cable[]) =>
     cables
       .filter((c) => c.cidrs.length > 0)
@@ -116,10 +126,10 @@ export function cableDriverContract(make: MakeDriver, onMachine: () => Promise<T
     await driver.set([], signal)
     const made = await link()
     assert.deepEqual([made?.up, made?.mtu], [true, 1400])
-    const addresses = parseAddresses(await host.run('ip', ['-j', 'addr', 'show', 'dev', device], {}, signal))
+    const addresses = parseAddresses(await host.run('ip', ['-j', 'addr', 'show', 'dev', machine.device], {}, signal))
     assert.deepEqual(
-      addresses.map((a) => a.address),
-      [`${tunnelAddress(driver.publicKey)}/32`],
+      addresses.map((a) => a.address.split('/')[0]),
+      [tunnelAddress(driver.publicKey)],
     )
   })
 
@@ -136,27 +146,28 @@ export function cableDriverContract(make: MakeDriver, onMachine: () => Promise<T
     }
   })
 
-  test('a cable takes a pre-shared key, keeps it, takes another and gives it up; nothing that others can read shows it', async () => {
-    const [one, two] = [sharedKey(), sharedKey()]
-    let driver = await start()
-    for (const presharedKey of [undefined, one, one, two, undefined]) {
-      const want = [cable(0, [first], presharedKey === undefined ? {} : { presharedKey }), cable(1, [], { presharedKey: two })]
-      driver = await start()
-      await driver.set(want, signal)
-      await assertIs(driver, want)
-      assert.deepEqual(
-        [...(await machine.sharedKeys())].toSorted(),
-        want.flatMap((c) => (c.presharedKey === undefined ? [] : [[c.publicKey, c.presharedKey.base64()]])).toSorted(),
-      )
-      host.changed.length = 0
-      await driver.set(want, signal)
-      assert.deepEqual(host.changed, [])
-    }
-    assert.ok(host.arguments.every((line) => [one, two].every((k) => !line.includes(k.base64()) && !line.includes(k.hex()))))
-    assert.ok(host.written.every(({ mode }) => mode === 0o600))
-    const said = JSON.stringify(await driver.read(signal))
-    assert.ok([one, two].every((k) => !said.includes(k.base64()) && !said.includes(k.hex())))
-  })
+  if (presharedKeys === 'some')
+    test('a cable takes a pre-shared key, keeps it, takes another and gives it up; nothing that others can read shows it', async () => {
+      const [one, two] = [sharedKey(), sharedKey()]
+      let driver = await start()
+      for (const presharedKey of [undefined, one, one, two, undefined]) {
+        const want = [cable(0, [first], presharedKey === undefined ? {} : { presharedKey }), cable(1, [], { presharedKey: two })]
+        driver = await start()
+        await driver.set(want, signal)
+        await assertIs(driver, want)
+        assert.deepEqual(
+          [...(await machine.sharedKeys())].toSorted(),
+          want.flatMap((c) => (c.presharedKey === undefined ? [] : [[c.publicKey, c.presharedKey.base64()]])).toSorted(),
+        )
+        host.changed.length = 0
+        await driver.set(want, signal)
+        assert.deepEqual(host.changed, [])
+      }
+      assert.ok(host.arguments.every((line) => [one, two].every((k) => !line.includes(k.base64()) && !line.includes(k.hex()))))
+      assert.ok(host.written.every(({ mode }) => mode === 0o600))
+      const said = JSON.stringify(await driver.read(signal))
+      assert.ok([one, two].every((k) => !said.includes(k.base64()) && !said.includes(k.hex())))
+    })
 
   test('a cable goes to its best candidate, and to another one when that is better', async () => {
     const driver = await start()
@@ -184,7 +195,7 @@ export function cableDriverContract(make: MakeDriver, onMachine: () => Promise<T
     const want = [cable(0, [first])]
     await driver.set(want, signal)
     await machine.meddle()
-    await host.run('ip', ['-batch', '-'], { stdin: `link set ${device} mtu 1300 down\n` }, signal)
+    await host.run('ip', ['-batch', '-'], { stdin: `link set ${machine.device} mtu 1300 down\n` }, signal)
     await driver.set(want, signal)
     await assertIs(driver, want)
     const now = await link()
@@ -284,6 +295,16 @@ function watched(host: Host): Watched {
     ask: (socket, request, until, signal) => {
       if (!request.startsWith('get=1')) changed.push(request)
       return host.ask(socket, request, until, signal)
+    },
+    connect: async (socket, signal) => {
+      const stream = await host.connect(socket, signal)
+      const write = stream.write.bind(stream)
+      stream.write = (packet: Buffer) => {
+        const command = packet[4] === 0 ? packet.toString('utf8', 6, 6 + (packet[5] ?? 0)) : ''
+        if (!/^(list-.*|get-.*|version|initiate|)$/.test(command)) changed.push(command)
+        return write(packet)
+      }
+      return stream
     },
   }
 }

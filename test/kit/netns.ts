@@ -26,16 +26,25 @@ export interface Machines extends AsyncDisposable {
   join(a: Machine, devA: string, b: Machine, devB: string): Promise<void>
 }
 
+const cache = (): string => join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'tombolo')
+
 /** Where set-up has put wireguard-go, or what TOMBOLO_WIREGUARD_GO names; undefined if nowhere. */
 export function findWireguardGo(): string | undefined {
-  const cache = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'tombolo')
   const under = (dir: string) => (existsSync(dir) ? readdirSync(dir).map((entry) => join(dir, entry)) : [])
   const places = [
     process.env.TOMBOLO_WIREGUARD_GO ?? '',
     join(process.env.TOMBOLO_ASSETS ?? '', 'bin/wireguard'),
-    ...[...under(join(cache, 'assets')), ...under(cache)].map((dir) => join(dir, 'bin/wireguard')),
+    ...[...under(join(cache(), 'assets')), ...under(cache())].map((dir) => join(dir, 'bin/wireguard')),
   ]
   return places.find((path) => path !== '' && existsSync(path))
+}
+
+/** Where set-up has put strongSwan as the image has it (`usr/lib`, `usr/sbin`), or what TOMBOLO_STRONGSWAN names; undefined if nowhere. */
+export function findStrongSwan(): string | undefined {
+  const images = join(cache(), 'images')
+  const bases = existsSync(images) ? readdirSync(images).filter((name) => name.startsWith('base-')) : []
+  const places = [process.env.TOMBOLO_STRONGSWAN ?? '', ...bases.map((base) => join(images, base, 'strongswan'))]
+  return places.find((path) => path !== '' && existsSync(join(path, 'usr/sbin/charon-systemd')))
 }
 
 /** Why such machines cannot be made here; undefined if they can. */
@@ -65,6 +74,7 @@ export function machines(label: string): Machines {
   const holders: { readonly kill: () => void; readonly ended: Promise<unknown> }[] = []
   const names: string[] = []
   const wireguardGo = findWireguardGo() ?? '/bin/false'
+  const strongSwan = findStrongSwan()
 
   return {
     add: async (name) => {
@@ -74,7 +84,14 @@ export function machines(label: string): Machines {
       // A process that holds the mount namespace: sockets of wireguard-go are files, so each machine needs its own place for them.
       const holder = spawn(
         'nsenter',
-        [`--net=/run/netns/${netns}`, 'unshare', '-m', 'sh', '-c', `${mounts(wireguardGo)} && echo up && exec sleep infinity`],
+        [
+          `--net=/run/netns/${netns}`,
+          'unshare',
+          '-m',
+          'sh',
+          '-c',
+          `${mounts(wireguardGo, strongSwan)} && echo up && exec sleep infinity`,
+        ],
         { stdio: ['ignore', 'pipe', 'inherit'] },
       )
       const ended = once(holder, 'exit')
@@ -125,11 +142,17 @@ export const processesIn = ({ netns }: Pick<Machine, 'netns'>): readonly Process
   }))
 type Process = { readonly pid: number; readonly command: string; readonly args: readonly string[] }
 
-const mounts = (wireguardGo: string): string =>
+const mounts = (wireguardGo: string, strongSwan: string | undefined): string =>
   [
     'mount --make-rprivate /',
     'mount -t tmpfs tmpfs /run && mkdir /run/wireguard',
     `mount -t tmpfs tmpfs /usr/local/sbin && ln -s '${wireguardGo}' /usr/local/sbin/wireguard-go`,
+    ...(strongSwan === undefined
+      ? []
+      : [
+          `mount -t overlay -o 'lowerdir=${strongSwan}/usr/lib:/usr/lib' overlay /usr/lib`,
+          `ln -s '${strongSwan}/usr/sbin/charon-systemd' /usr/local/sbin/`,
+        ]),
   ].join(' && ')
 
 const pidsIn = (netns: string): readonly number[] =>

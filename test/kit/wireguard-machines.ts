@@ -19,6 +19,7 @@ export function wireguardMachine(
   const door = kill === undefined ? kernelDevice(host, device) : uapiDevice(host, device)
   return {
     host,
+    device,
     stateDir: machine.stateDir,
     carried: async () =>
       new Map(

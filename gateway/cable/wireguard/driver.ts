@@ -14,7 +14,7 @@ import { pause } from '#lib/std/pause.ts'
 import type { Cable, CableDriver, CableState, DriverOptions } from '../driver.ts'
 import type { KeptKey, WireGuardDevice } from './device.ts'
 import { kernelDevice, socketOf, uapiDevice } from './device.ts'
-import { nodeKey } from './key.ts'
+import { nodeKey } from '../node-key.ts'
 import { peerOf, planPeers } from './plan.ts'
 
 /** From start to answering takes 20 ms on an idle machine. */
@@ -33,6 +33,7 @@ export async function wireguard(options: DriverOptions, signal: AbortSignal): Pr
 }
 
 class WireGuardDriver implements CableDriver {
+  readonly name = 'wireguard'
   readonly device: string
   readonly #options: DriverOptions
   readonly #kept: KeptKey
@@ -72,7 +73,7 @@ class WireGuardDriver implements CableDriver {
 
   async read(signal: AbortSignal): Promise<readonly CableState[]> {
     if (this.#door === undefined) throw new Error(`there is no device ${this.device}`)
-    return (await this.#door.get(signal)).peers
+    return (await this.#door.get(signal)).peers.map((peer) => ({ cable: this.name, ...peer }))
   }
 
   /** wireguard-go ends with us; the kernel's device stays and carries traffic until we are back. */

@@ -1,7 +1,8 @@
 // From the cables that are wanted and the peers that a WireGuard device has, to what must change.
 import type { Peer, PeerChange, PeerState } from '#lib/host/wg.ts'
 import { tunnelAddress } from '#lib/net/keys.ts'
-import type { Cable, Candidate } from '../driver.ts'
+import type { Cable } from '../driver.ts'
+import { addressText } from '../driver.ts'
 import { sameKey } from './device.ts'
 
 /** A peer that answered within this time is reached where its packets come from, wherever its candidates point. WireGuard ends a session after 180 s. */
@@ -60,6 +61,3 @@ function changed(want: Peer, have: PeerState, now: number): Peer | undefined {
   if (!moved && !added && alike) return undefined
   return moved ? { ...rest, address } : rest
 }
-
-const addressText = ({ address, port }: Candidate): string =>
-  address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`

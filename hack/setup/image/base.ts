@@ -1,5 +1,5 @@
 // The images that rarely change: pause, CoreDNS, the toolbox, and the base of Tombolo's own image.
-import { chmodSync, copyFileSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, copyFileSync, cpSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { keyOf } from '../cache.ts'
 import { programPath, programVersion } from '../programs.ts'
@@ -13,7 +13,9 @@ const toolboxList = join(deploy, 'toolbox/packages.txt')
 const webServer = join(deploy, 'toolbox/web.mjs')
 
 /** Changes when this file makes other images of the same inputs. */
-const imagesVersion = '1'
+const imagesVersion = '2'
+
+const strongSwan = ['usr/sbin/charon-systemd', 'usr/lib/ipsec']
 
 /** What a base is made of, as a short name. */
 export const baseKey = (): string =>
@@ -53,6 +55,9 @@ export async function makeBase(folder: string, signal: AbortSignal): Promise<voi
   await configure(root, signal)
   install(process.execPath, join(root, 'usr/local/bin/node'))
   install(programPath('wireguard'), join(root, 'usr/local/bin/wireguard-go'))
+  // For tests of cables without Kubernetes, which run it as the image has it, on no machine that it would have to be installed on.
+  for (const path of strongSwan)
+    cpSync(join(root, path), join(folder, 'strongswan', path), { recursive: true, verbatimSymlinks: true })
   const bottom = await packLayer(root, blobs, signal)
 
   mkdirSync(tools)

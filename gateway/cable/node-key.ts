@@ -1,4 +1,5 @@
-// The node's WireGuard key: made here once, kept on the node, never sent anywhere.
+// The node's WireGuard key: made here once, kept on the node, never sent anywhere. Every kind of cable knows the gateway by it, since its
+// tunnel address follows from it.
 import type { Host } from '#lib/host/host.ts'
 import { PrivateKey } from '#lib/net/keys.ts'
 

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { linuxHost } from '#lib/host/linux.ts'
-import { nodeKey } from './key.ts'
+import { nodeKey } from './node-key.ts'
 
 suite('the key of a node', () => {
   let dir: string

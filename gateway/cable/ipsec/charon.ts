@@ -1,0 +1,43 @@
+// charon, strongSwan's IKE daemon, as a program of the gateway: its configuration, and where it is spoken with.
+
+const runDir = '/run/tombolo/ipsec'
+export const configFile = `${runDir}/strongswan.conf`
+export const socketFile = `${runDir}/vici.sock`
+
+/**
+ * The order matters: what a plugin offers is taken from the first that has it, so OpenSSL, which is quick, comes before all other
+ * cryptography, and ESP in user space before the kernel's.
+ */
+const plugins = 'random nonce openssl kdf pem pkcs8 x509 constraints kernel-libipsec kernel-netlink socket-default vici'
+
+/** Routes that charon makes for itself go where nobody looks before the main table has said where a packet goes: ours are the gateway's. */
+const unusedTable = 7302
+const unusedPriority = 40_000
+
+/** For $STRONGSWAN_CONF; then nothing of /etc is read. A setting a line, as its parser wants it. */
+export const configurationOf = (port: number): string => `charon-systemd {
+  load_modular = no
+  load = ${plugins}
+  # kernel-libipsec, the receiver and the sender keep threads for themselves: with 8, nobody is left to answer.
+  threads = 16
+  # IKE and ESP share the port of NAT traversal. The other one cannot be left out; nobody is told of it.
+  port = 0
+  port_nat_t = ${port}
+  install_virtual_ip = no
+  routing_table = ${unusedTable}
+  routing_table_prio = ${unusedPriority}
+  # Given up after 1 + 1.4 + 2 s.
+  retransmit_tries = 2
+  retransmit_timeout = 1.0
+  retransmit_base = 1.4
+  # It is told by events instead.
+  journal {
+    default = -1
+  }
+  plugins {
+    vici {
+      socket = unix://${socketFile}
+    }
+  }
+}
+`

@@ -1,0 +1,232 @@
+// The contract of cable drivers, held by a real charon on a machine of its own; and between two machines what only IPsec has: who is
+// believed, what outlives a charon, what a change of keys costs, and that nothing is seen on the way.
+import assert from 'node:assert/strict'
+import { vici } from '#lib/host/vici/client.ts'
+import { tunnelAddress } from '#lib/net/keys.ts'
+import type { Logger } from '#lib/std/log.ts'
+import { logger } from '#lib/std/log.ts'
+import { cableDriverContract } from '#test/kit/cable-contract.ts'
+import { cidrs } from '#test/kit/gateway.ts'
+import { ipsecMachine, killCharon, putCredentials, sessionsOn } from '#test/kit/ipsec-machines.ts'
+import { testCA } from '#test/kit/test-ca.ts'
+import type { Cable, CableDriver } from '../../gateway/cable/driver.ts'
+import { socketFile } from '../../gateway/cable/ipsec/charon.ts'
+import { ipsec } from '../../gateway/cable/ipsec/driver.ts'
+import { cableDevices } from '../../gateway/data-plane.ts'
+import { eventually } from '../kit/eventually.ts'
+import type { Machine, Machines } from '../kit/netns.ts'
+import { findStrongSwan, machines, noMachines } from '../kit/netns.ts'
+
+const { signal } = new AbortController()
+
+suite('cables over IPsec, with a real charon', function () {
+  this.timeout(60_000)
+  let rig: Machines
+  let count = 0
+
+  suiteSetup(() => {
+    assert.equal(noMachines(), undefined)
+    assert.notEqual(findStrongSwan(), undefined)
+    rig = machines('ipsec')
+  })
+  suiteTeardown(() => rig[Symbol.asyncDispose]())
+
+  cableDriverContract(ipsec, async () => ipsecMachine(await rig.add(`m${count++}`)), 5, 'none')
+
+  suite('between two machines', () => {
+    const ca = testCA()
+    type End = {
+      readonly machine: Machine
+      readonly address: string
+      readonly pods: string
+      readonly driver: CableDriver
+      /** What it says of itself to the other. */
+      readonly issued: ReturnType<typeof ca.issue>
+      readonly said: string[]
+    }
+    let east: End
+    let west: End
+
+    async function end(name: string, address: string, pods: string): Promise<End> {
+      const machine = await rig.add(name)
+      const said: string[] = []
+      const issued = ca.issue(`n1.${name}.gateway.tombolo.dev`)
+      await putCredentials(machine.host, machine.dir, issued, [ca.root])
+      const options = { host: machine.host, device: cableDevices.ipsec, stateDir: machine.dir, port: 4500, mtu: 1400 }
+      const driver = await ipsec({ ...options, onLost: () => said.push('lost'), log: listening(said) }, signal)
+      await machine.sh(`ip addr add ${pods}.0.1/16 dev lo`)
+      return { machine, address, pods, driver, issued, said }
+    }
+    const cableTo = (to: End, from: End, change: Partial<Cable> = {}): Cable => ({
+      publicKey: to.driver.publicKey,
+      candidates: [{ address: to.address, port: 4500 }],
+      cidrs: cidrs(`${to.pods}.0.0/16`),
+      nat: 'none',
+      ipsec: { ...to.issued, own: cidrs(`${from.pods}.0.0/16`) },
+      ...change,
+    })
+    const connect = async (from: End, to: End, change: Partial<Cable> = {}) => {
+      await from.driver.set([cableTo(to, from, change)], signal)
+      await from.machine.sh(
+        `ip route replace ${to.pods}.0.0/16 dev ${cableDevices.ipsec} src ${from.pods}.0.1; ip route replace ${tunnelAddress(to.driver.publicKey)}/128 dev ${cableDevices.ipsec}`,
+      )
+    }
+    const ping = (from: End, to: End, options = '-c 1 -W 1') =>
+      from.machine.sh(`ping -I ${from.pods}.0.1 ${options} ${to.pods}.0.1`)
+    const pulse = (from: End, to: End) => from.machine.sh(`ping -6 -c 1 -W 1 ${tunnelAddress(to.driver.publicKey)}`)
+    const up = () =>
+      eventually(async () => {
+        await Promise.all([ping(east, west), pulse(east, west), pulse(west, east)])
+      })
+    const sessions = async ({ machine }: End) => (await sessionsOn(machine.host)).filter(({ state }) => state === 'ESTABLISHED')
+
+    suiteSetup(async () => {
+      ;[east, west] = [await end('east', '192.0.2.1', '10.241'), await end('west', '192.0.2.2', '10.242')]
+      await rig.join(east.machine, 'wan', west.machine, 'wan')
+      for (const { machine, address } of [east, west]) await machine.sh(`ip addr add ${address}/24 dev wan`)
+    })
+    setup(async () => {
+      await putCredentials(east.machine.host, east.machine.dir, east.issued, [ca.root])
+      await connect(east, west)
+      await connect(west, east)
+      await up()
+    })
+    suiteTeardown(async () => {
+      for (const { driver } of [east, west]) await driver[Symbol.asyncDispose]()
+    })
+
+    test('one session comes up, whoever calls, and carries what was admitted and nothing else', async () => {
+      await eventually(async () => {
+        for (const side of [east, west]) assert.equal((await sessions(side)).length, 1)
+      })
+      await west.machine.sh('ip addr add 10.7.0.1/32 dev lo')
+      await east.machine.sh(`ip addr add 10.8.0.1/32 dev lo; ip route replace 10.7.0.1 dev ${cableDevices.ipsec}`)
+      await assert.rejects(east.machine.sh('ping -c 1 -W 0.3 -I 10.241.0.1 10.7.0.1'))
+      await assert.rejects(east.machine.sh('ping -c 1 -W 0.3 -I 10.8.0.1 10.242.0.1'))
+      const [state] = await east.driver.read(signal)
+      assert.equal(state?.address, '192.0.2.2:4500')
+      assert.ok((state.handshakeAt ?? 0) > Date.now() - 60_000 && state.rxBytes > 0 && state.txBytes > 0)
+    })
+
+    test('what is sent is seen by nobody on the way', async () => {
+      // Wherever a packet has its payload, 8 bytes in its middle are the marker.
+      const marked = (offset: number) => `@th,${offset},64 0x5a5a5a5a5a5a5a5a counter`
+      await west.machine.sh(`nft add table netdev seen; nft -f - <<'NFT'
+table netdev seen {
+  chain wan {
+    type filter hook ingress device "wan" priority 0; policy accept;
+    ${marked(1024)}
+    ${marked(2048)}
+  }
+}
+NFT`)
+      const seen = async () =>
+        [...(await west.machine.sh('nft list table netdev seen')).matchAll(/counter packets (\d+)/g)].map(([, n]) => Number(n))
+      await ping(east, west, '-c 20 -i 0.01 -W 1 -s 1000 -p 5a')
+      assert.deepEqual(await seen(), [0, 0])
+      await east.machine.sh(`ping -c 2 -i 0.1 -s 1000 -p 5a ${west.address}`)
+      assert.deepEqual(await seen(), [2, 2], 'it would have been seen')
+      await west.machine.sh('nft delete table netdev seen')
+    })
+
+    const hours = (n: number) => ca.issue('n1.east.gateway.tombolo.dev', { hours: n })
+    for (const [who, wrong] of [
+      ['another member', () => ca.issue('n1.north.gateway.tombolo.dev')],
+      ['one whom another CA has certified', () => testCA().issue('n1.east.gateway.tombolo.dev')],
+      ['one whose certificate is over', () => hours(-0.5)],
+      ['one whose certificate is another than it published, as a revoked one is', () => hours(1)],
+    ] as const)
+      test(`${who} is not believed to be this gateway`, async () => {
+        await east.driver.set([], signal)
+        await eventually(async () => {
+          assert.deepEqual([...(await sessions(east)), ...(await sessions(west))], [])
+        })
+        const issued = wrong()
+        await putCredentials(east.machine.host, east.machine.dir, issued, [ca.root])
+        // Even where the other end has been told of that certificate: it must be good itself.
+        const expected = /over|CA/.test(who) ? { ipsec: { ...issued, own: cidrs('10.242.0.0/16') } } : {}
+        await connect(west, east, expected)
+        east.said.length = west.said.length = 0
+        await connect(east, west)
+        await eventually(() => {
+          assert.ok([...east.said, ...west.said].some((line) => /AUTH_FAILED|AUTHENTICATION_FAILED/.test(line)))
+        })
+        // East may think for a moment that it has one, when it was west that called.
+        assert.deepEqual(await sessions(west), [])
+        await assert.rejects(ping(east, west, '-c 1 -W 0.3'))
+      })
+
+    test('a charon that was killed, or whose device was, is started again by the next set, with all cables', async () => {
+      for (const harm of [killCharon, takeAwayDevice]) {
+        east.said.length = 0
+        await harm(east.machine)
+        if (harm === killCharon) await eventually(() => assert.ok(east.said.includes('lost')))
+        await connect(east, west)
+        await up()
+        await eventually(async () => assert.equal((await sessions(west)).length, 1))
+      }
+    })
+
+    test('a change of keys, of sessions and of what they carry, costs no packet', async () => {
+      using charon = vici(east.machine.host, socketFile)
+      const pings = ping(east, west, '-i 0.005 -c 600 -W 2 -q')
+      for (const what of ['child', 'ike', 'child'] as const) {
+        await east.machine.sh('sleep 0.4')
+        const [session] = await sessions(east)
+        assert.ok(session !== undefined)
+        const which = what === 'ike' ? { 'ike-id': session.id } : { child: 'net' }
+        await charon.command('rekey', which, signal)
+      }
+      await east.machine.sh('sleep 0.4')
+      assert.match(await pings, / 0% packet loss/)
+    })
+
+    test('a renewed certificate takes over and costs no more than was on its way; nothing of the old session stays', async () => {
+      const { key } = east.issued
+      const renewed = ca.issue(east.issued.dnsName, { key, hours: 48 })
+      const [before] = await sessions(west)
+      const pings = ping(east, west, '-i 0.005 -c 600 -W 2 -q')
+      await putCredentials(east.machine.host, east.machine.dir, renewed, [ca.root])
+      await connect(east, west)
+      // As it is heard of a moment later.
+      await east.machine.sh('sleep 0.3')
+      await connect(west, east, { ipsec: { ...renewed, own: cidrs('10.242.0.0/16') } })
+      await eventually(async () => {
+        const now = await sessions(west)
+        assert.deepEqual([now.length, now[0]?.spi === before?.spi], [1, false])
+      })
+      // Who was called has the new children half a round trip before who called, and uses them.
+      const [, sent, received] = /(\d+) packets transmitted, (\d+) received/.exec(await pings) ?? assert.fail()
+      assert.ok(Number(sent) - Number(received) <= 2, `${received} of ${sent}`)
+    })
+
+    test('addresses move to a standby when they are given to its cable', async () => {
+      await connect(west, east, { cidrs: [] })
+      await eventually(async () => {
+        await assert.rejects(ping(west, east, '-c 1 -W 0.2'))
+      })
+      await pulse(west, east)
+      const at = performance.now()
+      await connect(west, east)
+      await eventually(async () => {
+        await ping(east, west, '-c 1 -W 0.2')
+      })
+      assert.ok(performance.now() - at < 3_000)
+    })
+  })
+})
+
+const takeAwayDevice = (machine: Machine) => machine.sh(`ip link del ${cableDevices.ipsec}`)
+
+function listening(said: string[]): Logger {
+  const quiet = logger('test', 'silent')
+  const hear = (fields: object) => void said.push('detail' in fields ? String(fields.detail) : '')
+  return {
+    ...quiet,
+    debug: hear,
+    info: () => undefined,
+    warn: () => undefined,
+    error: () => undefined,
+    child: () => listening(said),
+  }
+}
