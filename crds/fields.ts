@@ -64,6 +64,10 @@ export const labelValueField = z
   .max(63)
   .regex(/^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$/, 'the value of a label')
 
+/** Kinds of cables, in the order in which they are taken where nobody prefers one. */
+export const cableDrivers = ['wireguard', 'ipsec'] as const
+export type CableName = (typeof cableDrivers)[number]
+
 export const portField = z.int().min(1).max(65535)
 export const protocols = ['TCP', 'UDP', 'SCTP'] as const
 export const serviceTypes = ['ClusterSetIP', 'Headless'] as const

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { keyIDField } from './ca-fields.ts'
 import type { ObjectOf } from './define.ts'
 import { define } from './define.ts'
-import { cidrField, cidrsField, clusterIDField, conditionsField, tomboloGroup } from './fields.ts'
+import { cableDrivers, cidrField, cidrsField, clusterIDField, conditionsField, tomboloGroup } from './fields.ts'
 import { fingerprintField } from './join-grant.ts'
 
 /** In the order in which a rotation goes. */
@@ -11,8 +11,6 @@ export const rotationTargets = ['Introduced', 'Issuing', 'Stable'] as const
 
 /** Of names that no ExportGrant names. */
 export const ungrantedExports = ['Allow', 'Deny'] as const
-
-export const cableDrivers = ['wireguard'] as const
 
 export const fleet = define({
   group: tomboloGroup,
@@ -44,7 +42,9 @@ export const fleet = define({
           .min(1)
           .max(8)
           .default(['wireguard'])
-          .describe('Cable drivers of which a cluster that joins must have one, as its request says (`cable/wireguard`).')
+          .describe(
+            'Cable drivers of which a cluster that joins must have one, as its request says (`cable/wireguard`, `cable/ipsec`).',
+          )
           .meta({ 'x-kubernetes-list-type': 'set' }),
         drainSeconds: z
           .int()

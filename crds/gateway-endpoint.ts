@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import type { ObjectOf } from './define.ts'
 import { define } from './define.ts'
-import { addressField, clusterIDField, conditionsField, portField, tomboloGroup } from './fields.ts'
+import { addressField, cableDrivers, clusterIDField, conditionsField, portField, tomboloGroup } from './fields.ts'
 
 export const gatewayRoles = ['Active', 'Standby'] as const
 export const connectionStates = ['Connecting', 'Connected', 'Error'] as const
@@ -60,6 +60,23 @@ export const gatewayEndpoint = define({
         .describe('For which other clusters this gateway holds a pre-shared key, and which: an id that tells nothing of the key.')
         .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['clusterID'] }),
     }),
+    cables: z
+      .array(z.enum(cableDrivers))
+      .min(1)
+      .max(cableDrivers.length)
+      .optional()
+      .describe('Kinds of cables that this gateway has, the best first; WireGuard alone if absent.')
+      .meta({ 'x-kubernetes-list-type': 'set' }),
+    ipsec: z
+      .object({
+        port: portField.describe('UDP port at the candidates’ addresses.'),
+        certificate: z
+          .string()
+          .max(8192)
+          .describe('PEM; from the fleet’s CA. What this gateway proves itself with: another one is not taken from it.'),
+      })
+      .optional()
+      .describe('There while the gateway has cables over IPsec and a certificate for them.'),
   }),
   status: z.object({
     observedGeneration: z.int().optional(),
@@ -73,7 +90,7 @@ export const gatewayEndpoint = define({
       .string()
       .max(64)
       .optional()
-      .describe('What carries the cables here: `wireguard (kernel)` or `wireguard (wireguard-go)`.'),
+      .describe('What carries the cables here: `wireguard (kernel)`, `wireguard (wireguard-go)`, `ipsec (kernel-libipsec)`.'),
     connections: z
       .array(
         z.object({
@@ -86,6 +103,7 @@ export const gatewayEndpoint = define({
             .optional()
             .describe('In state Error: `OneWay` when its packets arrive here and ours do not arrive there.'),
           message: z.string().max(1024).optional(),
+          cable: z.enum(cableDrivers).optional().describe('The kind of cable that packets to it take.'),
           pairKey: z
             .enum(pairKeyStates)
             .optional()

@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import type { ObjectOf } from './define.ts'
 import { define } from './define.ts'
-import { cidrsField, clusterIDField, conditionsField, dnsLabelField, portField, tomboloGroup } from './fields.ts'
+import { cableDrivers, cidrsField, clusterIDField, conditionsField, dnsLabelField, portField, tomboloGroup } from './fields.ts'
 
 export const membership = define({
   group: tomboloGroup,
@@ -41,7 +41,17 @@ export const membership = define({
     podCIDRs: cidrsField.min(1),
     serviceCIDRs: cidrsField.min(1),
     image: z.string().min(1).max(512).describe('Image of gateway, agent and dns.'),
-    wireguardPort: portField.default(51820).describe('UDP port of the cables on gateway nodes.'),
+    wireguardPort: portField.default(51820).describe('UDP port of the cables over WireGuard on gateway nodes.'),
+    ipsecPort: portField.default(4500).describe('UDP port of the cables over IPsec on gateway nodes: of IKE and ESP alike.'),
+    cables: z
+      .array(z.enum(cableDrivers))
+      .min(1)
+      .max(cableDrivers.length)
+      .default(['wireguard'])
+      .describe(
+        'Kinds of cables that this cluster has, the best first. Two clusters use the one that both like best of those that both have; nothing is started for one that is not named.',
+      )
+      .meta({ 'x-kubernetes-list-type': 'set' }),
     importFrom: z
       .array(
         z.object({

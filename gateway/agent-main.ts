@@ -50,6 +50,7 @@ async function run(config: AgentConfig, log: Logger, signal: AbortSignal): Promi
     node: config.NODE_NAME,
     nodeAddress: config.NODE_IP,
     clusterID: config.CLUSTER_ID,
+    cables: config.CABLES,
     host,
     stateDir: config.STATE_DIR,
     nodes: kept.nodes.store,

@@ -1,14 +1,28 @@
 // Names and numbers of the data plane. Gateway and agent of a node, and gateways of different clusters, must agree on them.
+import type { CableName } from '#crds/fields.ts'
 
-/** The device of the cables; made by the gateway. */
-export const cableDevice = 'tmb-wg'
+/** The devices of the cables; made by the gateway. kernel-libipsec lets nobody choose the name of its own. */
+export const cableDevices = { wireguard: 'tmb-wg', ipsec: 'ipsec0' } as const satisfies Record<CableName, string>
 /** The overlay between the nodes of a cluster, over which packets get to the gateway and back; made by the agent. */
 export const overlayDevice = 'vx-tombolo'
-export const ourDevices = [cableDevice, overlayDevice] as const
+/** By which packets between clusters may come and go on a node whose cluster has these cables. */
+export const ourDevices = (cables: readonly CableName[]): readonly string[] => [
+  ...cables.map((cable) => cableDevices[cable]),
+  overlayDevice,
+]
 
-/** WireGuard over IPv6 takes 80 bytes of a 1500 byte packet. */
-export const cableMtu = 1420
-export const cableOverhead = 80
+/**
+ * The most a device takes, and what goes around it, over IPv6. WireGuard: 80 bytes of 1500. ESP in UDP with AES-GCM: 85 at most; and its
+ * user space implementation takes no more than 1400, whatever the device is told.
+ */
+export const cableSize = {
+  wireguard: { mtu: 1420, overhead: 80 },
+  ipsec: { mtu: 1400, overhead: 100 },
+} as const satisfies Record<CableName, { readonly mtu: number; readonly overhead: number }>
+/** What the narrowest of the cables takes, over this underlay. */
+export const narrowest = (cables: readonly CableName[], underlay: number): number =>
+  Math.min(...cables.map((cable) => Math.min(cableSize[cable].mtu, underlay - cableSize[cable].overhead)))
+
 /** VXLAN over IPv4 takes 50 bytes, over IPv6 70. */
 export const overlayMtu = 1450
 export const overlayOverhead = { IPv4: 50, IPv6: 70 } as const
@@ -20,6 +34,8 @@ export const mtuOver = (underlay: number, overhead: number, most: number): numbe
 export const overlayID = 7300
 export const overlayPort = 4800
 
+/** Where a node looks at last, and for tunnel addresses first of all. */
+export const mainTable = 254
 /** Where packets for other clusters go. Looked up before the main table, which has local addresses and the CNI's routes. */
 export const remoteTable = 7300
 /** Where packets go that came out of a cable: back over the overlay, the way the other direction takes. */

@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict'
 import type { CIDR } from '#lib/net/cidr.ts'
-import { cidrs, gatewayFacts, gatewayOf, keyOf, west } from '#test/kit/gateway.ts'
-import { PresharedKey } from '#lib/net/keys.ts'
+import { cidrs, east, gatewayFacts, gatewayOf, keyOf, west } from '#test/kit/gateway.ts'
+import { PresharedKey, tunnelAddress } from '#lib/net/keys.ts'
+import type { GatewayPlan, OtherGateway } from './engine.ts'
 import { planGateway } from './engine.ts'
 
+const overWireGuard = (plan: GatewayPlan) => plan.cables.get('wireguard') ?? []
 const cables = (...args: Parameters<typeof gatewayFacts>) =>
-  planGateway(gatewayFacts(...args)).cables.map((c) => [c.publicKey, c.cidrs.join(',')])
+  overWireGuard(planGateway(gatewayFacts(...args))).map((c) => [c.publicKey, c.cidrs.join(',')])
 
 suite('the plan of a gateway', () => {
   test('a cable to every gateway of a peer; only the active one’s carries its pods', () => {
@@ -42,7 +44,7 @@ suite('the plan of a gateway', () => {
     assert.deepEqual(cables({ announced: [] }), [[keyOf('west/n1'), '']])
     const overlapping = { clusterID: 'west', podCIDRs: cidrs('10.241.0.0/16') }
     const plan = planGateway(gatewayFacts({ announced: [overlapping] }))
-    assert.deepEqual([plan.cables[0]?.cidrs, plan.network.routes, plan.refused.map((r) => r.about)], [[], [], ['west']])
+    assert.deepEqual([overWireGuard(plan)[0]?.cidrs, plan.network.routes, plan.refused.map((r) => r.about)], [[], [], ['west']])
   })
 
   test('a cluster whose addresses cover any of our nodes is refused, not only one that covers this node', () => {
@@ -70,7 +72,7 @@ suite('the plan of a gateway', () => {
         announcedPairKeys: new Map(ours === undefined ? [] : [['west', ours]]),
       })
       assert.deepEqual(
-        planGateway(facts).cables.map((c) => [c.publicKey, c.presharedKey === key]),
+        overWireGuard(planGateway(facts)).map((c) => [c.publicKey, c.presharedKey === key]),
         [
           [keyOf('north/n1'), false],
           [keyOf('west/n1'), used],
@@ -107,11 +109,10 @@ suite('the plan of a gateway', () => {
   ]
   for (const [name, change, says] of hostile)
     test(`a gateway ${name} is left out, and the others are not`, () => {
-      const { cables, refused } = planGateway(
-        gatewayFacts({ gateways: [gatewayOf('west', 'bad', change), gatewayOf('west', 'n1')] }),
-      )
+      const plan = planGateway(gatewayFacts({ gateways: [gatewayOf('west', 'bad', change), gatewayOf('west', 'n1')] }))
+      const { refused } = plan
       assert.deepEqual(
-        cables.map((c) => c.publicKey),
+        overWireGuard(plan).map((c) => c.publicKey),
         [keyOf('west/n1')],
       )
       assert.deepEqual(
@@ -127,7 +128,7 @@ suite('the plan of a gateway', () => {
       { address: '192.0.2.9', port: 51820 },
     ] as const
     assert.deepEqual(
-      planGateway(gatewayFacts({ gateways: [gatewayOf('west', 'n1', { candidates })] })).cables.map((c) => c.candidates),
+      overWireGuard(planGateway(gatewayFacts({ gateways: [gatewayOf('west', 'n1', { candidates })] }))).map((c) => c.candidates),
       [[{ address: '192.0.2.9', port: 51820 }]],
     )
   })
@@ -153,9 +154,10 @@ suite('the plan of a gateway', () => {
   test('a gateway that names another’s key loses it as soon as the holder speaks', () => {
     const gateways = [gatewayOf('north', 'n1', { publicKey: keyOf('west/n1') }), gatewayOf('west', 'n1')]
     const heard = new Map([[keyOf('west/n1'), { speaker: { clusterID: 'west', node: 'n1' }, claim: undefined }]])
-    const { peers, cables, refused } = planGateway(gatewayFacts({ gateways, heard }))
+    const plan = planGateway(gatewayFacts({ gateways, heard }))
+    const { peers, refused } = plan
     assert.deepEqual(
-      [peers.map((p) => p.name), cables.map((c) => c.cidrs), refused.map((r) => r.about)],
+      [peers.map((p) => p.name), overWireGuard(plan).map((c) => c.cidrs), refused.map((r) => r.about)],
       [['west-n1'], [west.podCIDRs], ['north-n1']],
     )
   })
@@ -171,5 +173,50 @@ suite('the plan of a gateway', () => {
       plan.refused.map((r) => r.about),
       ['mal-n1'],
     )
+  })
+
+  suite('with cables of two kinds', () => {
+    const certified = { dnsName: 'n1.west.gateway.tombolo.dev', certificate: 'PEM', port: 4500 }
+    const both = ['ipsec', 'wireguard'] as const
+    const plan = (up: boolean, theirs: OtherGateway = gatewayOf('west', 'n1', { cables: both, certified })) =>
+      planGateway(gatewayFacts({ cables: both, isUp: () => up, gateways: [theirs] }))
+    const over = (made: GatewayPlan, cable: 'ipsec' | 'wireguard') => made.cables.get(cable) ?? []
+    const routes = (made: GatewayPlan) =>
+      made.network.routes.map(({ to, table, target }) => [to, table, target.kind === 'device' ? target.dev : ''])
+    const tunnel = `${tunnelAddress(keyOf('west/n1'))}/128`
+
+    test('all that both have are kept, carrying the same; packets take the best that is up', () => {
+      assert.deepEqual(routes(plan(true)), [
+        [tunnel, 254, 'ipsec0'],
+        ['10.242.0.0/16', 7300, 'ipsec0'],
+      ])
+      assert.deepEqual(routes(plan(false)), [['10.242.0.0/16', 7300, 'tmb-wg']])
+      for (const cable of both) assert.deepEqual(over(plan(true), cable)[0]?.cidrs, west.podCIDRs)
+    })
+
+    test('over IPsec a gateway is called at its port for it, and known by its certificate; we speak as our pods', () => {
+      const [cable] = over(plan(true), 'ipsec')
+      assert.deepEqual(cable?.candidates, [{ address: '192.0.2.1', port: 4500 }])
+      assert.deepEqual(cable.ipsec, { dnsName: certified.dnsName, certificate: 'PEM', own: east.podCIDRs })
+      assert.deepEqual(over(plan(true), 'wireguard')[0]?.candidates, [{ address: '192.0.2.1', port: 51820 }])
+    })
+
+    test('of a kind that only one has there is none, and who has none in common is not taken', () => {
+      const old = plan(true, gatewayOf('west', 'n1'))
+      assert.deepEqual([over(old, 'ipsec').length, over(old, 'wireguard').length], [0, 1])
+      assert.deepEqual(routes(old), [['10.242.0.0/16', 7300, 'tmb-wg']])
+      const apart = planGateway(gatewayFacts({ cables: ['ipsec'] }))
+      assert.deepEqual([over(apart, 'ipsec'), apart.peers], [[], []])
+      assert.match(apart.refused[0]?.says ?? '', /no kind of cable that this gateway has \(it: wireguard; here: ipsec\)/)
+      assert.deepEqual(routes(apart), [['10.242.0.0/16', 7300, 'ipsec0']], 'its packets end there, and not in clear')
+    })
+
+    test('both devices are guarded alike, and no other one is opened', () => {
+      const chains = plan(true).network.nft[0]?.chains ?? ''
+      assert.match(chains, /oifname != \{ "ipsec0", "tmb-wg", "vx-tombolo" \} drop/)
+      assert.match(chains, /iifname != \{ "ipsec0", "tmb-wg", "lo" \} ip6 saddr fd74:6f6d::\/32 drop/)
+      assert.match(chains, /iifname \{ "ipsec0", "tmb-wg" \} drop/)
+      assert.doesNotMatch(planGateway(gatewayFacts()).network.nft[0]?.chains ?? '', /ipsec/)
+    })
   })
 })

@@ -1,14 +1,17 @@
 // What a gateway makes of all that it knows: which cables to keep, what each may carry, what to route and what to refuse. Pure.
+import type { CableName } from '#crds/fields.ts'
 import { isCandidate } from '#crds/rules/gateway-candidates.ts'
 import type { Route } from '#lib/host/ip.ts'
 import type { Network } from '#lib/host/network.ts'
 import { nothing } from '#lib/host/network.ts'
 import type { CIDR } from '#lib/net/cidr.ts'
 import type { PresharedKey, PublicKey } from '#lib/net/keys.ts'
+import { tunnelAddress } from '#lib/net/keys.ts'
 import type { Announced, Refusal } from './admission.ts'
 import { admit } from './admission.ts'
 import type { Cable, Candidate } from './cable/driver.ts'
-import { cableDevice, gatewayTable, metric, remoteTable } from './data-plane.ts'
+import { cableToUse, commonCables } from './cable/negotiate.ts'
+import { cableDevices, gatewayTable, mainTable, metric, remoteTable } from './data-plane.ts'
 import { notToNode, onlyThroughCables, onlyTo, tunnelsOnlyThroughCables } from './guard.ts'
 import type { PairKeys } from './pair-keys.ts'
 import { keyFor } from './pair-keys.ts'
@@ -22,6 +25,9 @@ export type Speaker = { readonly clusterID: string; readonly node: string }
 /** What the pulse brought under a key; no claim if the speaker is not whom we took the key for. */
 export type Heard = { readonly speaker: Speaker; readonly claim: Claim | undefined }
 
+/** By what a gateway is known to IKE: judged, as everything else of it is not. */
+export type Certified = { readonly dnsName: string; readonly certificate: string; readonly port: number }
+
 /** Another gateway, of another cluster or of this one, as its GatewayEndpoint describes it. It says nothing about pods: those come from `Announced`. */
 export type OtherGateway = {
   readonly name: string
@@ -29,6 +35,9 @@ export type OtherGateway = {
   readonly node: string
   readonly publicKey: PublicKey
   readonly candidates: readonly [Candidate, ...Candidate[]]
+  /** What it has, the best first; IPsec only where `certified` is. */
+  readonly cables: readonly CableName[]
+  readonly certified: Certified | undefined
   readonly behindNat: boolean
   /** Which key of the pair with us it says it holds. */
   readonly pairKeyID: string | undefined
@@ -40,6 +49,10 @@ export type OtherGateway = {
 export type GatewayFacts = {
   readonly role: Role
   readonly publicKey: PublicKey
+  /** What this gateway has, the best first. */
+  readonly cables: readonly CableName[]
+  /** Whether packets pass, of kinds that know without trying. */
+  readonly isUp: (cable: CableName, publicKey: PublicKey) => boolean
   readonly own: { readonly podCIDRs: readonly CIDR[]; readonly serviceCIDRs: readonly CIDR[] }
   /** Of all nodes of this cluster, as the agents take them: none may be routed away, whatever another cluster was admitted with. */
   readonly nodeAddresses: readonly string[]
@@ -52,11 +65,16 @@ export type GatewayFacts = {
   readonly announcedPairKeys: ReadonlyMap<string, string>
 }
 
-/** A peer is a gateway to which there is a cable. `carries`: its cluster's traffic goes over this cable. */
-export type Peer = OtherGateway & { readonly carries: boolean; readonly presharedKey: PresharedKey | undefined }
+/** A peer is a gateway to which there are cables. `carries`: its cluster's traffic goes to it, over the one that is in `use`. */
+export type Peer = OtherGateway & {
+  readonly carries: boolean
+  readonly kept: readonly CableName[]
+  readonly use: CableName
+  readonly presharedKey: PresharedKey | undefined
+}
 
 export type GatewayPlan = {
-  readonly cables: readonly Cable[]
+  readonly cables: ReadonlyMap<CableName, readonly Cable[]>
   readonly peers: readonly Peer[]
   readonly network: Network
   readonly refused: readonly Refusal[]
@@ -70,43 +88,60 @@ export function planGateway(facts: GatewayFacts): GatewayPlan {
   const remote = remotes.flatMap((r) => r.podCIDRs)
 
   const { usable, refused: unusable } = usableGateways(facts, [...own.podCIDRs, ...own.serviceCIDRs, ...remote])
+  const { joined, refused: apart } = joinedGateways(facts, usable)
   const leaders = new Set(leadersOf(usable, facts.heard).values())
-  const peers = usable.map((gateway) => ({
+  const peers = joined.map(({ gateway, kept, use }) => ({
     ...gateway,
     carries: leaders.has(gateway),
+    kept,
+    use,
     presharedKey: keyFor(
       facts.pairKeys.get(gateway.clusterID),
       facts.announcedPairKeys.get(gateway.clusterID),
       gateway.pairKeyID,
     ),
   }))
+  const deviceTo = new Map(peers.filter((peer) => peer.carries).map((peer) => [peer.clusterID, cableDevices[peer.use]]))
+  // What nobody carries is guarded, and ends, at a device that has no peer for it.
+  const anyDevice = cableDevices[facts.cables[0] ?? 'wireguard']
   return {
-    cables: peers.map((peer) => ({
-      publicKey: peer.publicKey,
-      candidates: peer.candidates,
-      cidrs: peer.carries ? (blocks.get(peer.clusterID) ?? []) : [],
-      nat: peer.behindNat ? 'behind' : 'none',
-      ...(peer.presharedKey === undefined ? {} : { presharedKey: peer.presharedKey }),
-    })),
+    cables: new Map(
+      facts.cables.map((cable) => [
+        cable,
+        peers.flatMap((peer) =>
+          peer.kept.includes(cable)
+            ? [cableTo(peer, cable, peer.carries ? (blocks.get(peer.clusterID) ?? []) : [], own.podCIDRs)]
+            : [],
+        ),
+      ]),
+    ),
     peers,
     network: {
       ...nothing,
-      routes: facts.role === 'Active' ? remote.map(cableRoute) : [],
+      routes: [
+        ...peers.filter(({ use }) => use !== 'wireguard').map(tunnelRoute),
+        ...(facts.role === 'Active'
+          ? remotes.flatMap((r) => r.podCIDRs.map((to) => cableRoute(to, deviceTo.get(r.clusterID) ?? anyDevice)))
+          : []),
+      ],
       // Loose: what comes out of a cable of a standby leaves, as answer, over the active one.
-      sysctls: [{ key: `net/ipv4/conf/${cableDevice}/rp_filter`, value: '2' }],
+      sysctls: facts.cables.map((cable) => ({ key: `net/ipv4/conf/${cableDevices[cable]}/rp_filter`, value: '2' })),
       nft: [
         {
           name: gatewayTable,
           chains: [
-            onlyThroughCables(remote),
-            tunnelsOnlyThroughCables(),
-            onlyTo(cableDevice, own.podCIDRs),
-            notToNode(cableDevice),
+            onlyThroughCables(remote, facts.cables),
+            tunnelsOnlyThroughCables(facts.cables),
+            onlyTo(
+              facts.cables.map((cable) => cableDevices[cable]),
+              own.podCIDRs,
+            ),
+            notToNode(facts.cables.map((cable) => cableDevices[cable])),
           ].join('\n'),
         },
       ],
     },
-    refused: [...refused, ...unusable],
+    refused: [...refused, ...unusable, ...apart],
   }
 }
 
@@ -165,9 +200,53 @@ function holdersOf(gateways: readonly OtherGateway[], heard: GatewayFacts['heard
   return holders
 }
 
-const cableRoute = (to: CIDR): Route => ({
+type Joined = { readonly gateway: OtherGateway; readonly kept: readonly CableName[]; readonly use: CableName }
+
+function joinedGateways(
+  { cables, isUp }: GatewayFacts,
+  usable: readonly OtherGateway[],
+): { readonly joined: readonly Joined[]; readonly refused: readonly Refusal[] } {
+  const joined: Joined[] = []
+  const refused: Refusal[] = []
+  for (const gateway of usable) {
+    const kept = commonCables(cables, gateway.cables)
+    const use = cableToUse(kept, (cable) => isUp(cable, gateway.publicKey))
+    if (use !== undefined) joined.push({ gateway, kept, use })
+    else
+      refused.push({
+        about: gateway.name,
+        says: `it has no kind of cable that this gateway has (it: ${gateway.cables.join(', ') || 'none, as its certificate is not believed'}; here: ${cables.join(', ')})`,
+      })
+  }
+  return { joined, refused }
+}
+
+function cableTo(peer: Peer, cable: CableName, cidrs: readonly CIDR[], own: readonly CIDR[]): Cable {
+  const { certified, presharedKey, publicKey, behindNat } = peer
+  const [first, ...rest] = peer.candidates
+  const at = (candidate: Candidate): Candidate =>
+    cable === 'ipsec' && certified !== undefined ? { ...candidate, port: certified.port } : candidate
+  return {
+    publicKey,
+    candidates: [at(first), ...rest.map(at)],
+    cidrs,
+    nat: behindNat ? 'behind' : 'none',
+    ...(presharedKey === undefined ? {} : { presharedKey }),
+    ...(certified === undefined ? {} : { ipsec: { dnsName: certified.dnsName, certificate: certified.certificate, own } }),
+  }
+}
+
+const cableRoute = (to: CIDR, dev: string): Route => ({
   to,
   table: remoteTable,
   metric: metric.cable,
-  target: { kind: 'device', dev: cableDevice },
+  target: { kind: 'device', dev },
+})
+
+/** The network of tunnel addresses lies on WireGuard's device; of a peer that is reached otherwise, its address lies elsewhere. */
+const tunnelRoute = ({ publicKey, use }: Peer): Route => ({
+  to: `${tunnelAddress(publicKey)}/128`,
+  table: mainTable,
+  metric: metric.cable,
+  target: { kind: 'device', dev: cableDevices[use] },
 })

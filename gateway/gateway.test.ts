@@ -94,10 +94,13 @@ suite('a gateway at work', function () {
         namespace,
         publicKey: cables.publicKey,
         port: 51820,
+        cables: ['wireguard'],
+        ipsecPort: 4500,
       },
       kube: api,
       host,
-      driver: cables,
+      drivers: [cables],
+      stateDir: '/state',
       allocations,
       endpoints,
       nodes: machines,
@@ -367,6 +370,7 @@ suite('a gateway at work', function () {
 
 function brokenWhile(driver: CableDriver, broken: () => boolean): CableDriver {
   return {
+    name: driver.name,
     about: driver.about,
     device: driver.device,
     publicKey: driver.publicKey,

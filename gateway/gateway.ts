@@ -14,9 +14,11 @@ import { keyOf } from '#lib/kube/object.ts'
 import type { Applier, Step } from '#lib/kube/plan.ts'
 import { applyPlan } from '#lib/kube/plan.ts'
 import type { Store } from '#lib/kube/store.ts'
+import { believe } from '#lib/pki/trust.ts'
 import { cell } from '#lib/std/cell.ts'
 import type { Logger } from '#lib/std/log.ts'
 import { pause } from '#lib/std/pause.ts'
+import { readKept } from './certificate/kept.ts'
 import type { CableDriver, CableState } from './cable/driver.ts'
 import { nodesOf } from './agent/observe.ts'
 import { claimAfter, identityOf } from './election/role.ts'
@@ -48,7 +50,10 @@ export type GatewayParts = {
   readonly self: Identity
   readonly kube: Applier
   readonly host: Host
-  readonly driver: CableDriver
+  /** The best first. All are of one node, and so of one key. */
+  readonly drivers: readonly CableDriver[]
+  /** Where the certificate is kept. */
+  readonly stateDir: string
   readonly allocations: Store
   readonly endpoints: Store
   readonly nodes: Store<Node>
@@ -66,6 +71,8 @@ export class Gateway implements AsyncDisposable {
   readonly gone = cell<string | undefined>(undefined)
   readonly #parts: GatewayParts
   #pulse: Pulse | undefined
+  /** What we prove ourselves with, PEM. */
+  #certificate: string | undefined
   /** undefined before the election was heard of: until then routes stay as an earlier process left them. */
   #claim: Claim | undefined
   #lease: Leadership | undefined
@@ -155,16 +162,26 @@ export class Gateway implements AsyncDisposable {
   }
 
   async reconcile(signal: AbortSignal): Promise<Next> {
-    const { self, allocations, endpoints, nodes, driver } = this.#parts
-    const fleet = fleetOf(self.clusterID, allocations.list(), endpoints.list())
+    const { self, host, stateDir, allocations, endpoints, nodes, drivers } = this.#parts
+    const { own: certified, trust } = await readKept(host, stateDir, signal)
+    this.#certificate = certified?.pem
+    const fleet = fleetOf(
+      self.clusterID,
+      allocations.list(),
+      endpoints.list(),
+      (certificate, dnsName) => believe(certificate, dnsName, trust, new Date()).ok,
+    )
     if (fleet.own === undefined)
       return blocked('NoAllocation', `the operator has not brought the Allocation of ${self.clusterID} from the broker yet`)
     const pairKeys = this.#pairKeys()
     const decided = this.#claim
     const claim = decided ?? newcomer
+    const states = await this.cables(signal)
     const plan = planGateway({
       role: claim.role,
       publicKey: self.publicKey,
+      cables: drivers.map(({ name }) => name),
+      isUp: (cable, key) => states.some((s) => s.cable === cable && s.publicKey === key && s.handshakeAt !== undefined),
       own: fleet.own,
       nodeAddresses: [...new Set([self.nodeAddress, ...nodesOf(nodes.list(), self.nodeAddress).map((n) => n.address)])],
       announced: fleet.announced,
@@ -178,7 +195,7 @@ export class Gateway implements AsyncDisposable {
     try {
       await this.#guard(plan, signal)
       if (decided !== undefined) await this.#move(plan, decided, refused, signal)
-      await driver.set(plan.cables, signal)
+      for (const driver of drivers) await driver.set(plan.cables.get(driver.name) ?? [], signal)
       if (decided !== undefined) await this.#apply(plan, signal)
       this.#pulse ??= await this.#parts.startPulse()
     } catch (error) {
@@ -256,7 +273,7 @@ export class Gateway implements AsyncDisposable {
       const now = performance.now()
       const status = statusOf(have, {
         claim,
-        driver: this.#parts.driver.about,
+        driver: this.#parts.drivers.map(({ about }) => about).join(', '),
         peers: plan.peers.filter((peer) => peer.clusterID !== this.#parts.self.clusterID),
         cables,
         pulses: this.#pulse?.read() ?? [],
@@ -275,7 +292,7 @@ export class Gateway implements AsyncDisposable {
     signal: AbortSignal,
   ): Promise<void> {
     const { self, kube, endpoints } = this.#parts
-    const wanted = endpointOf(self, this.#pairKeys().held)
+    const wanted = endpointOf(self, this.#pairKeys().held, this.#certificate)
     const have = endpoints.get(keyOf(wanted)) as GatewayEndpoint | undefined
     const steps: Step[] = [
       { do: 'apply', kind: gatewayEndpoint, object: wanted, have },
@@ -284,9 +301,9 @@ export class Gateway implements AsyncDisposable {
     await applyPlan(kube, { steps, next: settled }, fieldManager, signal)
   }
 
-  /** Empty while the device is being made anew. */
+  /** Without those whose device is being made anew. */
   async cables(signal: AbortSignal): Promise<readonly CableState[]> {
-    return this.#parts.driver.read(signal).catch(() => [])
+    return (await Promise.all(this.#parts.drivers.map((driver) => driver.read(signal).catch(() => [])))).flat()
   }
 
   #report(refused: GatewayPlan['refused']): void {

@@ -4,7 +4,8 @@ import { chain, set } from '#lib/host/nft.ts'
 import type { CIDR } from '#lib/net/cidr.ts'
 import { familyOf } from '#lib/net/cidr.ts'
 import { tunnelNetwork } from '#lib/net/keys.ts'
-import { cableDevice, ourDevices, pulsePort } from './data-plane.ts'
+import type { CableName } from '#crds/fields.ts'
+import { cableDevices, ourDevices, pulsePort } from './data-plane.ts'
 
 /** nft's name of a family's header. */
 const header = { IPv4: 'ip', IPv6: 'ip6' } as const
@@ -23,21 +24,21 @@ export const quoted = (names: readonly string[]): string => set(names.map((name)
  * Packets for another cluster leave by our devices or not at all. At postrouting, because only there the device is the one that the
  * packet takes after its destination was translated; reject is not to be had there, but the routes answer first (metric.nowhere).
  */
-export const onlyThroughCables = (remote: readonly CIDR[]): string =>
+export const onlyThroughCables = (remote: readonly CIDR[], cables: readonly CableName[]): string =>
   chain(
     'only-through-cables',
     'filter',
     'postrouting',
     'filter',
-    perFamily(remote).map(({ ip, blocks }) => `${ip} daddr ${set(blocks)} oifname != ${quoted(ourDevices)} drop`),
+    perFamily(remote).map(({ ip, blocks }) => `${ip} daddr ${set(blocks)} oifname != ${quoted(ourDevices(cables))} drop`),
   )
 
 /**
  * Who is heard on a tunnel address has proven its key: so nothing comes from or goes to such an address but through a cable, or from
  * the node to itself. Linux would take a packet for one of its addresses from any device, also from the street.
  */
-export const tunnelsOnlyThroughCables = (): string => {
-  const here = quoted([cableDevice, 'lo'])
+export const tunnelsOnlyThroughCables = (cables: readonly CableName[]): string => {
+  const here = quoted([...cables.map((cable) => cableDevices[cable]), 'lo'])
   return [
     chain('tunnels-in', 'filter', 'prerouting', 'raw', [
       `iifname != ${here} ip6 saddr ${tunnelNetwork} drop`,
@@ -47,18 +48,18 @@ export const tunnelsOnlyThroughCables = (): string => {
   ].join('\n')
 }
 
-/** Packets that came by `device` are forwarded to `inside` only. */
-export const onlyTo = (device: string, inside: readonly CIDR[]): string =>
+/** Packets that came by these devices are forwarded to `inside` only. */
+export const onlyTo = (devices: readonly string[], inside: readonly CIDR[]): string =>
   chain('only-to-clusters', 'filter', 'forward', 'filter - 10', [
-    ...perFamily(inside).map(({ ip, blocks }) => `iifname "${device}" ${ip} daddr ${set(blocks)} accept`),
-    `iifname "${device}" drop`,
+    ...perFamily(inside).map(({ ip, blocks }) => `iifname ${quoted(devices)} ${ip} daddr ${set(blocks)} accept`),
+    `iifname ${quoted(devices)} drop`,
   ])
 
 /** Nothing on the node itself is open to other clusters but the pulse and ping: a remote pod is not a neighbour of our kubelet. */
-export const notToNode = (device: string): string =>
+export const notToNode = (devices: readonly string[]): string =>
   chain('not-to-node', 'filter', 'input', 'filter - 10', [
-    `iifname "${device}" ct state established,related accept`,
-    `iifname "${device}" meta l4proto { icmp, icmpv6 } accept`,
-    `iifname "${device}" ip6 saddr ${tunnelNetwork} udp dport ${pulsePort} accept`,
-    `iifname "${device}" drop`,
+    `iifname ${quoted(devices)} ct state established,related accept`,
+    `iifname ${quoted(devices)} meta l4proto { icmp, icmpv6 } accept`,
+    `iifname ${quoted(devices)} ip6 saddr ${tunnelNetwork} udp dport ${pulsePort} accept`,
+    `iifname ${quoted(devices)} drop`,
   ])

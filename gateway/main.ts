@@ -1,6 +1,7 @@
 // The gateway as a program: configuration from the environment, facts from the local apiserver, cables on the node.
 import { randomBytes } from 'node:crypto'
 import { allocation } from '#crds/allocation.ts'
+import type { CableName } from '#crds/fields.ts'
 import { gatewayEndpoint } from '#crds/gateway-endpoint.ts'
 import { pairKeysSecretName } from '#crds/places.ts'
 import { followNetwork } from '#lib/host/follow.ts'
@@ -21,7 +22,8 @@ import { drivers } from './cable/drivers.ts'
 import type { GatewayConfig } from './config.ts'
 import { gatewayConfig } from './config.ts'
 import { keepCertificate } from './certificate/certificate.ts'
-import { cableDevice, cableOverhead, gatewayTable, mtuOver, pulsePort } from './data-plane.ts'
+import { certificateDir } from './certificate/kept.ts'
+import { cableDevices, cableSize, gatewayTable, mtuOver, pulsePort } from './data-plane.ts'
 import { firstTerm, identityOf, leaseName } from './election/role.ts'
 import { standWhile } from './election/stand.ts'
 import { Gateway } from './gateway.ts'
@@ -34,7 +36,6 @@ import { startPulse } from './pulse/pulse.ts'
 const fullPassMs = 300_000
 /** A gateway that starts waits so long for its keys, so that a restart is none without them. */
 const pairKeyWaitMs = 3_000
-const followed = { links: [cableDevice], tables: [gatewayTable] }
 const everything = { name: 'node' }
 
 await daemon('gateway', gatewayConfig, process.env, (config, log, signal) =>
@@ -56,24 +57,44 @@ async function run(config: GatewayConfig, log: Logger, asked: AbortSignal): Prom
   const machines = reflect(api, nodes, {}, signal)
   const pairKeys = reflect(api, secrets, { namespace, fields: `metadata.name=${pairKeysSecretName}` }, signal)
 
-  await using driver = await drivers.wireguard(
-    {
+  await using started = new AsyncDisposableStack()
+  const makeDriver = async (cable: CableName) => {
+    const { port, most } = {
+      wireguard: { port: config.WG_PORT, most: config.WG_MTU },
+      ipsec: { port: config.IKE_PORT, most: cableSize.ipsec.mtu },
+    }[cable]
+    const options = {
       host,
-      device: cableDevice,
+      device: cableDevices[cable],
       stateDir: config.STATE_DIR,
-      port: config.WG_PORT,
-      mtu: mtuOver(underlay.mtu, cableOverhead, config.WG_MTU),
+      port,
+      mtu: mtuOver(underlay.mtu, cableSize[cable].overhead, most),
       onLost: () => work.add(everything),
-      log,
-    },
-    signal,
-  )
-  const { publicKey } = driver
+      onChange: () => work.add(everything),
+      log: log.child({ cable }),
+    }
+    return started.use(await drivers[cable](options, signal))
+  }
+  const first = await makeDriver(config.CABLES[0])
+  const cables = [first]
+  for (const cable of config.CABLES.slice(1)) cables.push(await makeDriver(cable))
+  const { publicKey } = first
   await using gateway = new Gateway({
-    self: { clusterID, node, bootID, nodeAddress: config.NODE_IP, namespace, publicKey, port: config.WG_PORT },
+    self: {
+      clusterID,
+      node,
+      bootID,
+      nodeAddress: config.NODE_IP,
+      namespace,
+      publicKey,
+      port: config.WG_PORT,
+      cables: config.CABLES,
+      ipsecPort: config.IKE_PORT,
+    },
     kube: api,
     host,
-    driver,
+    drivers: cables,
+    stateDir: config.STATE_DIR,
     allocations: allocations.store,
     endpoints: endpoints.store,
     nodes: machines.store,
@@ -141,12 +162,21 @@ async function run(config: GatewayConfig, log: Logger, asked: AbortSignal): Prom
     work.run(signal),
     ending,
     every(fullPassMs, () => work.add(everything), signal),
-    followNetwork({ host, followed, log }, () => work.add(everything), signal),
+    followNetwork(
+      { host, followed: { links: cables.map(({ device }) => device), tables: [gatewayTable] }, log },
+      () => work.add(everything),
+      signal,
+    ),
     allocations.done,
     endpoints.done,
     machines.done,
     pairKeys.done,
-    keepCertificate(api, { clusterID, node, namespace, host, dir: `${config.STATE_DIR}/ike`, log }, endpoints.store, signal),
+    keepCertificate(
+      api,
+      { clusterID, node, namespace, host, dir: certificateDir(config.STATE_DIR), log, onChange: () => work.add(everything) },
+      endpoints.store,
+      signal,
+    ),
   ])
   log.info({}, 'stopped')
 }

@@ -60,13 +60,18 @@ export function gatewayMetrics(read: () => GatewayReading, readCables: () => Pro
     for (const p of read().pulses) g.set(labels(p), p.loss)
   })
   const bytes = (direction: 'received' | 'sent', of: (cable: CableState) => number) =>
-    gauge(`${direction}_bytes`, `Bytes ${direction} over the cable since its device was made.`, peer, async (g) => {
-      const cables = await readCables()
-      for (const p of read().pulses) {
-        const cable = cables.find((c) => c.publicKey === p.publicKey)
-        if (cable !== undefined) g.set(labels(p), of(cable))
-      }
-    })
+    gauge(
+      `${direction}_bytes`,
+      `Bytes ${direction} over the cable since its device was made; of IPsec since its keys were last changed.`,
+      [...peer, 'cable'],
+      async (g) => {
+        const cables = await readCables()
+        for (const p of read().pulses) {
+          for (const cable of cables.filter((c) => c.publicKey === p.publicKey))
+            g.set({ ...labels(p), cable: cable.cable }, of(cable))
+        }
+      },
+    )
   bytes('received', (c) => c.rxBytes)
   bytes('sent', (c) => c.txBytes)
   return registry

@@ -5,7 +5,7 @@ import { allocation } from '#crds/allocation.ts'
 import type { Definition } from '#crds/define.ts'
 import type { GatewayEndpoint } from '#crds/gateway-endpoint.ts'
 import { gatewayEndpoint } from '#crds/gateway-endpoint.ts'
-import { publishedAtAnnotation } from '#crds/places.ts'
+import { gatewayDNSName, publishedAtAnnotation } from '#crds/places.ts'
 import { judgeImported } from '#crds/rules/imported.ts'
 import type { KubeObject } from '#lib/kube/object.ts'
 import type { CIDR } from '#lib/net/cidr.ts'
@@ -14,7 +14,9 @@ import { parsePublicKey } from '#lib/net/keys.ts'
 import { explain } from '#lib/std/result.ts'
 import type { Announced, Refusal } from './admission.ts'
 import type { Candidate } from './cable/driver.ts'
-import type { OtherGateway } from './engine.ts'
+import type { Certified, OtherGateway } from './engine.ts'
+
+export type Believes = (certificate: string, dnsName: string) => boolean
 
 /** `own` is undefined until the operator has brought our Allocation: before that nobody knows what must not be routed away. */
 export type Fleet = {
@@ -27,7 +29,13 @@ export type Fleet = {
   readonly refused: readonly Refusal[]
 }
 
-export function fleetOf(clusterID: string, allocated: readonly KubeObject[], endpoints: readonly KubeObject[]): Fleet {
+/** `believes`: whether a gateway may be known by this certificate. */
+export function fleetOf(
+  clusterID: string,
+  allocated: readonly KubeObject[],
+  endpoints: readonly KubeObject[],
+  believes: Believes,
+): Fleet {
   const blocks = parseAll(allocation, allocated)
   const gateways = parseAll(gatewayEndpoint, endpoints)
   const own = blocks.good.find((a) => a.spec.clusterID === clusterID)
@@ -39,14 +47,14 @@ export function fleetOf(clusterID: string, allocated: readonly KubeObject[], end
   const allocations = new Map(blocks.good.map((a) => [a.spec.clusterID, a]))
   const remote = gateways.good
     .filter((g) => isPeer(g.spec.clusterID))
-    .map((g) => remoteGatewayOf(clusterID, g, allocations.get(g.spec.clusterID)))
+    .map((g) => remoteGatewayOf(clusterID, g, allocations.get(g.spec.clusterID), believes))
   const ownEndpoints = gateways.good.filter((g) => g.spec.clusterID === clusterID)
   return {
     own: own?.spec,
     announced: uniqueAnnouncements(blocks.good.filter((a) => a.spec.clusterID !== clusterID)),
     ownEndpoints,
     siblings: ownEndpoints.flatMap((g) => {
-      const sibling = remoteGatewayOf(clusterID, g, own)
+      const sibling = remoteGatewayOf(clusterID, g, own, believes)
       // Nobody far away writes these objects: of two that name one key, ours is right.
       return sibling.ok ? [{ ...sibling.value, since: '' }] : []
     }),
@@ -63,7 +71,12 @@ function uniqueAnnouncements(allocations: readonly Allocation[]): readonly Annou
 
 type Parsed = { readonly ok: true; readonly value: OtherGateway } | { readonly ok: false; readonly error: Refusal }
 
-function remoteGatewayOf(self: string, endpoint: GatewayEndpoint, allocation: Allocation | undefined): Parsed {
+function remoteGatewayOf(
+  self: string,
+  endpoint: GatewayEndpoint,
+  allocation: Allocation | undefined,
+  believes: Believes,
+): Parsed {
   const { metadata, spec, status } = endpoint
   const verdict = judgeImported(gatewayEndpoint, endpoint, allocation)
   if (!verdict.allowed) return { ok: false, error: { about: metadata.name, says: verdict.says } }
@@ -72,6 +85,7 @@ function remoteGatewayOf(self: string, endpoint: GatewayEndpoint, allocation: Al
   if (!key.ok) return { ok: false, error: { about: metadata.name, says: explain(key.error) } }
   if (first === undefined) return { ok: false, error: { about: metadata.name, says: 'it names no address' } }
   const { clusterID, node } = spec
+  const certified = certifiedOf(endpoint, believes)
   return {
     ok: true,
     value: {
@@ -80,12 +94,21 @@ function remoteGatewayOf(self: string, endpoint: GatewayEndpoint, allocation: Al
       node,
       publicKey: key.value,
       candidates: [first, ...rest],
+      cables: (spec.cables ?? ['wireguard']).filter((cable) => cable !== 'ipsec' || certified !== undefined),
+      certified,
       behindNat: false,
       pairKeyID: spec.wireguard.pairKeys?.find((k) => k.clusterID === self)?.id,
       claim: { role: status?.role ?? 'Standby', term: status?.term ?? 0 },
       since: metadata.annotations?.[publishedAtAnnotation] ?? metadata.creationTimestamp ?? '',
     },
   }
+}
+
+/** undefined: it may not be known by its certificate, or has none; then there are no cables over IPsec to it. */
+function certifiedOf({ spec: { clusterID, node, ipsec } }: GatewayEndpoint, believes: Believes): Certified | undefined {
+  if (ipsec === undefined) return undefined
+  const dnsName = gatewayDNSName(clusterID, node)
+  return believes(ipsec.certificate, dnsName) ? { dnsName, ...ipsec } : undefined
 }
 
 /** What a decision looks at in a GatewayEndpoint. The rest, such as round trips, changes often and changes nothing. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import type { GatewayEndpoint } from '#crds/gateway-endpoint.ts'
 import { gatewayEndpoint } from '#crds/gateway-endpoint.ts'
 import { gatewayOf, keyOf } from '#test/kit/gateway.ts'
-import type { StatusFacts } from './publish.ts'
+import type { Identity, StatusFacts } from './publish.ts'
 import { endpointOf, faultStatus, statusOf } from './publish.ts'
 
 const self = {
@@ -13,20 +13,23 @@ const self = {
   namespace: 'tombolo-system',
   publicKey: keyOf('east/n1'),
   port: 51820,
-}
-const peer = { ...gatewayOf('west', 'n1'), carries: true, presharedKey: undefined }
+  cables: ['wireguard'],
+  ipsecPort: 4500,
+} satisfies Identity
+const joined = { kept: ['wireguard'], use: 'wireguard', presharedKey: undefined } as const
+const peer = { ...gatewayOf('west', 'n1'), ...joined, carries: true }
 const facts = (rttMs: number, change: Partial<StatusFacts> = {}): StatusFacts => ({
   claim: { role: 'Active', term: 2 },
   driver: 'wireguard (kernel)',
   peers: [peer],
-  cables: [{ publicKey: peer.publicKey, address: '192.0.2.1:51820', rxBytes: 1, txBytes: 1 }],
+  cables: [{ cable: 'wireguard', publicKey: peer.publicKey, address: '192.0.2.1:51820', rxBytes: 1, txBytes: 1 }],
   pulses: [{ publicKey: peer.publicKey, link: { state: 'Connected', rttMs } } as StatusFacts['pulses'][number]],
   refused: [],
   now: new Date('2030-01-01T00:00:00Z'),
   freshRtt: true,
   ...change,
 })
-const endpoint = (status: GatewayEndpoint['status']) => ({ ...endpointOf(self, new Map()), status }) as GatewayEndpoint
+const endpoint = (status: GatewayEndpoint['status']) => ({ ...endpointOf(self, new Map(), undefined), status }) as GatewayEndpoint
 const rtt = (status: GatewayEndpoint['status']) => status?.connections?.[0]?.rttMicros
 
 suite('what a gateway says of itself', () => {
@@ -35,8 +38,8 @@ suite('what a gateway says of itself', () => {
   test('with more peers than it has room for it says what it can, those that carry traffic first', () => {
     const peers = Array.from({ length: 1100 }, (_, n) => ({
       ...gatewayOf(`c${n}`, 'n1', { publicKey: peer.publicKey }),
+      ...joined,
       carries: n >= 1090,
-      presharedKey: undefined,
     }))
     const status = statusOf(undefined, facts(1, { peers }))
     assert.ok(gatewayEndpoint.parse(endpoint(status)).ok)
@@ -68,5 +71,13 @@ suite('what a gateway says of itself', () => {
     const ready = (status: GatewayEndpoint['status']) => status?.conditions?.find((c) => c.type === 'Ready')
     assert.match(ready(fault)?.message ?? '', /no \/dev\/net\/tun/)
     assert.equal(ready(statusOf(endpoint(fault), facts(1)))?.status, 'True')
+  })
+
+  test('names its cables where they are not WireGuard’s alone, and IPsec once it has a certificate', () => {
+    const spec = (cables: Identity['cables'], certificate?: string) =>
+      (endpointOf({ ...self, cables }, new Map(), certificate) as GatewayEndpoint).spec
+    assert.deepEqual([spec(['wireguard'], 'PEM').cables, spec(['wireguard'], 'PEM').ipsec], [undefined, undefined])
+    assert.deepEqual([spec(['ipsec', 'wireguard']).cables, spec(['ipsec']).ipsec], [['ipsec', 'wireguard'], undefined])
+    assert.deepEqual(spec(['ipsec'], 'PEM').ipsec, { port: 4500, certificate: 'PEM' })
   })
 })

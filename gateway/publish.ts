@@ -1,4 +1,6 @@
 // What a gateway says of itself in its GatewayEndpoint. Pure; an idle gateway must come to the same words, so that nothing is written.
+import { isDeepStrictEqual } from 'node:util'
+import type { CableName } from '#crds/fields.ts'
 import type { Connection, GatewayEndpoint } from '#crds/gateway-endpoint.ts'
 import { gatewayEndpoint, maxConnections } from '#crds/gateway-endpoint.ts'
 import type { Condition } from '#crds/fields.ts'
@@ -22,11 +24,14 @@ export type Identity = {
   readonly namespace: string
   readonly publicKey: PublicKey
   readonly port: number
+  /** What it has, the best first. */
+  readonly cables: readonly CableName[]
+  readonly ipsecPort: number
 }
 
-/** `pairKeys`: those that this gateway holds. */
-export function endpointOf(self: Identity, pairKeys: PairKeys): KubeObject {
-  const { clusterID, node, nodeAddress, namespace, publicKey, port } = self
+/** `pairKeys`: those that this gateway holds. `certificate`: PEM; undefined while there is none that others would believe. */
+export function endpointOf(self: Identity, pairKeys: PairKeys, certificate: string | undefined): KubeObject {
+  const { clusterID, node, nodeAddress, namespace, publicKey, port, cables, ipsecPort } = self
   return {
     apiVersion: gatewayEndpoint.apiVersion,
     kind: gatewayEndpoint.kind,
@@ -49,6 +54,9 @@ export function endpointOf(self: Identity, pairKeys: PairKeys): KubeObject {
                 .toSorted((a, b) => (a.clusterID < b.clusterID ? -1 : 1)),
             }),
       },
+      // Gateways of former versions say nothing of it, and have WireGuard.
+      ...(isDeepStrictEqual(cables, ['wireguard']) ? {} : { cables: [...cables] }),
+      ...(cables.includes('ipsec') && certificate !== undefined ? { ipsec: { port: ipsecPort, certificate } } : {}),
     },
   }
 }
@@ -123,14 +131,15 @@ const working = { type: 'Ready', status: 'True', reason: 'Working', message: 'th
 
 function connectionOf(peer: Peer, before: Connection | undefined, facts: StatusFacts): Connection {
   const link = facts.pulses.find((p) => p.publicKey === peer.publicKey)?.link ?? { state: 'Connecting' as const }
-  const address = facts.cables.find((c) => c.publicKey === peer.publicKey)?.address
+  const address = facts.cables.find((c) => c.publicKey === peer.publicKey && c.cable === peer.use)?.address
   const same = before?.state === link.state
   return {
     endpoint: peer.name,
     clusterID: peer.clusterID as Connection['clusterID'],
     node: peer.node,
     state: link.state,
-    pairKey: peer.presharedKey === undefined ? 'None' : 'InUse',
+    cable: peer.use,
+    ...(peer.use === 'wireguard' ? { pairKey: peer.presharedKey === undefined ? 'None' : 'InUse' } : {}),
     ...(link.state === 'Error' ? { reason: link.reason, message: link.message } : {}),
     ...(address === undefined ? {} : { address }),
     ...(link.state === 'Connected' ? { rttMicros: rttOf(link.rttMs, same ? before.rttMicros : undefined, facts.freshRtt) } : {}),

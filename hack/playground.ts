@@ -25,6 +25,7 @@ async function main(args: readonly string[]): Promise<number> {
 Examples:
   npm run playground
   npm run playground -- --clusters 3 --nodes 1
+  npm run playground -- --cable ipsec
   npm run playground -- kubectl west get serviceimports -A
   npm run playground -- exec east east-1 -- ip route show table 7300
   npm run playground -- down`,
@@ -38,6 +39,7 @@ Examples:
     .description('start it, or say that it is up; it stays until `down`')
     .option('--clusters <n>', `how many clusters, 2 to ${most.clusters}`, count(2, most.clusters), 2)
     .option('--nodes <n>', `how many nodes each, 1 to ${most.nodes}`, count(1, most.nodes), 2)
+    .option('--cable <kinds>', 'kinds of cables, the best first: wireguard, ipsec', 'wireguard')
     .option('--once', 'prove that it works, then take it down')
     .action((options: Shape & { readonly once?: true }) => (options.once === true ? proveOnce(options) : up(options)))
   program
@@ -96,7 +98,7 @@ Examples:
   }
 }
 
-type Shape = { readonly clusters: number; readonly nodes: number }
+type Shape = { readonly clusters: number; readonly nodes: number; readonly cable: string }
 
 async function up(shape: Shape): Promise<void> {
   const there = running(false)
@@ -117,13 +119,13 @@ async function proveOnce(shape: Shape): Promise<void> {
 }
 
 /** The rig with the fleet on it, and the proof. Nothing but logs is left of it when that fails. */
-async function start({ clusters, nodes }: Shape): Promise<{ readonly rig: Rig; readonly lines: readonly string[] }> {
+async function start({ clusters, nodes, cable }: Shape): Promise<{ readonly rig: Rig; readonly lines: readonly string[] }> {
   const began = performance.now()
   const say = (line: string) => sayOnStderr(`${((performance.now() - began) / 1000).toFixed(1).padStart(6)} s  ${line}`)
   const rig = await startRig({ ...clustersOf(clusters, { nodes }), purpose }, { signal: stop.signal })
   try {
     say(`clusters ${rig.clusters.map(({ id }) => id).join(', ')} with ${nodes} node${nodes === 1 ? '' : 's'} each`)
-    await buildFleet(rig, say, stop.signal)
+    await buildFleet(rig, cable, say, stop.signal)
     return { rig, lines: await prove(rig, stop.signal) }
   } catch (error) {
     throw new Error(`the fleet did not come up; the logs are in ${await rig.fail()}`, { cause: error })

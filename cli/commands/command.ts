@@ -1,4 +1,6 @@
 // What every command is made of: how it enters the program, what it is given, and the options they share.
+import type { CableName } from '#crds/fields.ts'
+import { cableDrivers } from '#crds/fields.ts'
 import type { Command } from 'commander'
 import { InvalidArgumentError, Option } from 'commander'
 import type { CIDR } from '#lib/net/cidr.ts'
@@ -69,6 +71,14 @@ export const cidrList = (text: string, before: readonly CIDR[] | undefined): rea
   ...(before ?? []),
   ...text.split(',').map((cidr) => checked(parseCIDR(cidr.trim()))),
 ]
+
+/** For `--cable ipsec,wireguard`. */
+export const cableList = (text: string): readonly CableName[] =>
+  text.split(',').map((name) => {
+    const found = cableDrivers.find((cable) => cable === name.trim())
+    if (found === undefined) throw new InvalidArgumentError(`Kinds of cables are ${cableDrivers.join(' and ')}.`)
+    return found
+  })
 
 /** The name of a Service or a namespace. */
 export const objectName = (text: string): string => {

@@ -2,6 +2,8 @@
 // checks everything first, makes the cluster's keys, asks the broker, and installs only when it was admitted. Every step finds what an
 // interrupted run left, so the remedy for a broken run is the same command again, without a grant once it has joined.
 import { memberKinds } from '#crds/index.ts'
+import type { CableName } from '#crds/fields.ts'
+import { cableDrivers } from '#crds/fields.ts'
 import type { Membership } from '#crds/membership.ts'
 import { membership } from '#crds/membership.ts'
 import {
@@ -36,7 +38,7 @@ import type { GrantOptions } from '../join/read-grant.ts'
 import { readGrant } from '../join/read-grant.ts'
 import { failed, Problem } from '../problem.ts'
 import type { AddCommand, CommonOptions, DryRun, Session } from './command.ts'
-import { cidrList, commonOptions, dryRunOption, imageOption, timeoutOption } from './command.ts'
+import { cableList, cidrList, commonOptions, dryRunOption, imageOption, timeoutOption } from './command.ts'
 
 type Options = CommonOptions &
   DryRun &
@@ -44,6 +46,7 @@ type Options = CommonOptions &
     readonly podCidr?: readonly CIDR[]
     readonly serviceCidr?: readonly CIDR[]
     readonly gatewayNode?: string
+    readonly cable?: readonly CableName[]
     readonly image: string
     readonly timeout: number
   }
@@ -63,6 +66,11 @@ export const addJoin: AddCommand = (program, session) => {
     .option('--pod-cidr <cidrs>', 'addresses of pods, e.g. 10.1.0.0/16,fd00:1::/48 (default: as found in the cluster)', cidrList)
     .option('--service-cidr <cidrs>', 'addresses of Services (default: as found in the cluster)', cidrList)
     .option('--gateway-node <node>', 'label this node as a gateway')
+    .option(
+      '--cable <kinds>',
+      `kinds of cables to have, the best first: ${cableDrivers.join(', ')} (default: wireguard); two clusters use one that both have`,
+      cableList,
+    )
     .addOption(imageOption('all components'))
     .addOption(timeoutOption(180))
     .addHelpText(
@@ -103,7 +111,10 @@ async function run(options: Options, session: Session): Promise<void> {
     ...(gateway === undefined ? [] : [gatewayNode(gateway)]),
     ...operatorManifests({ image }),
     secret,
-    membershipOf({ clusterID: id, clusterset, podCIDRs, serviceCIDRs, image }),
+    membershipOf({
+      ...{ clusterID: id, clusterset, podCIDRs, serviceCIDRs, image },
+      ...(options.cable === undefined ? {} : { cables: options.cable }),
+    }),
   ]
   if (options.dryRun === true) {
     output.note(`# to be applied in ${context}; tokens and the clusterset come from the broker at the real run`)
@@ -179,7 +190,9 @@ function must<T>(result: Result<T>): T {
 }
 
 /** As a person or Git would write it: nothing in it that has a default. */
-const membershipOf = (spec: Omit<Membership['spec'], 'wireguardPort'>): KubeObject => ({
+const membershipOf = (
+  spec: Omit<Membership['spec'], 'wireguardPort' | 'ipsecPort' | 'cables'> & { readonly cables?: readonly CableName[] },
+): KubeObject => ({
   apiVersion: membership.apiVersion,
   kind: membership.kind,
   metadata: { name: membershipName, namespace: systemNamespace, labels: { ...managedBy } },

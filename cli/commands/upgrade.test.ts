@@ -36,8 +36,8 @@ async function operator(server: ApiServer, signal: AbortSignal): Promise<void> {
       )
         return
       for (const set of [
-        agentDaemonSet({ image, clusterID: 'east' }),
-        gatewayDaemonSet({ image, clusterID: 'east', wireguardPort: 51820 }),
+        agentDaemonSet({ image, clusterID: 'east', cables: ['wireguard'] }),
+        gatewayDaemonSet({ image, clusterID: 'east', wireguardPort: 51820, ipsecPort: 4500, cables: ['wireguard'] }),
       ]) {
         server.put(daemonSets, set)
         const observedGeneration = server.read(daemonSets, system(set.metadata.name))?.metadata.generation ?? 1

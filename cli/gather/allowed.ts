@@ -54,7 +54,7 @@ export const allowed: readonly Allowed[] = [
     modules,
     fields: [
       addresses,
-      'spec.{clusterset,image,wireguardPort}',
+      'spec.{clusterset,image,wireguardPort,ipsecPort,cables}',
       'spec.importFrom.{namespace,clusters}',
       'status.peers.{clusterID,podCIDRs}',
       ...status,

@@ -13,7 +13,7 @@ export const logFields: readonly string[] = [
   // Who leads.
   '{lease,identity,leading,role,holder,term}',
   // A node, and what was done to it.
-  '{node,of,device,address,addresses,port,zone,changes,program,how,step,seconds}',
+  '{node,of,device,cable,address,addresses,port,zone,changes,program,how,step,seconds}',
   // Other clusters, and what is not taken of them.
   '{cluster,peer,id,use,imports,slices}',
   'refused.{about,says}',

@@ -1,6 +1,6 @@
 // Packets of full size fit what carries them: a device of ours whose packets do not fit the node's network once they are wrapped has
 // them cut in two, which many networks do not let through.
-import { cableDevice, cableOverhead, overlayDevice, overlayOverhead } from '#gateway/data-plane.ts'
+import { cableDevices, cableSize, overlayDevice, overlayOverhead } from '#gateway/data-plane.ts'
 import type { NodeNetwork } from '../probes/probed.ts'
 import type { Check, Finding } from './check.ts'
 import { orPass } from './check.ts'
@@ -21,7 +21,8 @@ export const mtu: Check = {
 
 function tooWide({ node, links, underlay }: NodeNetwork): readonly Finding[] {
   return [
-    { name: cableDevice, overhead: cableOverhead },
+    { name: cableDevices.wireguard, overhead: cableSize.wireguard.overhead },
+    { name: cableDevices.ipsec, overhead: cableSize.ipsec.overhead },
     { name: overlayDevice, overhead: overlayOverhead.IPv4 },
   ].flatMap(({ name, overhead }) => {
     const link = links.find((l) => l.name === name)

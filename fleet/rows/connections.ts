@@ -39,7 +39,7 @@ export function connectionsOf(snapshot: Snapshot): readonly ConnectionRow[] {
           isActive(metadata.name, spec.clusterID) && isActive(c.endpoint, c.clusterID)
             ? ('Active' as const)
             : ('Standby' as const),
-        driver: status?.driver,
+        driver: c.cable ?? status?.driver,
         state: c.state,
         rttMs: millis(c),
         address: c.address,

@@ -1,5 +1,5 @@
 // The addresses of each cluster, and what carries them.
-import { cableMtu } from '#gateway/data-plane.ts'
+import { narrowest } from '#gateway/data-plane.ts'
 import { cniOf } from '../cni.ts'
 import type { Snapshot } from '../snapshot.ts'
 import { by } from './order.ts'
@@ -28,7 +28,7 @@ export function networksOf({ member, broker, platform, probed }: Snapshot): read
     cni: view === 'Local' ? cniOf(platform)?.name : undefined,
     kubeProxy: view === 'Local' ? (probed.networks[0]?.proxyMode ?? platform.kubeProxy?.mode) : undefined,
     nodes: view === 'Local' ? platform.nodes.length : undefined,
-    mtu: cableMtu,
+    mtu: narrowest(member?.membership.spec.cables ?? ['wireguard'], 1500),
   })
   const rows =
     member !== undefined

@@ -58,6 +58,7 @@ suite('an agent at work', () => {
   const agent = (nodeAddress = '172.29.1.2', on: Host = host) =>
     new Agent({
       node: 'n2',
+      cables: ['wireguard'],
       nodeAddress,
       clusterID: 'east',
       host: on,

@@ -1,4 +1,5 @@
 // The agent at work: facts from the stores into the planner, its plan onto the node. It writes nothing to the apiserver.
+import type { CableName } from '#crds/fields.ts'
 import type { Host } from '#lib/host/host.ts'
 import type { Network, NetworkChange } from '#lib/host/network.ts'
 import { describeChange, moveRoutes } from '#lib/host/network.ts'
@@ -15,10 +16,14 @@ import { nodesOf } from './observe.ts'
 import { agentOwns, everythingOfOurs } from './ownership.ts'
 import { planAgent } from './plan.ts'
 
+/** Nodes carry what there are gateways for; whom those believe is no matter of theirs. */
+const believesNobody = () => false
+
 export type AgentParts = {
   readonly node: string
   readonly nodeAddress: string
   readonly clusterID: string
+  readonly cables: readonly CableName[]
   readonly host: Host
   readonly stateDir: string
   readonly nodes: Store<Node>
@@ -46,8 +51,8 @@ export class Agent {
   }
 
   async reconcile(signal: AbortSignal): Promise<Next> {
-    const { node, nodeAddress, clusterID, host, stateDir, log } = this.#parts
-    const fleet = fleetOf(clusterID, this.#parts.allocations.list(), this.#parts.endpoints.list())
+    const { node, nodeAddress, clusterID, cables, host, stateDir, log } = this.#parts
+    const fleet = fleetOf(clusterID, this.#parts.allocations.list(), this.#parts.endpoints.list(), believesNobody)
     if (fleet.own === undefined)
       return blocked('NoAllocation', `the operator has not brought the Allocation of ${clusterID} from the broker yet`)
     const nodes = nodesOf(this.#parts.nodes.list(), nodeAddress)
@@ -59,6 +64,7 @@ export class Agent {
     const planFor = (machine: Machine) =>
       planAgent({
         self: node,
+        cables,
         nodes,
         gateways: gateways.map((e) => e.spec.node),
         active: activeOf(gateways)?.spec.node,

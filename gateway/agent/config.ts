@@ -1,12 +1,13 @@
 // What the agent is told by its DaemonSet. The operator writes the environment from the same names.
 import { z } from 'zod'
 import { systemNamespace } from '#crds/places.ts'
-import { addressSetting, clusterIDSetting, procSysSetting } from '../config.ts'
+import { addressSetting, cablesSetting, clusterIDSetting, procSysSetting } from '../config.ts'
 
 export const agentConfig = z.object({
   NODE_NAME: z.string().min(1).max(253).describe('Name of the Node this runs on.'),
   NODE_IP: addressSetting.describe('The node’s internal address: the end of its overlay.'),
   CLUSTER_ID: clusterIDSetting,
+  CABLES: cablesSetting,
   NAMESPACE: z.string().default(systemNamespace).describe('Where Tombolo lives in this cluster.'),
   STATE_DIR: z.string().default('/var/lib/tombolo').describe('Where former kernel settings are kept; removed when cleaning up.'),
   PROC_SYS: procSysSetting,

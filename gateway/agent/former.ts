@@ -3,7 +3,7 @@
 import { z } from 'zod'
 import type { Host } from '#lib/host/host.ts'
 import type { Sysctl } from '#lib/host/sysctl.ts'
-import { cableDevice, overlayDevice } from '../data-plane.ts'
+import { cableDevices, overlayDevice } from '../data-plane.ts'
 
 /** By key: the value that was found first, and the one that we gave it. Equal when there is nothing to put back. */
 export type Former = Readonly<Record<string, { readonly before: string; readonly ours: string }>>
@@ -38,7 +38,7 @@ export const putBack = (former: Former, found: readonly Sysctl[]): readonly Sysc
  * Turning it off would cut off all pods of a node that stays in its cluster.
  */
 function canGoBack(key: string): boolean {
-  const onOurs = [overlayDevice, cableDevice].some((dev) => key.includes(`/conf/${dev}/`))
+  const onOurs = [overlayDevice, ...Object.values(cableDevices)].some((dev) => key.includes(`/conf/${dev}/`))
   return !onOurs && !/\/(ip_forward|forwarding)$/.test(key)
 }
 

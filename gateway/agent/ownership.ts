@@ -1,6 +1,6 @@
 // What of a node's network is the agent's: everything on the overlay, the rules, and the routes that lead nowhere.
 import type { Ownership } from '#lib/host/network.ts'
-import { agentTable, cableDevice, gatewayTable, overlayDevice, remoteTable, returnTable } from '../data-plane.ts'
+import { agentTable, cableDevices, gatewayTable, overlayDevice, remoteTable, returnTable } from '../data-plane.ts'
 
 const ourTables: readonly number[] = [remoteTable, returnTable]
 
@@ -13,7 +13,8 @@ export const agentOwns: Ownership = {
 
 /** Where there is no gateway, or no more: what it left is in nobody else's care. */
 export const everythingOfOurs: Ownership = {
-  links: [overlayDevice, cableDevice],
+  // That of IPsec ends with its charon; a name that others have too is not swept.
+  links: [overlayDevice, cableDevices.wireguard],
   tables: [agentTable, gatewayTable],
   route: () => true,
   rule: () => true,

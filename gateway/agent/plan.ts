@@ -5,6 +5,7 @@
 //                     cable ── rule iif tmb-wg ── table 7301: a node's pod block via that node, vx-tombolo
 //
 // Both directions use the overlay, so reverse path filters see each packet come from where its answer would go.
+import type { CableName } from '#crds/fields.ts'
 import { macOf, linkLocalOf } from '#lib/net/mac.ts'
 import type { Address, Forwarding, Link, Neighbour, Route, Rule } from '#lib/host/ip.ts'
 import type { Network } from '#lib/host/network.ts'
@@ -14,11 +15,10 @@ import { contains, familyOf } from '#lib/net/cidr.ts'
 import type { Announced, Refusal } from '../admission.ts'
 import { admit } from '../admission.ts'
 import {
-  cableDevice,
-  cableMtu,
-  cableOverhead,
+  cableDevices,
   metric,
   mtuOver,
+  narrowest,
   overlayDevice,
   overlayID,
   overlayMtu,
@@ -37,6 +37,8 @@ export type NodeFacts = { readonly name: string; readonly address: string; reado
 export type AgentFacts = {
   /** This node's name. */
   readonly self: string
+  /** Kinds of cables that the cluster's gateways have. */
+  readonly cables: readonly CableName[]
   readonly nodes: readonly NodeFacts[]
   /** Names of the nodes that run a gateway. */
   readonly gateways: readonly string[]
@@ -67,7 +69,12 @@ export function planAgent(facts: AgentFacts): AgentPlan {
     forwardings: peers.map(forwardingOf),
     rules: families.flatMap((family) => [
       ...(isGateway
-        ? [{ family, priority: rulePriority[returnTable], table: returnTable, iif: cableDevice } satisfies Rule]
+        ? facts.cables.map((cable): Rule => ({
+            family,
+            priority: rulePriority[returnTable],
+            table: returnTable,
+            iif: cableDevices[cable],
+          }))
         : []),
       { family, priority: rulePriority[remoteTable], table: remoteTable } satisfies Rule,
     ]),
@@ -80,12 +87,13 @@ export function planAgent(facts: AgentFacts): AgentPlan {
     sysctls: sysctls(self, facts),
     nft: [
       agentRules({
+        cables: facts.cables,
         own: facts.own.podCIDRs,
         remote,
         nodes: nodeBlocks,
         overlayPeers: peers.map((n) => n.address),
         nodeSources: nodeSources(self, facts),
-        mtu: Math.min(cableMtu, facts.machine.underlay.mtu - cableOverhead),
+        mtu: narrowest(facts.cables, facts.machine.underlay.mtu),
       }),
     ],
   }

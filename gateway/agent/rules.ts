@@ -2,10 +2,12 @@
 import type { NftTable } from '#lib/host/nft.ts'
 import { chain, set } from '#lib/host/nft.ts'
 import type { CIDR } from '#lib/net/cidr.ts'
+import type { CableName } from '#crds/fields.ts'
 import { agentTable, ourDevices, overlayDevice, overlayPort } from '../data-plane.ts'
 import { notToNode, onlyThroughCables, onlyTo, perFamily, quoted } from '../guard.ts'
 
 export type RuleFacts = {
+  readonly cables: readonly CableName[]
   readonly own: readonly CIDR[]
   readonly remote: readonly CIDR[]
   /** Nodes from which packets of the overlay may come; one family. */
@@ -21,14 +23,14 @@ export type RuleFacts = {
 export const agentRules = (facts: RuleFacts): NftTable => ({
   name: agentTable,
   chains: [
-    onlyThroughCables(facts.remote),
-    onlyTo(overlayDevice, [...facts.own, ...facts.remote]),
-    notToNode(overlayDevice),
+    onlyThroughCables(facts.remote, facts.cables),
+    onlyTo([overlayDevice], [...facts.own, ...facts.remote]),
+    notToNode([overlayDevice]),
     overlayOnlyFrom(facts.overlayPeers),
     overlayNotForwarded(facts.nodes),
     keepSource(facts),
     ...errorSource(facts),
-    ...clamp(facts.mtu),
+    ...clamp(facts),
   ].join('\n'),
 })
 
@@ -96,7 +98,7 @@ function nodeRules(remote: readonly CIDR[], sources: readonly string[]): readonl
  * What a node has to say about a packet ("too big", "no such host") goes back to the far pod that sent it, and a cable carries nothing
  * from a node's own address. It belongs to the connection it is about, so nat never sees it; the address is written over instead.
  */
-function errorSource({ remote, nodeSources }: RuleFacts): readonly string[] {
+function errorSource({ cables, remote, nodeSources }: RuleFacts): readonly string[] {
   const errors = {
     ip: 'icmp type { destination-unreachable, time-exceeded, parameter-problem }',
     ip6: 'icmpv6 type { destination-unreachable, packet-too-big, time-exceeded, parameter-problem }',
@@ -106,7 +108,7 @@ function errorSource({ remote, nodeSources }: RuleFacts): readonly string[] {
       .filter((address) => address.includes(':') === (ip === 'ip6'))
       .map(
         (address) =>
-          `oifname ${quoted(ourDevices)} fib saddr type local ${ip} daddr ${set(blocks)} ${errors[ip]} ${ip} saddr set ${address}`,
+          `oifname ${quoted(ourDevices(cables))} fib saddr type local ${ip} daddr ${set(blocks)} ${errors[ip]} ${ip} saddr set ${address}`,
       ),
   )
   return rules.length === 0 ? [] : [chain('source-of-errors', 'filter', 'postrouting', 'srcnat + 10', rules)]
@@ -116,7 +118,7 @@ function errorSource({ remote, nodeSources }: RuleFacts): readonly string[] {
  * TCP connections between clusters agree on segments that fit the cable, also where ICMP is filtered and path MTU discovery fails.
  * Both directions at each side, so that one side suffices. 40 and 60 bytes are the headers of IP and TCP.
  */
-function clamp(mtu: number): readonly string[] {
+function clamp({ cables, mtu }: RuleFacts): readonly string[] {
   const rules = (match: string) =>
     (
       [
@@ -128,7 +130,7 @@ function clamp(mtu: number): readonly string[] {
         `${match} meta nfproto ${family} tcp flags syn / syn,rst tcp option maxseg size > ${size} tcp option maxseg size set ${size}`,
     )
   return [
-    chain('clamp-in', 'filter', 'forward', 'mangle', rules(`iifname ${quoted(ourDevices)}`)),
-    chain('clamp-out', 'filter', 'postrouting', 'mangle', rules(`oifname ${quoted(ourDevices)}`)),
+    chain('clamp-in', 'filter', 'forward', 'mangle', rules(`iifname ${quoted(ourDevices(cables))}`)),
+    chain('clamp-out', 'filter', 'postrouting', 'mangle', rules(`oifname ${quoted(ourDevices(cables))}`)),
   ]
 }

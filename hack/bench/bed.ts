@@ -59,7 +59,7 @@ const measure = (samples: readonly number[]): Figure['measured'] =>
 async function startFleet(say: Say, signal: AbortSignal): Promise<Rig> {
   const rig = await startRig({ ...twoClusters(), purpose: 'bench' }, { say, signal })
   try {
-    await buildFleet(rig, say, signal)
+    await buildFleet(rig, 'wireguard', say, signal)
     await firstAnswer(rig.cluster('west'), 30_000, signal)
     return rig
   } catch (error) {

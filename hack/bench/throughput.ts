@@ -10,7 +10,7 @@
 import type { Kube } from '#lib/kube/client.ts'
 import { pods } from '#lib/kube/kinds.ts'
 import type { Cluster } from '#test/rig/cluster.ts'
-import { cableMtu } from '../../gateway/data-plane.ts'
+import { cableSize } from '../../gateway/data-plane.ts'
 import { bareTunnel } from './bare-tunnel.ts'
 import type { Bench } from './bench.ts'
 import { kubeOf } from './kube.ts'
@@ -34,7 +34,7 @@ export const throughput: Bench = {
     }
     const here = { node: west.node(1), pod: westPods.gateway.pid, like: hereLike }
     const there = { node: east.node(1), pod: eastPods.gateway.pid, like: thereLike }
-    await using tunnel = await bareTunnel(rig.run, cableMtu, [here, there], signal)
+    await using tunnel = await bareTunnel(rig.run, cableSize.wireguard.mtu, [here, there], signal)
     const [near, far] = tunnel.ends
     const onNode = ({ node, pod }: typeof here, address: string) => inNamespace(node.netns, pod, address)
     const ways: Readonly<Record<WayName, Way>> = {

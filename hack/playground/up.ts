@@ -4,8 +4,8 @@ import type { Rig } from '#test/rig/rig.ts'
 import { exportWeb, firstAnswer, fleetOf, openClient, openShop, webURL } from '#test/kit/fleet.ts'
 import type { Say } from '../setup/progress.ts'
 
-/** `say` gets one line for each thing that is done. */
-export async function buildFleet(rig: Rig, say: Say, signal: AbortSignal): Promise<void> {
+/** `cable`: as for `tombolo join`. `say` gets one line for each thing that is done. */
+export async function buildFleet(rig: Rig, cable: string, say: Say, signal: AbortSignal): Promise<void> {
   const fleet = fleetOf(rig, signal)
   const [first, ...others] = rig.clusters
   if (first === undefined) return
@@ -16,7 +16,7 @@ export async function buildFleet(rig: Rig, say: Say, signal: AbortSignal): Promi
   const shop = Promise.all([openShop(first, signal), ...others.map((cluster) => openClient(cluster, signal))])
   const joined = async () => {
     await told(`broker in ${first.id}`, fleet.deployBroker())
-    await Promise.all(rig.clusters.map((cluster) => told(`${cluster.id} joined`, fleet.join(cluster))))
+    await Promise.all(rig.clusters.map((cluster) => told(`${cluster.id} joined`, fleet.join(cluster, '--cable', cable))))
   }
   // The shop's pods start while the clusters are joined; they know nothing of it.
   await Promise.all([told(`shop/web in ${first.id}, a client in ${others.map(({ id }) => id).join(', ')}`, shop), joined()])

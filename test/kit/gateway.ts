@@ -21,6 +21,8 @@ export const gatewayOf = (clusterID: string, node: string, change: Partial<Other
   node,
   publicKey: keyOf(`${clusterID}/${node}`),
   candidates: [{ address: '192.0.2.1', port: 51820 }],
+  cables: ['wireguard'],
+  certified: undefined,
   behindNat: false,
   pairKeyID: undefined,
   claim: { role: 'Active', term: 1 },
@@ -35,6 +37,8 @@ export const west = { clusterID: 'west', podCIDRs: cidrs('10.242.0.0/16') }
 export const gatewayFacts = (change: Partial<GatewayFacts> = {}): GatewayFacts => ({
   role: 'Active',
   publicKey: keyOf('east/n1'),
+  cables: ['wireguard'],
+  isUp: () => true,
   own: east,
   nodeAddresses: ['172.29.1.1', '172.29.1.2'],
   announced: [west],
@@ -48,6 +52,7 @@ export const gatewayFacts = (change: Partial<GatewayFacts> = {}): GatewayFacts =
 /** Three nodes of east; n1 is its gateway. */
 export const agentFacts = (change: Partial<AgentFacts> = {}): AgentFacts => ({
   self: 'n2',
+  cables: ['wireguard'],
   nodes: [1, 2, 3].map((n) => ({ name: `n${n}`, address: `172.29.1.${n}`, podCIDRs: cidrs(`10.241.${n}.0/24`) })),
   gateways: ['n1'],
   active: 'n1',

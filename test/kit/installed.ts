@@ -87,6 +87,8 @@ export const membershipOf = (id: string): Membership => ({
     serviceCIDRs: ['10.101.0.0/16' as CIDR],
     image,
     wireguardPort: 51820,
+    ipsecPort: 4500,
+    cables: ['wireguard'],
   },
 })
 
@@ -97,7 +99,7 @@ export function installedMember(server: ApiServer, id: string, operator: 'alive'
   const deployment = server.read(builtin.deployments, key)
   if (deployment === undefined) throw new Error('the manifests have no operator')
   server.put(builtin.deployments, { ...deployment, status: { availableReplicas: operator === 'alive' ? 2 : 0 } })
-  server.put(builtin.daemonSets, agentDaemonSet({ image, clusterID: id }))
+  server.put(builtin.daemonSets, agentDaemonSet({ image, clusterID: id, cables: ['wireguard'] }))
 }
 
 /** A broker with these members: id → uid of the cluster. */

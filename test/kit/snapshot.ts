@@ -11,7 +11,7 @@ import type { PodFact, WorkloadFact } from '#fleet/facts/workloads.ts'
 import type { Probed } from '#fleet/probes/probed.ts'
 import { notProbed } from '#fleet/probes/probed.ts'
 import type { BrokerView, MemberView, Snapshot } from '#fleet/snapshot.ts'
-import { agentTable, cableDevice, cableMtu, gatewayTable, overlayDevice, overlayMtu, remoteTable } from '#gateway/data-plane.ts'
+import { agentTable, cableDevices, cableSize, gatewayTable, overlayDevice, overlayMtu, remoteTable } from '#gateway/data-plane.ts'
 import { allocationOf, constituent, endpoints, exporting, idOf } from './services.ts'
 
 const takenAt = new Date('2026-01-02T00:10:00Z')
@@ -137,7 +137,14 @@ const goodView: MemberView = {
     apiVersion: 'tombolo.dev/v1alpha1',
     kind: 'Membership',
     metadata: { name: 'membership', namespace: 'tombolo-system', generation: 1 },
-    spec: { ...allocationOf('east').spec, clusterset: 'default', image, wireguardPort: 51820 },
+    spec: {
+      ...allocationOf('east').spec,
+      clusterset: 'default',
+      image,
+      wireguardPort: 51820,
+      ipsecPort: 4500,
+      cables: ['wireguard'],
+    },
     status: {
       observedGeneration: 1,
       conditions: [conditionOf('BrokerReachable', 'True'), conditionOf('PeersValid', 'True'), conditionOf('Ready', 'True')],
@@ -197,7 +204,10 @@ const goodPlatform: Platform = {
 
 const goodNetwork = (node: string, isGateway: boolean): Probed['networks'][number] => ({
   node,
-  links: [{ name: overlayDevice, mtu: overlayMtu }, ...(isGateway ? [{ name: cableDevice, mtu: cableMtu }] : [])],
+  links: [
+    { name: overlayDevice, mtu: overlayMtu },
+    ...(isGateway ? [{ name: cableDevices.wireguard, mtu: cableSize.wireguard.mtu }] : []),
+  ],
   underlay: { name: 'eth0', mtu: 1500 },
   nftTables: isGateway ? [agentTable, gatewayTable, 'kube-proxy'] : [agentTable],
   rules: [{ family: 'IPv4', priority: 7300, table: remoteTable }],
@@ -205,7 +215,7 @@ const goodNetwork = (node: string, isGateway: boolean): Probed['networks'][numbe
     to,
     table: remoteTable,
     metric: 10,
-    target: { kind: 'device', dev: cableDevice },
+    target: { kind: 'device', dev: cableDevices.wireguard },
   })),
   proxyMode: 'nftables',
 })

@@ -7,20 +7,26 @@ import type { Component, EnvOf } from './pod.ts'
 export const agentMetricsPort = 9471
 export const cleanupMetricsPort = 9472
 
-type Want = { readonly image: string; readonly clusterID: string }
+type Want = { readonly image: string; readonly clusterID: string; readonly cables: readonly string[] }
 
 export const agentDaemonSet = (want: Want) => onEveryNode('agent', agentMetricsPort, want, {})
 
 /** Ready on a node when nothing of ours is left there. */
-export const cleanupDaemonSet = (want: Want) => onEveryNode('cleanup', cleanupMetricsPort, want, { CLEANUP: 'true' })
+export const cleanupDaemonSet = (want: Omit<Want, 'cables'>) =>
+  onEveryNode('cleanup', cleanupMetricsPort, { ...want, cables: ['wireguard'] }, { CLEANUP: 'true' })
 
-const onEveryNode = (component: Component, port: number, { image, clusterID }: Want, env: EnvOf<AgentConfig>): DaemonSet =>
+const onEveryNode = (
+  component: Component,
+  port: number,
+  { image, clusterID, cables }: Want,
+  env: EnvOf<AgentConfig>,
+): DaemonSet =>
   nodeProgram({
     component,
     image,
     program: 'agent',
     port,
-    env: { CLUSTER_ID: clusterID, ...env } satisfies EnvOf<AgentConfig>,
+    env: { CLUSTER_ID: clusterID, CABLES: cables.join(','), ...env } satisfies EnvOf<AgentConfig>,
     memory: { request: '48Mi', limit: '192Mi' },
     sees: ['state', 'settings'],
     // Routes stay in place while an agent restarts, so all may restart at once.

@@ -11,17 +11,24 @@ export const gatewayDaemonSet = (want: {
   readonly image: string
   readonly clusterID: string
   readonly wireguardPort: number
+  readonly ipsecPort: number
+  readonly cables: readonly string[]
 }): DaemonSet =>
   nodeProgram({
     component: 'gateway',
     image: want.image,
     program: 'gateway',
     port: gatewayMetricsPort,
-    env: { CLUSTER_ID: want.clusterID, WG_PORT: String(want.wireguardPort) } satisfies EnvOf<GatewayConfig>,
+    env: {
+      CLUSTER_ID: want.clusterID,
+      CABLES: want.cables.join(','),
+      WG_PORT: String(want.wireguardPort),
+      IKE_PORT: String(want.ipsecPort),
+    } satisfies EnvOf<GatewayConfig>,
     memory: { request: '64Mi', limit: '1Gi' },
     sees: ['state', 'settings', 'tun'],
-    // Of wireguard-go, which no setting moves.
-    sockets: '/var/run/wireguard',
+    // Of wireguard-go, which no setting moves; and of charon, with its configuration.
+    sockets: ['/var/run/wireguard', '/run/tombolo/ipsec'],
     on: { [gatewayNodeLabel]: 'true' },
     maxUnavailable: 1,
     // A write that is under way, giving the Lease back, and handing over (gateway.ts).

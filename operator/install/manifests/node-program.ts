@@ -37,8 +37,8 @@ type NodeProgram = Omit<Container, 'component'> & {
   readonly component: Component
   /** All that it sees of its node's files. */
   readonly sees: readonly (keyof typeof directories)[]
-  /** A directory in memory that it may write, for its sockets. */
-  readonly sockets?: string
+  /** Directories in memory that it may write, for sockets of its own programs. */
+  readonly sockets?: readonly string[]
   /** Labels of the nodes it runs on; all nodes if absent. */
   readonly on?: Readonly<Record<string, string>>
   readonly maxUnavailable: number | string
@@ -54,7 +54,7 @@ export function nodeProgram({
   graceSeconds,
   ...container
 }: NodeProgram): DaemonSet {
-  const scratch = sockets === undefined ? [] : [{ name: 'sockets', mountPath: sockets }]
+  const scratch = (sockets ?? []).map((mountPath, n) => ({ name: `sockets-${n}`, mountPath }))
   return {
     apiVersion: 'apps/v1',
     kind: 'DaemonSet',

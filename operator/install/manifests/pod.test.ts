@@ -9,7 +9,14 @@ import { operatorManifests } from './operator.ts'
 
 const isWorkload = (object: KubeObject): object is DaemonSet | Deployment =>
   object.kind === 'DaemonSet' || object.kind === 'Deployment'
-const want = { image: 'tombolo:1', clusterID: 'east', wireguardPort: 51_820, clusterset: 'prod' }
+const want = {
+  image: 'tombolo:1',
+  clusterID: 'east',
+  wireguardPort: 51_820,
+  ipsecPort: 4500,
+  cables: ['wireguard'],
+  clusterset: 'prod',
+}
 
 /** What each may do beyond what any pod may: capabilities, and the directories of its node that it sees. */
 const beyond: Readonly<Record<string, readonly [capabilities: readonly string[], directories: readonly string[]]>> = {

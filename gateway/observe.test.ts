@@ -1,0 +1,65 @@
+// What is taken of another gateway's word on its cables.
+import assert from 'node:assert/strict'
+import { allocation } from '#crds/allocation.ts'
+import { gatewayEndpoint } from '#crds/gateway-endpoint.ts'
+import { gatewayDNSName, gatewayEndpointName } from '#crds/places.ts'
+import { keyOf } from '#test/kit/gateway.ts'
+import { fleetOf } from './observe.ts'
+
+const { apiVersion } = gatewayEndpoint
+const allocations = ['east', 'west'].map((id, n) => ({
+  apiVersion,
+  kind: allocation.kind,
+  metadata: { name: id },
+  spec: {
+    clusterID: id,
+    podCIDRs: [`10.24${n}.0.0/16`],
+    serviceCIDRs: [`10.9${n}.0.0/16`],
+    state: 'Admitted',
+    exports: { ungranted: 'Allow' },
+  },
+}))
+const west = (says: object) => ({
+  apiVersion,
+  kind: gatewayEndpoint.kind,
+  metadata: { name: gatewayEndpointName('west', 'n1') },
+  spec: {
+    clusterID: 'west',
+    node: 'n1',
+    candidates: [{ type: 'NodeInternal', address: '192.0.2.1', port: 51820 }],
+    wireguard: { publicKey: keyOf('west/n1') },
+    ...says,
+  },
+})
+
+suite('the cables of another gateway', () => {
+  const ipsec = { port: 4500, certificate: 'PEM' }
+  const taken = (says: object, believed: boolean) => {
+    const asked: (readonly string[])[] = []
+    const { remoteGateways, refused } = fleetOf('east', allocations, [west(says)], (...of) => {
+      asked.push(of)
+      return believed
+    })
+    assert.deepEqual(refused, [])
+    const [gateway] = remoteGateways
+    assert.ok(gateway !== undefined)
+    return { cables: gateway.cables, certified: gateway.certified, asked }
+  }
+  const dnsName = gatewayDNSName('west', 'n1')
+
+  test('that says nothing are WireGuard’s', () =>
+    assert.deepEqual(taken({}, true), { cables: ['wireguard'], certified: undefined, asked: [] }))
+
+  test('are IPsec’s as well if its certificate is believed, for its own cluster and node', () =>
+    assert.deepEqual(taken({ cables: ['ipsec', 'wireguard'], ipsec }, true), {
+      cables: ['ipsec', 'wireguard'],
+      certified: { ...ipsec, dnsName },
+      asked: [['PEM', dnsName]],
+    }))
+
+  test('are not IPsec’s with a certificate that is not believed, or without one', () => {
+    assert.deepEqual(taken({ cables: ['ipsec', 'wireguard'], ipsec }, false).cables, ['wireguard'])
+    assert.deepEqual(taken({ cables: ['ipsec', 'wireguard'] }, true).cables, ['wireguard'])
+    assert.deepEqual(taken({ cables: ['ipsec'], ipsec }, false), { cables: [], certified: undefined, asked: [['PEM', dnsName]] })
+  })
+})
