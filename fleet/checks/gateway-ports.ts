@@ -1,6 +1,6 @@
 // Whether UDP passes between gateways, told by what the pulse hears on each side: nothing, or one direction only.
 import type { Connection, GatewayEndpoint } from '#crds/gateway-endpoint.ts'
-import { believed, hostPort } from '../rows/announced.ts'
+import { believed, hostPort, placesOf } from '../rows/announced.ts'
 import type { Check, Finding } from './check.ts'
 import { orPass } from './check.ts'
 
@@ -26,7 +26,7 @@ function closed(own: GatewayEndpoint, here: Connection, all: readonly GatewayEnd
   if (here.state !== 'Error') return undefined
   const far = all.find((g) => g.metadata.name === here.endpoint)
   const there = far?.status?.connections?.find((c) => c.endpoint === own.metadata.name)
-  const [us, them] = [`${own.spec.node} (${placeOf(own)})`, `${here.clusterID}/${here.node} (${placeOf(far)})`]
+  const [us, them] = [`${own.spec.node} (${placeOf(own, here)})`, `${here.clusterID}/${here.node} (${placeOf(far, here)})`]
   const about = [here.clusterID, `Node ${own.spec.node}`]
   const open = (from: string, to: string) =>
     `Let UDP from ${from} to ${to} through firewalls, security groups and NAT on the way.`
@@ -55,7 +55,7 @@ function closed(own: GatewayEndpoint, here: Connection, all: readonly GatewayEnd
   }
 }
 
-function placeOf(gateway: GatewayEndpoint | undefined): string {
-  const [first] = gateway?.spec.candidates ?? []
+function placeOf(gateway: GatewayEndpoint | undefined, { cable }: Connection): string {
+  const [first] = gateway === undefined ? [] : placesOf(gateway.spec, cable)
   return first === undefined ? 'no address' : hostPort(first.address, first.port)
 }

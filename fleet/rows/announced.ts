@@ -1,4 +1,5 @@
 // What gateways say of themselves, as far as it holds now.
+import type { CableName } from '#crds/fields.ts'
 import type { Connection, GatewayEndpoint } from '#crds/gateway-endpoint.ts'
 import type { MemberView, Snapshot } from '../snapshot.ts'
 
@@ -28,6 +29,10 @@ export const activeOf = (gateways: readonly GatewayEndpoint[], clusterID: string
 /** A figure from before the cable broke says nothing now. */
 export const millis = (connection: Connection | undefined): number | undefined =>
   connection?.state !== 'Connected' || connection.rttMicros === undefined ? undefined : connection.rttMicros / 1000
+
+/** Where packets of this kind of cable are sent, best first. */
+export const placesOf = ({ candidates, ipsec }: GatewayEndpoint['spec'], cable: CableName | undefined) =>
+  candidates.map(({ address, port }) => ({ address, port: cable === 'ipsec' && ipsec !== undefined ? ipsec.port : port }))
 
 export const hostPort = (address: string, port: number): string =>
   address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`

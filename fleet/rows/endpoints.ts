@@ -1,7 +1,8 @@
 // Where each gateway can be sent to.
+import { cableDrivers } from '#crds/fields.ts'
 import type { GatewayEndpoint } from '#crds/gateway-endpoint.ts'
 import type { Snapshot } from '../snapshot.ts'
-import { endpointsOf, hostPort } from './announced.ts'
+import { endpointsOf, hostPort, placesOf } from './announced.ts'
 import { by } from './order.ts'
 
 /** Where a gateway can be sent to. */
@@ -33,11 +34,13 @@ export function addressesOf(snapshot: Snapshot): readonly EndpointRow[] {
 }
 
 /** Others say from where its packets come: an address that it does not name itself is that of something in between. */
-function behindNAT(name: string, { candidates }: GatewayEndpoint['spec'], all: readonly GatewayEndpoint[]): boolean | undefined {
+function behindNAT(name: string, spec: GatewayEndpoint['spec'], all: readonly GatewayEndpoint[]): boolean | undefined {
   const heardFrom = all.flatMap((g) =>
     (g.status?.connections ?? []).flatMap((c) => (c.endpoint === name && c.state === 'Connected' ? (c.address ?? []) : [])),
   )
   return heardFrom.length === 0
     ? undefined
-    : heardFrom.some((from) => !candidates.some((c) => from === hostPort(c.address, c.port)))
+    : heardFrom.some(
+        (from) => !cableDrivers.some((cable) => placesOf(spec, cable).some((c) => from === hostPort(c.address, c.port))),
+      )
 }

@@ -1,5 +1,6 @@
 // The part of the way from gateway to gateway and in the destination's cluster, and whether an answer came in the end.
 import { systemNamespace } from '#crds/places.ts'
+import { placesOf } from '../rows/announced.ts'
 import { overlayPort } from '#gateway/data-plane.ts'
 import type { Facts } from './facts.ts'
 import { activeGateway, activeOf } from './gateways.ts'
@@ -41,7 +42,7 @@ export const cable: Hop = {
     if (own === undefined || end === undefined) return unknown('it is not known between which gateways')
     const link = own.status?.connections?.find((c) => c.endpoint === end.metadata.name)
     const ends = `${own.spec.node} and ${end.spec.node} of ${end.spec.clusterID}`
-    const [first] = end.spec.candidates
+    const [first] = placesOf(end.spec, link?.cable)
     if (link?.state === 'Connected')
       return fine(
         `${ends} hear each other${link.rttMicros === undefined ? '' : `, ${(link.rttMicros / 1000).toFixed(1)} ms there and back`}`,

@@ -5,7 +5,7 @@ import { twoClusters } from '#test/rig/spec.ts'
 
 /**
  * Of both families. East has the broker, is a member, and has the shop, which is not exported; west has a client of the shop and is no
- * member. So conformance leaves it, whose last test takes west out; two-clusters joins west anew, and faults comes last.
+ * member. So conformance leaves it, whose last test takes west out; two-clusters joins west anew, then comes faults, and over-ipsec last.
  */
 export const onPair = sharedRig(twoClusters({ families: ['IPv4', 'IPv6'] }), async (rig, signal) => {
   const fleet = fleetOf(rig, signal)
