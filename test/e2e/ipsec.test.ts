@@ -31,7 +31,7 @@ suite('cables over IPsec, with a real charon', function () {
   })
   suiteTeardown(() => rig[Symbol.asyncDispose]())
 
-  cableDriverContract(ipsec, async () => ipsecMachine(await rig.add(`m${count++}`)), 5, 'none')
+  cableDriverContract(ipsec, async () => ipsecMachine(await rig.add(`m${count++}`)), 3, 'none')
 
   suite('between two machines', () => {
     const ca = testCA()
@@ -169,15 +169,15 @@ NFT`)
 
     test('a change of keys, of sessions and of what they carry, costs no packet', async () => {
       using charon = vici(east.machine.host, socketFile)
-      const pings = ping(east, west, '-i 0.005 -c 600 -W 2 -q')
+      const pings = ping(east, west, '-i 0.005 -c 400 -W 2 -q')
       for (const what of ['child', 'ike', 'child'] as const) {
-        await east.machine.sh('sleep 0.4')
+        await east.machine.sh('sleep 0.3')
         const [session] = await sessions(east)
         assert.ok(session !== undefined)
         const which = what === 'ike' ? { 'ike-id': session.id } : { child: 'net' }
         await charon.command('rekey', which, signal)
       }
-      await east.machine.sh('sleep 0.4')
+      await east.machine.sh('sleep 0.3')
       assert.match(await pings, / 0% packet loss/)
     })
 
@@ -185,7 +185,7 @@ NFT`)
       const { key } = east.issued
       const renewed = ca.issue(east.issued.dnsName, { key, hours: 48 })
       const [before] = await sessions(west)
-      const pings = ping(east, west, '-i 0.005 -c 600 -W 2 -q')
+      const pings = ping(east, west, '-i 0.005 -c 400 -W 2 -q')
       await putCredentials(east.machine.host, east.machine.dir, renewed, [ca.root])
       await connect(east, west)
       // As it is heard of a moment later.
