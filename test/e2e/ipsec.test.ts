@@ -1,7 +1,8 @@
 // The contract of cable drivers, held by a real charon on a machine of its own; and between two machines what only IPsec has: who is
 // believed, what outlives a charon, what a change of keys costs, and that nothing is seen on the way.
 import assert from 'node:assert/strict'
-import { vici } from '#lib/host/vici/client.ts'
+import { vici, ViciRefused } from '#lib/host/vici/client.ts'
+import { textOf } from '#lib/host/vici/message.ts'
 import { tunnelAddress } from '#lib/net/keys.ts'
 import type { Logger } from '#lib/std/log.ts'
 import { logger } from '#lib/std/log.ts'
@@ -165,6 +166,16 @@ NFT`)
         await up()
         await eventually(async () => assert.equal((await sessions(west)).length, 1))
       }
+    })
+
+    test('a command or an event that charon does not have ends no conversation', async () => {
+      using charon = vici(east.machine.host, socketFile)
+      await assert.rejects(charon.command('no-such', {}, signal), ViciRefused)
+      await assert.rejects(
+        charon.list('list-sas', 'no-such', {}, () => undefined, signal),
+        ViciRefused,
+      )
+      assert.equal(textOf(await charon.command('version', {}, signal), 'daemon'), 'charon-systemd')
     })
 
     test('a change of keys, of sessions and of what they carry, costs no packet', async () => {

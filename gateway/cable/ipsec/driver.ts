@@ -39,6 +39,9 @@ const startTimeoutMs = 5_000
 const provenMs = 30_000
 /** How often it is looked while something is missing. */
 const lookMs = 100
+/** However fast another gateway makes and ends sessions, it must keep neither us busy nor those whom we tell. */
+const soonMs = 10
+const calmMs = 500
 const events = ['ike-updown', 'child-updown', 'log']
 
 export async function ipsec(options: DriverOptions, signal: AbortSignal): Promise<CableDriver> {
@@ -64,6 +67,9 @@ class IPsecDriver implements CableDriver {
   #turn: Promise<void> = Promise.resolve()
   /** When it is looked next, ms on the monotonic clock. */
   #lookAt = Infinity
+  /** With whom there were sessions when that was told last, and when. */
+  #told = '[]'
+  #toldAt = -Infinity
 
   constructor(options: DriverOptions, key: PrivateKey) {
     this.#options = options
@@ -157,17 +163,14 @@ class IPsecDriver implements CableDriver {
 
   /** Until this charon is gone: then all that it was told is gone with it, and its device. */
   async #watch(): Promise<void> {
-    const { host, log, onLost, onChange } = this.#options
+    const { host, log, onLost } = this.#options
     await followEvents(
       host,
       socketFile,
       events,
       (name, message) => {
         if (name === 'log') log.debug({ kind: textOf(message, 'group'), detail: textOf(message, 'msg') }, 'charon')
-        else {
-          this.#lookAfter(0)
-          if (name === 'child-updown') onChange?.()
-        }
+        else this.#lookAfter(soonMs)
       },
       this.#stop.signal,
     ).catch((err: unknown) => {
@@ -215,16 +218,36 @@ class IPsecDriver implements CableDriver {
 
   async #look(signal: AbortSignal): Promise<void> {
     this.#lookAt = Infinity
+    const sessions = await this.#sessions(signal)
     const plan = planSessions({
       us: this.publicKey,
       want: this.#want,
-      sessions: await this.#sessions(signal),
+      sessions,
       waits: this.#waits,
       now: performance.now(),
     })
     this.#waits = plan.waits
     for (const step of plan.steps) await this.#take(step, signal)
     if (plan.waits.size > 0) this.#lookAfter(lookMs)
+    this.#tell(sessions)
+  }
+
+  #tell(sessions: readonly SessionState[]): void {
+    const up = JSON.stringify(
+      sessions
+        .filter((s) => s.children.some(isUp))
+        .map((s) => s.connection)
+        .toSorted(),
+    )
+    if (up === this.#told) return
+    const calm = this.#toldAt + calmMs - performance.now()
+    if (calm > 0) {
+      this.#lookAfter(calm)
+      return
+    }
+    this.#told = up
+    this.#toldAt = performance.now()
+    this.#options.onChange?.()
   }
 
   /** What is refused was overtaken by what charon or the other end did; the next look sees it. */
