@@ -45,16 +45,16 @@ const unit: Step = {
   counts: 'tests',
 }
 
-/**
- * Two lanes of clusters, in the order given: what the first does takes somewhat longer than the rest. Its first four stand on one fleet, in
- * this order (test/e2e/fleets.ts).
- */
+/** An apiserver alone, or only network namespaces: they leave most of the machine to whoever runs clusters beside them. */
+const withoutClusters = ['admission', 'cable', 'coredns', 'ipsec', 'netns', 'registry', 'rights']
+/** Two lanes of clusters, in the order given, so that suites which stand on one fleet (test/e2e/fleets.ts) follow each other. */
 const firstLane = ['conformance', 'two-clusters', 'faults', 'over-ipsec', 'uninstall', 'noisy-member']
-/** First, since it kills rigs and looks at what is left: a rig that starts would sweep that away, and meanwhile the first lane starts none. */
-const headOfSecond = 'rig'
+/** `rig` first, since it kills rigs and looks at what is left: one that starts would sweep that away, and meanwhile the first lane starts none. */
+const headOfSecond = ['rig', 'apiserver', 'secrets', 'join', 'trust']
 const secondLane = () => {
   const all = readdirSync(join(import.meta.dirname, '../test/e2e')).flatMap((file) => /^(.*)\.test\.ts$/.exec(file)?.[1] ?? [])
-  return [headOfSecond, ...all.filter((name) => name !== headOfSecond && !firstLane.includes(name))]
+  const known = new Set([...withoutClusters, ...firstLane, ...headOfSecond])
+  return [...headOfSecond, ...all.filter((name) => !known.has(name))]
 }
 const endToEnd = (lane: readonly string[]): Pick<Step, 'run' | 'counts'> => ({
   run: ['mocha', '--reporter', 'spec', ...lane.map((name) => `test/e2e/${name}.test.ts`)],
@@ -68,11 +68,12 @@ type Phase = readonly Lane[]
 const phases = (): readonly Phase[] => {
   if (process.argv.includes('--verify')) return [sources.map((step) => [step])]
   const first: Lane = [{ name: 'end to end, first lane', live: true, ...endToEnd(firstLane) }]
+  const small: Lane = [...sources, { name: 'end to end, without clusters', ...endToEnd(withoutClusters) }]
   const second: Lane = [{ name: 'end to end, second lane', ...endToEnd(secondLane()) }]
   const units: Phase = [[{ ...unit, live: true }]]
   // On two cores two lanes of clusters save a sixth of the time, and what promises seconds takes twice as many.
-  // The sources, one by one, take what the first lane leaves while its clusters start.
-  return availableParallelism() > 2 ? [units, [first, [...sources, ...second]]] : [units, [first, sources], [second]]
+  // What is small, one by one, takes what the first lane leaves while its tests wait.
+  return availableParallelism() > 2 ? [units, [first, [...small, ...second]]] : [units, [first, small], [second]]
 }
 
 // First, so that a machine on which it cannot be proved says so before anything is tried.

@@ -23,11 +23,11 @@ import { eventually } from '#test/kit/eventually.ts'
 import { forgetHistory } from '#test/kit/forget-history.ts'
 import { kubeContract } from '#test/kit/kube-contract.ts'
 import { grantFor, joiner, memberOf, requestBy } from '#test/kit/joining.ts'
-import { onRig } from '#test/kit/rig-suite.ts'
+import { onOne } from './fleets.ts'
 
 suite('a real apiserver', function () {
   this.timeout(60_000)
-  const at = onRig({ clusters: [{ id: 'east', nodes: 1 }], images: 'base' })
+  const at = onOne()
 
   async function connection(): Promise<Connection> {
     const found = await fromKubeconfig({ path: at.rig.kubeconfig })

@@ -11,7 +11,7 @@ import { eventually } from '#test/kit/eventually.ts'
 import { exportWeb, firstAnswer, fleetOf } from '#test/kit/fleet.ts'
 import { inProcess } from '#test/kit/in-process.ts'
 import { gatewayIsKilled, podsTalk } from './faults/pods-talk.ts'
-import { onPair } from './fleets.ts'
+import { isMember, onPair } from './fleets.ts'
 
 /** Takes the fault back. */
 type Heal = () => Promise<unknown>
@@ -669,11 +669,6 @@ suite('tombolo why, tombolo diagnose', function () {
 
   gatewayIsKilled(at)
 })
-
-const isMember = async (cluster: Cluster): Promise<boolean> => {
-  const found = await cluster.kubectl(['get', 'crd', 'memberships.tombolo.dev', '--ignore-not-found', '-o', 'name'])
-  return found.trim() !== ''
-}
 
 const agentOf = async (cluster: Cluster, node: string): Promise<string> =>
   (

@@ -1,11 +1,12 @@
-// Two real clusters change from WireGuard to IPsec as their owners would have it, and pods go on talking. Last on its fleet, as it leaves it so.
+// Two real clusters change from WireGuard to IPsec as their owners would have it, and pods go on talking.
+// It leaves its fleet so.
 import assert from 'node:assert/strict'
 import type { ConnectionRow } from '#fleet/rows/connections.ts'
 import { eventually } from '#test/kit/eventually.ts'
 import { exportWeb, firstAnswer, fleetOf } from '#test/kit/fleet.ts'
 import { inProcess } from '#test/kit/in-process.ts'
 import type { Cluster } from '#test/rig/cluster.ts'
-import { onPair } from './fleets.ts'
+import { isMember, onPair } from './fleets.ts'
 
 suite('two clusters that prefer IPsec', function () {
   this.timeout(180_000)
@@ -15,8 +16,7 @@ suite('two clusters that prefer IPsec', function () {
   suiteSetup(async () => {
     const west = at.rig.cluster('west')
     // Alone it finds west as no member yet.
-    const crd = await west.kubectl(['get', 'crd', 'memberships.tombolo.dev', '--ignore-not-found', '-o', 'name'])
-    if (crd.trim() === '') await fleetOf(at.rig, at.signal).join(west)
+    if (!(await isMember(west))) await fleetOf(at.rig, at.signal).join(west)
     await exportWeb(at.rig.cluster('east'), at.signal)
     await firstAnswer(west, 40_000, at.signal)
   })

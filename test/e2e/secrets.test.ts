@@ -24,7 +24,7 @@ import { operatorManifests } from '#operator/install/manifests/operator.ts'
 import { eventually } from '#test/kit/eventually.ts'
 import { image } from '#test/kit/cli.ts'
 import { joiner, memberOf } from '#test/kit/joining.ts'
-import { onRig } from '#test/kit/rig-suite.ts'
+import { onOne } from './fleets.ts'
 import { memberRights } from './secrets/member-rights.ts'
 
 const quiet = logger('test', 'silent')
@@ -55,13 +55,15 @@ type Name = (typeof names)[number]
 suite('who may do what in a cluster', function () {
   this.timeout(60_000)
   // Broker and member in one cluster: every account there is, and none of another to hide behind.
-  const at = onRig({ clusters: [{ id: 'east', nodes: 1 }], images: 'base' }, async (rig, signal) => {
-    const cluster = rig.cluster('east')
+  const at = onOne()
+  suiteSetup(async () => {
+    const cluster = at.rig.cluster('east')
     const apply = (objects: readonly object[]) =>
       cluster.kubectl(
-        ['apply', '--server-side', '-f', '-'],
+        // Over what the suite before it wrote.
+        ['apply', '--server-side', '--force-conflicts', '-f', '-'],
         JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects }),
-        signal,
+        at.signal,
       )
     await apply([...brokerCRDs(), ...memberKinds.map((kind) => kind.crd())])
     await cluster.kubectl(['wait', '--for=condition=Established', 'crd', '--all', '--timeout=30s'])

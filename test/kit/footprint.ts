@@ -1,8 +1,10 @@
 // What a node and a cluster have, as sorted lines: taken before an install and after an uninstall, the two must be equal byte for byte.
 // Left out or made plain is only what Kubernetes and the kernel change by themselves; beside each the reason.
+import assert from 'node:assert/strict'
 import type { KubeObject } from '#lib/kube/object.ts'
 import type { Cluster } from '#test/rig/cluster.ts'
 import type { Node } from '#test/rig/node.ts'
+import { eventually } from './eventually.ts'
 
 export type Footprint = Readonly<Record<string, readonly string[]>>
 
@@ -26,7 +28,24 @@ const looks: Readonly<Record<string, string>> = {
   'files of CNIs': 'test ! -e /etc/cni || find /etc/cni -type f -exec sha256sum {} +',
 }
 
-export async function footprintOfNode(node: Node, signal: AbortSignal): Promise<Footprint> {
+/** Of all nodes and clusters, by name, once kube-proxy has heard of the cluster's DNS, as it writes down which of it is ready. */
+export async function footprintsOf(clusters: readonly Cluster[], signal: AbortSignal): Promise<ReadonlyMap<string, Footprint>> {
+  const nodes = clusters.flatMap((cluster) => cluster.nodes)
+  const dns = ['-n', 'kube-system', 'rollout', 'status', 'deployment/coredns', '--timeout=60s']
+  await Promise.all(clusters.map((cluster) => cluster.kubectl(dns, '', signal)))
+  for (const node of nodes)
+    await eventually(async () => {
+      const { stdout } = await node.exec(['nft', 'list', 'ruleset'], signal)
+      assert.match(stdout, /kube-dns/, node.name)
+      assert.doesNotMatch(stdout, /kube-dns:.*goto reject-chain/, node.name)
+    }, 30_000)
+  return new Map([
+    ...(await Promise.all(nodes.map(async (node) => [node.name, await ofNode(node, signal)] as const))),
+    ...(await Promise.all(clusters.map(async (cluster) => [cluster.id, await ofCluster(cluster, signal)] as const))),
+  ])
+}
+
+async function ofNode(node: Node, signal: AbortSignal): Promise<Footprint> {
   const entries = Object.entries(looks).map(async ([name, script]) => {
     const { code, stdout, stderr } = await node.exec(['sh', '-c', script], signal)
     if (code !== 0) throw new Error(`${node.name}: ${script}: ${stderr}`)
@@ -36,7 +55,7 @@ export async function footprintOfNode(node: Node, signal: AbortSignal): Promise<
 }
 
 /** Every object of every kind that the apiserver lists, and the Corefile. */
-export async function footprintOfCluster(cluster: Cluster, signal: AbortSignal): Promise<Footprint> {
+async function ofCluster(cluster: Cluster, signal: AbortSignal): Promise<Footprint> {
   const kinds = (await cluster.kubectl(['api-resources', '--verbs=list', '-o', 'name'], '', signal)).trim().split('\n')
   const listed = kinds.filter((kind) => !volatile.includes(kind.split('.')[0] ?? ''))
   const { items } = JSON.parse(await cluster.kubectl(['get', listed.join(), '-A', '-o', 'json'], '', signal)) as {
@@ -110,7 +129,7 @@ const without = (object: object, names: readonly string[]): object =>
 const passing: Readonly<Record<string, RegExp>> = {
   // kube-proxy's: the addresses of pods on this node, to know a pod that calls itself, and its choice among the pods of CoreDNS, which
   // are new. Nothing of ours translates destinations.
-  'packet filter': /(\d+\.\d+\.\d+\.\d+) \. \1 \. |\bdnat (ip6? )?to /,
+  'packet filter': /([\d.]{7,}|[\da-f:]{2,}) \. \1 \. |\bdnat (ip6? )?to /,
   settings: /nf_conntrack_count:/,
   // What containerd, runc and CNI plugins keep of every pod, and the rig of itself: no folders of ours.
   files: / \/(run\/(containerd|netns|tombolo-rigs)|var\/lib\/cni)(\/|$)/,
