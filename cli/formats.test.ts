@@ -49,6 +49,7 @@ const one = joiner('east')
 const image = ['--image', 'tombolo/tombolo:1']
 const inBroker = { namespace: 'tombolo-broker', name: 'east' }
 const asking = { namespace: 'tombolo-j-east', name: 'east' }
+const expiresAt = new Date('2030-01-01T00:15:00Z')
 const ca = '-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n'
 const print = fingerprint(publicIdentity(one.identity))
 const fleet = (server: ApiServer) => {
@@ -116,7 +117,10 @@ const scenes: Readonly<Record<string, Scene>> = {
   'grant remove': { args: ['east'], put: fleet },
   join: {
     args: [
-      ...['--grant', formatGrant({ clusterID: one.id, server: 'https://192.0.2.10:6443', ca, token: 't', code: one.code })],
+      ...[
+        '--grant',
+        formatGrant({ clusterID: one.id, server: 'https://192.0.2.10:6443', ca, token: 't', code: one.code, expiresAt }),
+      ],
       ...['--gateway-node', 'east-1', '--pod-cidr', '10.1.0.0/16', '--service-cidr', '10.101.0.0/16', ...image, '--dry-run'],
     ],
     put: (server) => bareCluster(server, 'uid-east', 'east-1'),

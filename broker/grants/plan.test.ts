@@ -43,6 +43,13 @@ suite('the place where a cluster asks to join', () => {
     assert.deepEqual(said({ ...place, grant: claimed('2026-01-01T00:00:00Z') }), gone)
   })
 
+  test('stays for one that is locked, for the time that it had: who holds it is told so', () => {
+    const grant = grantFor(east, {}, { failedAttempts: ['1', '2', '3', '4', '5'] })
+    assert.deepEqual(said({ grant }), made)
+    const { next } = planPlace({ ...nothing, grant })
+    assert.deepEqual(next.kind === 'again' && next.afterMs, 15 * 60_000 + 100)
+  })
+
   test('stays for a member, whose credentials are renewed there, without a look at the clock', () => {
     assert.deepEqual(said({ member: memberOf(east) }), made)
     assert.equal(planPlace({ ...nothing, member: memberOf(east) }).next.kind, 'settled')
@@ -52,7 +59,13 @@ suite('the place where a cluster asks to join', () => {
     ['without a grant', {}],
     ['when the grant has expired', { grant: grantFor(east, { expiresAt: '2025-12-31T23:59:59Z' }) }],
     ['when it was used by one that is no member any more', { grant: grantFor(east, {}, { usedBy: 'x' }) }],
-    ['when it is locked', { grant: grantFor(east, {}, { failedAttempts: ['1', '2', '3', '4', '5'] }) }],
+    [
+      'when it is locked and its time is over',
+      {
+        grant: grantFor(east, {}, { failedAttempts: ['1', '2', '3', '4', '5'] }),
+        now: new Date('2026-01-01T00:15:00Z'),
+      },
+    ],
     ['when the member is being removed', { member: memberOf(east, {}, { deletionTimestamp: '2026-01-01T00:00:00Z' }) }],
   ] as const)
     test(`goes ${name}, the account first, as its tokens die with it`, () => assert.deepEqual(said({ ...place, ...seen }), gone))

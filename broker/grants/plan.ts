@@ -1,5 +1,5 @@
-// The place where a cluster may ask is there for as long as it has a usable grant, waits for approval or is a member, and goes with both: the account's
-// tokens die with it.
+// The place where a cluster may ask is there for as long as it has a grant that is answered, waits for approval or is a member, and goes with
+// both: the account's tokens die with it.
 import type { JoinGrant } from '#crds/join-grant.ts'
 import type { Member } from '#crds/member.ts'
 import { again, settled } from '#lib/kube/controller.ts'
@@ -8,7 +8,7 @@ import { namespaces, roleBindings, serviceAccounts } from '#lib/kube/kinds.ts'
 import type { Plan } from '#lib/kube/plan.ts'
 import { deleteStep } from '#lib/kube/plan.ts'
 import { joiningObjects } from './objects.ts'
-import { endOf, factsOf, isUsable, stateOf } from './state.ts'
+import { endOf, factsOf, isAnswered } from './state.ts'
 
 export type PlaceSeen = {
   readonly clusterID: string
@@ -23,7 +23,7 @@ export type PlaceSeen = {
 export function planPlace({ clusterID, grant, member, namespace, account, asks, now }: PlaceSeen): Plan {
   const isMember = member !== undefined && member.metadata.deletionTimestamp === undefined
   const facts = grant === undefined ? undefined : factsOf(grant, true)
-  const granted = facts !== undefined && isUsable(stateOf(facts, now))
+  const granted = facts !== undefined && isAnswered(facts, now)
   if (!isMember && !granted) {
     if (namespace === undefined || namespace.metadata.deletionTimestamp !== undefined) return { steps: [], next: settled }
     // The account first: its token is dead while the namespace is being emptied. And its right, as an apiserver takes a token that it has

@@ -45,6 +45,15 @@ export function stateOf({ expiresAt, failedAttempts, usedBy, claim, placed }: Gr
 /** Whether somebody may still come with it, or has come and waits. */
 export const isUsable = (state: GrantState): boolean => state === 'Open' || state === 'Pending' || state === 'Claimed'
 
+/**
+ * Whether whoever holds it is answered. A locked one is for its own time, or a joiner that has the right code would find a dead token, as
+ * when the grant expired or was taken back; it lets nobody in, and guessing is told nothing that it did not know.
+ */
+export const isAnswered = (facts: GrantFacts, now: Date): boolean => {
+  const state = stateOf(facts, now)
+  return isUsable(state) || (state === 'Locked' && now < facts.expiresAt)
+}
+
 /** When time alone makes it unusable. */
 export const endOf = ({ expiresAt, claim }: GrantFacts): Date => claim?.until ?? expiresAt
 

@@ -59,11 +59,18 @@ suite('who may join', () => {
       /it is locked now/,
     ],
     [
-      'after that even the right code is too late',
+      'after that even the right code is too late, and who has it is told that others do not',
       requestBy(east),
       known({ grant: granted({}, { failedAttempts: ['1', '2', '3', '4', '5'] }) }),
       'refused',
-      /is locked.*grant create east/,
+      /is locked: 5 requests did not prove its code, as this one does\. .*grant create east/,
+    ],
+    [
+      'who guesses on is told no more than before',
+      requestBy(guesser),
+      known({ grant: granted({}, { failedAttempts: ['1', '2', '3', '4', '5'] }) }),
+      'refused',
+      /is locked: too many requests did not prove its code\. Make another.*grant create east/,
     ],
     [
       'a grant is good once',

@@ -109,7 +109,11 @@ function byGrant({ spec, metadata }: JoinRequest, proof: Proof, { member, grant,
         return refused(`Nobody approved "${id}" until ${time(claim.until)}, and the grant has expired. Make another ${another}.`)
       return refused(`The grant for "${id}" expired at ${grant.spec.expiresAt}. Make another ${another}.`)
     case 'Locked':
-      return refused(`The grant for "${id}" is locked: too many requests did not prove its code. Make another ${another}.`)
+      return refused(
+        proof === 'Holds'
+          ? `The grant for "${id}" is locked: ${mostAttempts} requests did not prove its code, as this one does. Find out who else has the line, or a part of it, then make another ${another}.`
+          : `The grant for "${id}" is locked: too many requests did not prove its code. Make another ${another}.`,
+      )
     case 'Open':
     case 'Pending':
       break
@@ -122,7 +126,7 @@ function byGrant({ spec, metadata }: JoinRequest, proof: Proof, { member, grant,
     const rest = left === 0 ? 'it is locked now' : `${left} more ${left === 1 ? 'try' : 'tries'} and it is locked`
     return {
       kind: 'failedAttempt',
-      message: `The request does not prove the code of the grant for "${id}"; ${rest}. Paste the whole line, or make another ${another}.`,
+      message: `The request does not prove the code of the grant for "${id}"; ${rest}. Paste the whole line, that of the latest grant if there were several, or make another ${another}.`,
     }
   }
   if (member !== undefined)

@@ -86,7 +86,8 @@ async function runCreate(id: ClusterID, options: CreateOptions, { output, signal
   ])
   checkPlace(server, serviceCIDRsOf(evidence)?.cidrs ?? [], members.items)
   const code = GrantCode.generate()
-  const expiresAt = new Date(Date.now() + options.expires * 1000).toISOString()
+  const until = new Date(Date.now() + options.expires * 1000)
+  const expiresAt = until.toISOString()
   const object: JoinGrant = {
     apiVersion: joinGrant.apiVersion,
     kind: joinGrant.kind,
@@ -105,7 +106,7 @@ async function runCreate(id: ClusterID, options: CreateOptions, { output, signal
     const manual = (object.spec.approval ?? fleet.spec.join.approval) === 'Manual'
     return tokenOf(broker, id, options.expires + (manual ? approvalSeconds : 0), signal)
   })
-  const line = formatGrant({ clusterID: id, server, ca, token, code })
+  const line = formatGrant({ clusterID: id, server, ca, token, code, expiresAt: until })
   output.result(line, { clusterID: id, expiresAt, server, grant: line }, options.output, [`grant/${id}`])
   output.note(`It lets "${id}" join until ${expiresAt}: tombolo join --grant - reads it from standard input.`)
 }

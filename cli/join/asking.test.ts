@@ -20,7 +20,7 @@ suite('asking the broker', () => {
       const question = { asked: askedOf(id, { intent: 'Leave' }), identity, code: undefined }
       await assert.rejects(
         askBroker(broker, question, 5000, () => undefined, signal),
-        (error) => error instanceof Problem && /does not take the grant’s token/.test(error.message),
+        (error) => error instanceof Problem && /does not take the token of "west" any more/.test(error.message),
       )
       assert.equal(asked(), 1)
     })

@@ -1,6 +1,5 @@
 // Asking the broker until it answers, with the reason of the wait in sight.
 import type { SealedCredentials } from '#crds/join-proof.ts'
-import type { Kube } from '#lib/kube/client.ts'
 import { kube as connect } from '#lib/kube/client.ts'
 import { isForbidden, isUnauthorized, isUnreachable } from '#lib/kube/errors.ts'
 import { logger } from '#lib/std/log.ts'
@@ -11,17 +10,21 @@ import { fieldManager } from '../cluster/cluster.ts'
 import type { Say } from '../cluster/until.ts'
 import { until } from '../cluster/until.ts'
 import { failed, notReached, refused } from '../problem.ts'
+import type { WayIn } from './member.ts'
+import type { RefusedToken } from './refused-token.ts'
+import { whyRefused } from './refused-token.ts'
 
 export type Answer = { readonly credentials: SealedCredentials; readonly warning: string | undefined } | 'left'
 
-/** `token`: of a grant, or the member's renewal token. Throws a refusal with the broker's own words. */
+/** `token`: of a grant, with until when that is good, or the member's renewal token. Throws a refusal with the broker's own words. */
 export async function askBroker(
-  { server, ca, token }: Broker & { readonly token: string },
+  { server, ca, token, expiresAt }: Broker & Pick<WayIn, 'token' | 'expiresAt'>,
   question: Question,
   timeoutMs: number,
   say: Say,
   signal: AbortSignal,
 ): Promise<Answer> {
+  let taken = false
   await using broker = connect({ server, ca, token: () => Promise.resolve(token) }, logger('tombolo', 'silent'), 'tombolo-cli')
   try {
     return await until(
@@ -31,12 +34,16 @@ export async function askBroker(
         remedy: 'Nothing has to be undone: running the command again goes on waiting for it.',
         say,
       },
-      async () =>
-        probeOf(await ask(broker as Pick<Kube, 'get' | 'create' | 'delete'>, question, fieldManager, new Date(), signal)),
+      async () => {
+        const turn = await ask(broker, question, fieldManager, new Date(), signal)
+        taken = true
+        return probeOf(turn)
+      },
       signal,
     )
   } catch (error) {
-    throw explained(error, server)
+    const { clusterID } = question.asked
+    throw explained(error, server, { clusterID, expiresAt, taken, now: new Date() })
   }
 }
 
@@ -53,14 +60,12 @@ function probeOf(turn: Turn): { readonly done: Answer } | { readonly waiting: st
   }
 }
 
-function explained(error: unknown, server: string): unknown {
+function explained(error: unknown, server: string, token: RefusedToken): unknown {
   // Where one may no longer ask, the account and its right go together, and an apiserver takes a token that it knows some seconds more.
-  if (isUnauthorized(error) || isForbidden(error))
-    return failed(
-      'The broker does not take the grant’s token: it expired, or the grant was removed.',
-      'Make another on the broker: tombolo grant create CLUSTER_ID.',
-      error,
-    )
+  if (isUnauthorized(error) || isForbidden(error)) {
+    const { says, remedy } = whyRefused(token)
+    return failed(says, remedy, error)
+  }
   if (isUnreachable(error))
     return notReached(
       `The broker (${server}) cannot be reached: ${error.cause instanceof Error ? error.cause.message : error.message}.`,

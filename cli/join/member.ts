@@ -58,7 +58,12 @@ export async function clusterUID({ kube, context }: Pick<Cluster, 'kube' | 'cont
 }
 
 /** How the cluster gets to its broker, and as whom: by the grant, or as the member that it is. */
-export type WayIn = Broker & { readonly clusterID: ClusterID; readonly token: string }
+export type WayIn = Broker & {
+  readonly clusterID: ClusterID
+  readonly token: string
+  /** The grant's; a member has none. */
+  readonly expiresAt?: Date
+}
 
 /** Throws when the cluster is a member already, under another id or of another broker. Joining again as what it is goes on. */
 export function wayIn(facts: MemberFacts, grant: Grant | undefined, context: string): WayIn {

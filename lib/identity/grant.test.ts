@@ -12,6 +12,7 @@ const grant = (): Grant => ({
   ca: '-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n',
   token: 'a.b.c',
   code: GrantCode.generate(),
+  expiresAt: new Date('2030-01-01T00:15:00Z'),
 })
 const packed = (fields: unknown) => `tombolo-grant-1.${deflateRawSync(JSON.stringify(fields)).toString('base64url')}`
 
@@ -22,10 +23,7 @@ suite('a grant', () => {
     assert.match(line, /^\S+$/)
     const read = parseGrant(`  ${line}\n`)
     assert.ok(read.ok)
-    assert.deepEqual(
-      [read.value.clusterID, read.value.server, read.value.ca, read.value.token, read.value.code.base64()],
-      ['east', given.server, given.ca, 'a.b.c', given.code.base64()],
-    )
+    assert.deepEqual({ ...read.value, code: read.value.code.base64() }, { ...given, code: given.code.base64() })
   })
 
   test('its code proves itself for the cluster it was made for, and for no other', () => {
@@ -37,6 +35,7 @@ suite('a grant', () => {
   const line = formatGrant(grant())
   const code = Buffer.alloc(32).toString('base64')
   const pem = '-----BEGIN CERTIFICATE-----'
+  const until = '2030-01-01T00:15:00.000Z'
   const bad: readonly (readonly [string, string])[] = [
     ['nothing', ''],
     ['another word', 'kubeadm join'],
@@ -44,10 +43,12 @@ suite('a grant', () => {
     ['one of a later version', line.replace('grant-1', 'grant-2')],
     ['a bomb', `tombolo-grant-1.${deflateRawSync(Buffer.alloc(10_000_000)).toString('base64url')}`],
     ['no list', packed({ clusterID: 'east' })],
-    ['one with http, over which the token would go in clear', packed(['east', 'http://10.0.0.1', pem, 't', code])],
-    ['one for no cluster id', packed(['East!', 'https://10.0.0.1', pem, 't', code])],
-    ['one without a certificate', packed(['east', 'https://10.0.0.1', '', 't', code])],
-    ['one with a short code', packed(['east', 'https://10.0.0.1', pem, 't', 'c2hvcnQ='])],
+    ['one with http, over which the token would go in clear', packed(['east', 'http://10.0.0.1', pem, 't', code, until])],
+    ['one for no cluster id', packed(['East!', 'https://10.0.0.1', pem, 't', code, until])],
+    ['one without a certificate', packed(['east', 'https://10.0.0.1', '', 't', code, until])],
+    ['one with a short code', packed(['east', 'https://10.0.0.1', pem, 't', 'c2hvcnQ=', until])],
+    ['one that says no time', packed(['east', 'https://10.0.0.1', pem, 't', code, 'soon'])],
+    ['one of an earlier version', packed(['east', 'https://10.0.0.1', pem, 't', code])],
   ]
   for (const [name, text] of bad)
     test(`${name} is none, and is not repeated`, () => {

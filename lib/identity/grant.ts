@@ -47,6 +47,8 @@ export type Grant = {
   /** Of the account `joiner` in the cluster's joining namespace on the broker. */
   readonly token: string
   readonly code: GrantCode
+  /** As the broker has it: its holder knows why it is taken no more, which a broker tells nobody whose token is dead. */
+  readonly expiresAt: Date
 }
 
 const prefix = 'tombolo-grant-1.'
@@ -54,8 +56,8 @@ const prefix = 'tombolo-grant-1.'
 const maxLength = 65_536
 
 /** One line without spaces, to be pasted or piped; it is a secret until it is used or expires. */
-export function formatGrant({ clusterID, server, ca, token, code }: Grant): string {
-  const json = JSON.stringify([clusterID, server, ca, token, code.base64()])
+export function formatGrant({ clusterID, server, ca, token, code, expiresAt }: Grant): string {
+  const json = JSON.stringify([clusterID, server, ca, token, code.base64(), expiresAt.toISOString()])
   return `${prefix}${deflateRawSync(json, { level: 9 }).toString('base64url')}`
 }
 
@@ -67,16 +69,18 @@ export function parseGrant(text: string): Result<Grant> {
     return refusal(`the whole line that "tombolo grant create" printed: it begins with "${prefix.slice(0, -1)}"`)
   const fields = unpack(line.slice(prefix.length))
   if (fields === undefined) return refusal('the whole line that "tombolo grant create" printed: this one is damaged or cut short')
-  const [id, server, ca, token, codeText] = fields
+  const [id, server, ca, token, codeText, until] = fields
   const clusterID = parseClusterID(id)
   const code = GrantCode.parse(codeText)
   const url = URL.canParse(server) ? new URL(server) : undefined
-  if (!clusterID.ok || !code.ok || url?.protocol !== 'https:' || !ca.includes('-----BEGIN CERTIFICATE-----') || token === '')
+  const expiresAt = new Date(until)
+  const isWhole = url?.protocol === 'https:' && ca.includes('-----BEGIN CERTIFICATE-----') && token !== ''
+  if (!clusterID.ok || !code.ok || !isWhole || Number.isNaN(expiresAt.getTime()))
     return refusal('a grant of this version of tombolo: make a new one with "tombolo grant create"')
-  return ok({ clusterID: clusterID.value, server, ca, token, code: code.value })
+  return ok({ clusterID: clusterID.value, server, ca, token, code: code.value, expiresAt })
 }
 
-type Fields = readonly [string, string, string, string, string]
+type Fields = readonly [string, string, string, string, string, string]
 
 function unpack(packed: string): Fields | undefined {
   try {
@@ -89,4 +93,4 @@ function unpack(packed: string): Fields | undefined {
 }
 
 const isFields = (value: unknown): value is Fields =>
-  Array.isArray(value) && value.length === 5 && value.every((field) => typeof field === 'string')
+  Array.isArray(value) && value.length === 6 && value.every((field) => typeof field === 'string')

@@ -4,9 +4,11 @@ import type { Exports } from '#broker/members/exports.ts'
 import { memberObjects } from '#broker/members/objects.ts'
 import { allocation } from '#crds/allocation.ts'
 import type { Member } from '#crds/member.ts'
+import { joinerAccount, joinNamespace } from '#crds/places.ts'
 import type { Kube } from '#lib/kube/client.ts'
 import { clusterRoleBindings, namespaces, roleBindings, serviceAccounts } from '#lib/kube/kinds.ts'
 import type { Kind, KubeObject } from '#lib/kube/object.ts'
+import { pathOf } from '#lib/kube/object.ts'
 
 const putter = (admin: Kube, signal: AbortSignal) => (kind: Kind, object: KubeObject) =>
   admin.apply(kind, object, { fieldManager: 'test' }, signal)
@@ -21,6 +23,16 @@ export async function putMember(admin: Kube, member: Member, signal: AbortSignal
   await put(roleBindings, objects.writes)
   await put(clusterRoleBindings, objects.reads)
   await put(roleBindings, objects.readsFleet)
+}
+
+/** As `tombolo grant create` has the apiserver make it. The place must be there. */
+export async function joinerToken(admin: Kube, id: string, signal: AbortSignal): Promise<string> {
+  const path = pathOf(serviceAccounts, { namespace: joinNamespace(id), name: joinerAccount }, 'token')
+  const body = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec: { expirationSeconds: 3600 } }
+  const { status } = (await admin.request({ method: 'POST', path, body }, signal)) as {
+    readonly status: { readonly token: string }
+  }
+  return status.token
 }
 
 /** The place where a cluster asks. */

@@ -8,27 +8,20 @@ import { joinGrant } from '#crds/join-grant.ts'
 import { joinRequest } from '#crds/join-request.ts'
 import { member } from '#crds/member.ts'
 import { membership } from '#crds/membership.ts'
-import {
-  brokerNamespace,
-  gatewayNodeLabel,
-  identitySecretName,
-  joinerAccount,
-  joinNamespace,
-  membershipName,
-  systemNamespace,
-} from '#crds/places.ts'
+import { brokerNamespace, gatewayNodeLabel, identitySecretName, membershipName, systemNamespace } from '#crds/places.ts'
 import { formatGrant } from '#lib/identity/grant.ts'
 import { fingerprint } from '#lib/identity/identity.ts'
 import { isNotFound } from '#lib/kube/errors.ts'
-import { nodes, serviceAccounts } from '#lib/kube/kinds.ts'
+import { nodes } from '#lib/kube/kinds.ts'
 import type { KubeObject } from '#lib/kube/object.ts'
-import { keyOf, keyText, pathOf } from '#lib/kube/object.ts'
+import { keyOf, keyText } from '#lib/kube/object.ts'
 import type { BareApiserver, BareBroker } from '#test/kit/bare-broker.ts'
 import { bareApiserver } from '#test/kit/bare-broker.ts'
 import type { Ran } from '#test/kit/cli.ts'
 import { tombolo } from '#test/kit/cli.ts'
 import { eventually } from '#test/kit/eventually.ts'
 import { joiner } from '#test/kit/joining.ts'
+import { joinerToken } from '#test/kit/on-broker.ts'
 import type { Kubeconfig } from '#test/kit/kubeconfig.ts'
 import { kubeconfig } from '#test/kit/kubeconfig.ts'
 import type { Gate, Secure } from '#test/kit/secure.ts'
@@ -78,7 +71,14 @@ export const interruptedJoin = (registry: () => Registry): void => {
       await cluster.admin.create(nodes, node, {}, signal)
       await registry().grant(one)
       const { server, ca } = fronts.broker
-      grant = formatGrant({ clusterID: id, server, ca, token: await tokenOf(broker, id, signal), code: one.code })
+      grant = formatGrant({
+        clusterID: id,
+        server,
+        ca,
+        token: await joinerToken(broker.admin, id, signal),
+        code: one.code,
+        expiresAt: new Date(Date.now() + 900_000),
+      })
     })
     suiteTeardown(async () => {
       await config[Symbol.asyncDispose]()
@@ -209,13 +209,3 @@ async function operatorReports({ admin }: BareApiserver, signal: AbortSignal): P
 
 const readGrant = ({ admin }: BareBroker, name: string, signal: AbortSignal): Promise<JoinGrant | undefined> =>
   admin.get(joinGrant, { namespace: brokerNamespace, name }, signal)
-
-/** Of the account that asks, as `tombolo grant create` gets it. */
-async function tokenOf({ admin }: BareBroker, id: string, signal: AbortSignal): Promise<string> {
-  const path = pathOf(serviceAccounts, { namespace: joinNamespace(id), name: joinerAccount }, 'token')
-  const body = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec: { expirationSeconds: 3600 } }
-  const { status } = (await admin.request({ method: 'POST', path, body }, signal)) as {
-    readonly status: { readonly token: string }
-  }
-  return status.token
-}

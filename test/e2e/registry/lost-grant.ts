@@ -1,5 +1,7 @@
-// T8: a grant that somebody else has. Each way in which it is worth nothing has a name of its own, for whoever tries and for the administrator.
+// T8: a grant that somebody else has. Each way in which it is worth nothing has a name of its own, for whoever tries and for the administrator;
+// also where its token is dead, which a broker tells nobody the reason of.
 import assert from 'node:assert/strict'
+import { askBroker } from '#cli/join/asking.ts'
 import { joinGrant } from '#crds/join-grant.ts'
 import { joinRequest } from '#crds/join-request.ts'
 import { brokerNamespace, joinerAccount, joinNamespace } from '#crds/places.ts'
@@ -10,7 +12,8 @@ import { StatusError } from '#lib/kube/errors.ts'
 import { namespaces } from '#lib/kube/kinds.ts'
 import { eventually } from '#test/kit/eventually.ts'
 import type { Joiner } from '#test/kit/joining.ts'
-import { joiner, requestBy } from '#test/kit/joining.ts'
+import { askedOf, joiner, requestBy } from '#test/kit/joining.ts'
+import { joinerToken } from '#test/kit/on-broker.ts'
 import type { Registry } from './registry.ts'
 
 const own = { pods: ['10.95.0.0/16'], services: ['10.195.0.0/16'] }
@@ -42,6 +45,13 @@ export const lostGrant = (registry: () => Registry): void => {
     await eventually(async () =>
       assert.equal(await broker.admin.get(namespaces, { name: joinNamespace(one.id) }, signal), undefined),
     )
+  }
+  /** As `tombolo join` asks, with the line that it was given. */
+  async function lineOf(one: Joiner, expiresAt: Date) {
+    const { broker, signal } = registry()
+    const way = { server: broker.server, ca: broker.ca, token: await joinerToken(broker.admin, one.id, signal), expiresAt }
+    return () =>
+      askBroker(way, { asked: askedOf(one.id, own), identity: one.identity, code: one.code }, 10_000, () => undefined, signal)
   }
   const asJoiner = ({ id }: Joiner) => registry().broker.as(userOf(joinNamespace(id), joinerAccount))
 
@@ -76,20 +86,35 @@ export const lostGrant = (registry: () => Registry): void => {
       )
     })
 
-    test('T8: is Locked by five guesses, each told how many are left, and then there is nowhere to ask', async () => {
+    test('T8: is Locked by five guesses, each told how many are left; who has the right code is told that others do not', async () => {
       const one = joiner('guessed')
       await registry().grant(one)
       for (const left of ['4 more tries and it is locked', '3 more tries', '2 more tries', '1 more try', 'it is locked now'])
         assert.match(await tries(joiner(one.id)), new RegExp(`^Refused: .*does not prove the code.*; ${left}`))
       await is(one, 'Locked', /Find out who tried, then make another: tombolo grant create/)
-      await isShut(one)
+      assert.match(await tries(joiner(one.id)), /^Refused: .*is locked: too many requests did not prove its code\./)
+      const join = await lineOf(one, new Date(Date.now() + 900_000))
+      await assert.rejects(join, /is locked: 5 requests did not prove its code, as this one does/)
     })
 
-    test('T8: is Expired when nobody came in time, and then there is nowhere to ask', async () => {
+    test('T8: is Expired when nobody came in time: there is nowhere to ask, and who has the line is told since when', async () => {
       const one = joiner('expires')
-      await registry().grant(one, { expiresAt: new Date(Date.now() + 4000).toISOString() })
+      const expiresAt = new Date(Date.now() + 4000)
+      await registry().grant(one, { expiresAt: expiresAt.toISOString() })
+      const join = await lineOf(one, expiresAt)
       await is(one, 'Expired', /Nobody used it in time.*Make another: tombolo grant create/)
       await isShut(one)
+      await assert.rejects(join, new RegExp(`The grant for "expires" expired at ${expiresAt.toISOString()}`))
+    })
+
+    test('T8: is taken back, and who has the line is told that it did not expire', async () => {
+      const { broker, signal, grant } = registry()
+      const one = joiner('taken')
+      await grant(one)
+      const join = await lineOf(one, new Date(Date.now() + 900_000))
+      await broker.admin.delete(joinGrant, { namespace: brokerNamespace, name: one.id }, {}, signal)
+      await isShut(one)
+      await assert.rejects(join, /The grant for "taken" would be good until .*, and was taken back on the broker/)
     })
 
     test('T8: is for one id: under another its account is refused, here by the policy and there by its rights, and it stays Open', async () => {
