@@ -136,6 +136,6 @@ suite('leaving with something broken', function () {
 async function dropWhatIsOfTests(cluster: Cluster): Promise<void> {
   await cluster.kubectl(['label', 'node', '--all', 'topology.kubernetes.io/zone-'])
   const names = (await cluster.kubectl(['get', 'namespace', '-o', 'name'])).trim().split('\n')
-  const ofTests = names.filter((name) => !/\/(default|kube-.*)$/.test(name))
+  const ofTests = names.filter((name) => !/\/(default|(kube|tombolo)-.*)$/.test(name))
   if (ofTests.length > 0) await cluster.kubectl(['delete', ...ofTests, '--timeout=60s'])
 }
