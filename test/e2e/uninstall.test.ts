@@ -65,7 +65,7 @@ suite('leaving with something broken', function () {
     const dead = west().node(2)
     dead.kubelet.stop()
     try {
-      const held = await fleet().tombolo('uninstall', '--context', 'west', '--yes', '--timeout', '12')
+      const held = await fleet().tombolo('uninstall', '--context', 'west', '--yes', '--timeout', '20')
       assert.equal(held.code, 1, held.err)
       assert.match(held.err, /could not be taken off node west-2/)
       const forced = await fleet().tombolo('uninstall', '--context', 'west', '--yes', '--timeout', '5', '--force', '--keep-crds')
