@@ -22,6 +22,8 @@ const said = (seen: Partial<PlaceSeen>): readonly string[] =>
 const made = ['+Namespace tombolo-j-east', '+ServiceAccount joiner', '+RoleBinding tombolo-joiner']
 const gone = ['-ServiceAccount joiner', '-RoleBinding tombolo-joiner', '-Namespace tombolo-j-east']
 
+const going = memberOf(east, {}, { deletionTimestamp: '2026-01-01T00:00:00Z' })
+
 suite('the place where a cluster asks to join', () => {
   test('is made for a grant, and looked at again when that expires', () => {
     assert.deepEqual(said({ grant: grantFor(east) }), made)
@@ -66,14 +68,15 @@ suite('the place where a cluster asks to join', () => {
         now: new Date('2026-01-01T00:15:00Z'),
       },
     ],
-    ['when the member is being removed', { member: memberOf(east, {}, { deletionTimestamp: '2026-01-01T00:00:00Z' }) }],
+    ['when the member is being removed', { member: going }],
+    ['when the member is being removed and there is a grant for its return', { member: going, grant: grantFor(east) }],
   ] as const)
     test(`goes ${name}, the account first, as its tokens die with it`, () => assert.deepEqual(said({ ...place, ...seen }), gone))
 
   test('nothing is done twice about one that is going', () => {
     const metadata = { name: 'tombolo-j-east', deletionTimestamp: '2026-01-01T00:00:00Z' }
-    const going = { apiVersion: 'v1', kind: 'Namespace', metadata }
-    assert.deepEqual(said({ ...place, namespace: going }), [])
-    assert.deepEqual(said({ namespace: going, grant: grantFor(east) }), [])
+    const leaving = { apiVersion: 'v1', kind: 'Namespace', metadata }
+    assert.deepEqual(said({ ...place, namespace: leaving }), [])
+    assert.deepEqual(said({ namespace: leaving, grant: grantFor(east) }), [])
   })
 })

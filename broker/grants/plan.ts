@@ -23,7 +23,8 @@ export type PlaceSeen = {
 export function planPlace({ clusterID, grant, member, namespace, account, asks, now }: PlaceSeen): Plan {
   const isMember = member !== undefined && member.metadata.deletionTimestamp === undefined
   const facts = grant === undefined ? undefined : factsOf(grant, true)
-  const granted = facts !== undefined && isAnswered(facts, now)
+  // A grant that is open already lets nobody keep the tokens of a member that goes: after it the place is made anew, for another grant's line.
+  const granted = member === undefined && facts !== undefined && isAnswered(facts, now)
   if (!isMember && !granted) {
     if (namespace === undefined || namespace.metadata.deletionTimestamp !== undefined) return { steps: [], next: settled }
     // The account first: its token is dead while the namespace is being emptied. And its right, as an apiserver takes a token that it has
