@@ -78,7 +78,16 @@ suite('a gateway at work', function () {
 
   /** A new process on the node. */
   async function start(driver?: CableDriver): Promise<Gateway> {
-    const options = { host, device: 'tmb-wg', stateDir: '/state', port: 51820, mtu: 1420, onLost: () => undefined, log: quiet }
+    const options = {
+      host,
+      device: 'tmb-wg',
+      stateDir: '/state',
+      port: 51820,
+      underlays: ['eth0'],
+      mtu: 1420,
+      onLost: () => undefined,
+      log: quiet,
+    }
     const cables = driver ?? (await wireguard(options, stop.signal))
     const allocations = reflect(api, allocation, { namespace }, stop.signal).store
     endpoints = reflect(api, gatewayEndpoint, { namespace }, stop.signal).store
@@ -338,7 +347,16 @@ suite('a gateway at work', function () {
 
   test('one that cannot set its node up says why, stands back after a while, and comes again when it can', async () => {
     const driver = await wireguard(
-      { host, device: 'tmb-wg', stateDir: '/state', port: 51820, mtu: 1420, onLost: () => undefined, log: quiet },
+      {
+        host,
+        device: 'tmb-wg',
+        stateDir: '/state',
+        port: 51820,
+        underlays: ['eth0'],
+        mtu: 1420,
+        onLost: () => undefined,
+        log: quiet,
+      },
       stop.signal,
     )
     let broken = false

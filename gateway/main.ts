@@ -68,6 +68,7 @@ async function run(config: GatewayConfig, log: Logger, asked: AbortSignal): Prom
       device: cableDevices[cable],
       stateDir: config.STATE_DIR,
       port,
+      underlays: [underlay.dev],
       mtu: mtuOver(underlay.mtu, cableSize[cable].overhead, most),
       onLost: () => work.add(everything),
       onChange: () => work.add(everything),

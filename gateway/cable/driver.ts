@@ -73,6 +73,8 @@ export type DriverOptions = {
   /** Where keys are kept; survives the pod. */
   readonly stateDir: string
   readonly port: number
+  /** By which other gateways are reached: addresses on other devices are no business of theirs. */
+  readonly underlays: readonly string[]
   readonly mtu: number
   /** Called when the device went away by itself: routes over it are gone, `set` will make it anew. */
   readonly onLost: () => void

@@ -58,6 +58,7 @@ suite(`cables over WireGuard, ${inKernel ? 'the kernel’s' : 'with a real wireg
         device: 'tmb-wg',
         stateDir,
         port: 51820,
+        underlays: ['wan'],
         mtu: 1400,
         onLost: () => undefined,
         log: logger('test', 'silent'),

@@ -221,7 +221,16 @@ function dataPlane(kind: CableName): void {
       const issued = ca.issue(`gw.${here.id}.gateway.tombolo.dev`)
       certified.set(here.id, issued)
       await putCredentials(host, dir, issued, [ca.root])
-      const options = { host, device: cableDevices[kind], stateDir: dir, port: port[kind], mtu, onLost: () => undefined, log }
+      const options = {
+        host,
+        device: cableDevices[kind],
+        stateDir: dir,
+        port: port[kind],
+        underlays: ['eth0'],
+        mtu,
+        onLost: () => undefined,
+        log,
+      }
       return drivers[kind](options, signal)
     }
 

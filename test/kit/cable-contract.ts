@@ -77,6 +77,7 @@ export function cableDriverContract(
       device: machine.device,
       stateDir: machine.stateDir,
       port: 51820,
+      underlays: ['lo'],
       mtu: 1400,
       onLost: () => {
         lost++

@@ -15,7 +15,7 @@ const unusedTable = 7302
 const unusedPriority = 40_000
 
 /** For $STRONGSWAN_CONF; then nothing of /etc is read. A setting a line, as its parser wants it. */
-export const configurationOf = (port: number): string => `charon-systemd {
+export const configurationOf = (port: number, underlays: readonly string[]): string => `charon-systemd {
   load_modular = no
   load = ${plugins}
   # kernel-libipsec, the receiver and the sender keep threads for themselves: with 8, nobody is left to answer.
@@ -23,6 +23,8 @@ export const configurationOf = (port: number): string => `charon-systemd {
   # IKE and ESP share the port of NAT traversal. The other one cannot be left out; nobody is told of it.
   port = 0
   port_nat_t = ${port}
+  # Of others it would tell its peers, and try them as ways to each other.
+  interfaces_use = ${underlays.join(', ')}
   install_virtual_ip = no
   routing_table = ${unusedTable}
   routing_table_prio = ${unusedPriority}

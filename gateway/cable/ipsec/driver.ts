@@ -37,8 +37,6 @@ import { connectionsIn, sessionsIn } from './reading.ts'
 const startTimeoutMs = 5_000
 /** A charon that lived this long starts over without delay when it dies. */
 const provenMs = 30_000
-/** How often it is looked while something is missing. */
-const lookMs = 100
 /** However fast another gateway makes and ends sessions, it must keep neither us busy nor those whom we tell. */
 const soonMs = 10
 const calmMs = 500
@@ -119,7 +117,7 @@ class IPsecDriver implements CableDriver {
   }
 
   async #start(signal: AbortSignal): Promise<void> {
-    const { host, port, log } = this.#options
+    const { host, port, underlays, log } = this.#options
     await pause(Math.max(0, this.#notBefore - performance.now()), signal)
     signal.throwIfAborted()
     await this.#daemon?.[Symbol.asyncDispose]()
@@ -130,7 +128,7 @@ class IPsecDriver implements CableDriver {
         `the node has a device ${this.device} of another program; IPsec needs the name: take it down there, or do not use ipsec here`,
       )
     await host.remove(socketFile, signal)
-    await host.write(configFile, configurationOf(port), { mode: 0o600, atomic: true }, signal)
+    await host.write(configFile, configurationOf(port, underlays), { mode: 0o600, atomic: true }, signal)
     const startedAt = performance.now()
     const daemon = host.start('charon-systemd', [], { env: { STRONGSWAN_CONF: configFile } })
     this.#daemon = daemon
@@ -228,7 +226,7 @@ class IPsecDriver implements CableDriver {
     })
     this.#waits = plan.waits
     for (const step of plan.steps) await this.#take(step, signal)
-    if (plan.waits.size > 0) this.#lookAfter(lookMs)
+    if (plan.againMs < Infinity) this.#lookAfter(Math.max(plan.againMs, soonMs))
     this.#tell(sessions)
   }
 

@@ -140,10 +140,18 @@ suite('sessions of charon', () => {
 
   test('of two with one gateway the newer stays, and of two of one age the one that both ends choose', () => {
     const of = connection()
-    const [old, young] = [session(of), session(of, { ageSeconds: 1 })]
+    const [old, young] = [session(of), session(of, { ageSeconds: 4 })]
     assert.deepEqual(text(plan({ sessions: [old, young] }).steps), [`end session ${old.id}`])
     const [a, b] = [session(of, { spi: 'aa' }), session(of, { spi: 'bb' })]
     assert.deepEqual(text(plan({ sessions: [a, b] }).steps), [`end session ${b.id}`])
+  })
+
+  test('of two the younger is not ended before the other end could say what it is for', () => {
+    const of = connection()
+    const [old, young] = [session(of), session(of, { ageSeconds: 1, children: [] })]
+    const { steps, againMs } = plan({ sessions: [old, young] })
+    assert.deepEqual(steps, [])
+    assert.ok(againMs <= 500, 'but it is looked after')
   })
 
   test('that are superseded end when all of the new one is up', () => {
@@ -196,6 +204,20 @@ suite('sessions of charon', () => {
     assert.ok(text(plan({ ...facts, waits: first.waits, now: 500 }).steps).includes(`end child ${much.id}`))
   })
 
+  test('a child whose addresses move to another gateway ends when it is up there, and soon in any case', () => {
+    const [from, to] = [connection({ cidrs: [] }), connection({ publicKey: keyOf('third') })]
+    const net = child(connection(), 'net')
+    const before = session(from, { children: [child(from, 'pulse'), net] })
+    const want = [from, to]
+    const after = session(to, { children: [child(to, 'pulse')] })
+    const facts = { us: '' as typeof low, want, sessions: [before, after] }
+    const first = plan(facts)
+    assert.deepEqual(text(first.steps), ['initiate net'])
+    assert.ok(first.againMs <= 500)
+    assert.deepEqual(text(plan({ ...facts, sessions: [before, session(to)], waits: first.waits }).steps), [`end child ${net.id}`])
+    assert.ok(text(plan({ ...facts, waits: first.waits, now: 500 }).steps).includes(`end child ${net.id}`))
+  })
+
   test('a child of a kind that is no longer carried ends', () => {
     const of = connection({ cidrs: [] })
     const net = child(connection(), 'net')
@@ -225,7 +247,10 @@ suite('sessions of charon', () => {
         for (let now = 0; now < 60_000; now += 1_000) {
           const next = plan({ want: [of], sessions, waits, now })
           waits = next.waits
-          sessions = next.steps.reduce(obey(of), sessions).filter((s) => s.state === 'ESTABLISHED')
+          sessions = next.steps
+            .reduce(obey(of), sessions)
+            .filter((s) => s.state === 'ESTABLISHED')
+            .map((s) => ({ ...s, ageSeconds: s.ageSeconds + 1 }))
         }
         assert.deepEqual([plan({ want: [of], sessions, waits, now: 60_000 }).steps, waits.size], [[], 0])
         assert.deepEqual(

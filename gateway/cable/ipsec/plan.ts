@@ -47,41 +47,72 @@ export type SessionFacts = {
   readonly waits: ReadonlyMap<string, Wait>
   readonly now: number
 }
-/** `waits` is empty once nothing is missing. */
-export type SessionPlan = { readonly steps: readonly SessionStep[]; readonly waits: ReadonlyMap<string, Wait> }
+export type SessionPlan = {
+  readonly steps: readonly SessionStep[]
+  /** Empty once nothing is missing. */
+  readonly waits: ReadonlyMap<string, Wait>
+  /** When to look again, should charon tell of nothing before; Infinity: it will. */
+  readonly againMs: number
+}
 
 /** How long the end that is called waits before it calls: longer than a handshake takes as a rule. */
 const patienceMs = { session: 500, child: 150 } as const
 const retryMs = { first: 500, most: 10_000 } as const
-/** So long at most is carried what is no longer wanted, while the child is agreed on that replaces it. */
+/** So long at most is carried what is no longer wanted there, while the child is agreed on that replaces it, here or with another gateway. */
 const replaceMs = 500
 /** Of two that are as good the newer one stays, and of two of about the same age the one that both ends choose alike. */
 const sameAgeSeconds = 2
+/** So long a second session may be there: the other end may have more reason for it than we know, and then ends the first. */
+const settleSeconds = 3
 
 export function planSessions(facts: SessionFacts): SessionPlan {
+  const { now } = facts
   const waits = new Map<string, Wait>()
-  /** Notes that `key` is missing. `due`: it is our turn to make it; then it counts as tried. */
-  const miss = (key: string, patience: number): { readonly due: boolean; readonly ms: number } => {
-    const { now } = facts
+  let againMs = Infinity
+  const miss: Miss = (key, patience) => {
     const before = facts.waits.get(key) ?? { since: now, tries: 0, triedAt: now }
-    const pause = before.tries === 0 ? patience : Math.min(retryMs.first * 2 ** (before.tries - 1), retryMs.most)
-    const due = now - before.triedAt >= pause
-    waits.set(key, due ? { ...before, tries: before.tries + 1, triedAt: now } : before)
-    return { due, ms: now - before.since }
+    const pauseAfter = (tries: number) => (tries === 0 ? patience : Math.min(retryMs.first * 2 ** (tries - 1), retryMs.most))
+    const due = now - before.triedAt >= pauseAfter(before.tries)
+    const after = due ? { ...before, tries: before.tries + 1, triedAt: now } : before
+    waits.set(key, after)
+    const [ms, toReplace] = [now - before.since, before.since + replaceMs - now]
+    againMs = Math.min(againMs, after.triedAt + pauseAfter(after.tries) - now, toReplace > 0 ? toReplace : Infinity)
+    return { due, ms }
   }
+  const moving = comingBlocks(facts)
   const wanted = new Set(facts.want.map(({ name }) => readName(name)?.publicKey))
   const strangers = facts.sessions.filter((s) => !isGoing(s.state) && !wanted.has(readName(s.connection)?.publicKey))
   const steps = [
-    ...facts.want.flatMap((connection) => sessionSteps(connection, facts, miss)),
+    ...facts.want.flatMap((connection) => sessionSteps(connection, facts, moving, miss)),
     // Half-open ones have no name yet.
     ...strangers.filter((s) => readName(s.connection) !== undefined).map(endSession),
   ]
-  return { steps, waits }
+  // Of a child that is refused charon tells nothing.
+  return { steps, waits, againMs: waits.size === 0 ? Infinity : Math.min(againMs, retryMs.first) }
 }
 
+/**
+ * Notes that something is missing, and for how long it has been. `due`: it is our turn to make it; then it counts as tried. With a
+ * `patience` of Infinity it is only waited for, as long as nobody has tried.
+ */
 type Miss = (key: string, patience: number) => { readonly due: boolean; readonly ms: number }
 
-function sessionSteps(connection: Connection, { us, sessions }: SessionFacts, miss: Miss): readonly SessionStep[] {
+/** What is wanted of some gateway and not carried to it yet. */
+const comingBlocks = ({ want, sessions }: SessionFacts): readonly string[] =>
+  want.flatMap((connection) =>
+    [...connection.children].flatMap(([child, selectors]) =>
+      sessions.some((s) => s.connection === connection.name && s.children.some((c) => c.name === child && isUp(c)))
+        ? []
+        : selectors.remote,
+    ),
+  )
+
+function sessionSteps(
+  connection: Connection,
+  { us, sessions }: SessionFacts,
+  moving: readonly string[],
+  miss: Miss,
+): readonly SessionStep[] {
   const name = readName(connection.name)
   const ofPeer = sessions.filter((s) => readName(s.connection)?.publicKey === name?.publicKey && !isGoing(s.state))
   const ofName = ofPeer.filter((s) => s.connection === connection.name)
@@ -109,13 +140,28 @@ function sessionSteps(connection: Connection, { us, sessions }: SessionFacts, mi
   }
 
   const children = [...connection.children].map(([child, selectors]) =>
-    childPlan(connection.name, child, selectors, current, (key) => miss(key, weCall ? 0 : patienceMs.child)),
+    childPlan(connection.name, child, selectors, current, (key) =>
+      // One request at a time: what is under way may be just this.
+      miss(key, current.busy ? Infinity : weCall ? 0 : patienceMs.child),
+    ),
   )
   const complete = children.every(({ up }) => up)
+  const others = ofPeer.filter((s) => s !== current)
+  // Also where none carries all: charon may put every child onto another.
+  const ends = others.filter(
+    (s) => mayNot.includes(s) || (ofName.includes(s) ? isUp(s) && s.ageSeconds >= settleSeconds : complete),
+  )
+  if (others.length > ends.length) miss(`${connection.name} settles`, Infinity)
   return [
     ...children.flatMap(({ steps }) => steps),
-    ...current.children.filter((c) => c.state === 'INSTALLED' && !connection.children.has(c.name)).map(endChild),
-    ...ofPeer.filter((s) => s !== current && (complete || mayNot.includes(s))).map(endSession),
+    ...current.children
+      .filter((c) => c.state === 'INSTALLED' && !connection.children.has(c.name))
+      // An address that stays wanted is not without an owner while it moves.
+      .filter(
+        (c) => !c.remote.every((block) => moving.includes(block)) || miss(`${connection.name} ${c.id}`, Infinity).ms >= replaceMs,
+      )
+      .map(endChild),
+    ...ends.map(endSession),
   ]
 }
 
@@ -123,7 +169,7 @@ function childPlan(
   connection: string,
   child: string,
   want: Selectors,
-  { children, busy }: SessionState,
+  { children }: SessionState,
   miss: (key: string) => ReturnType<Miss>,
 ): { readonly up: boolean; readonly steps: readonly SessionStep[] } {
   const up = children.filter((c) => c.name === child && isUp(c))
@@ -143,7 +189,7 @@ function childPlan(
   return {
     up: kept !== undefined,
     steps: [
-      ...(missed?.due === true && !busy ? [{ do: 'initiate', connection, child } as const] : []),
+      ...(missed?.due === true ? [{ do: 'initiate', connection, child } as const] : []),
       ...up.filter((c) => c !== kept && c.state === 'INSTALLED' && mayEnd).map(endChild),
     ],
   }

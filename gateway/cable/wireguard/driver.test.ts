@@ -31,7 +31,10 @@ suite('cables over WireGuard, on a machine made of text', function () {
     })
 
   const make = async (host: FakeHost, onLost = () => undefined) =>
-    wireguard({ host, device: 'tmb-wg', stateDir, port: 51820, mtu: 1420, onLost, log: logger('test', 'silent') }, signal)
+    wireguard(
+      { host, device: 'tmb-wg', stateDir, port: 51820, underlays: ['eth0'], mtu: 1420, onLost, log: logger('test', 'silent') },
+      signal,
+    )
   const cable: Cable = {
     publicKey: keyOf('west/n1'),
     candidates: [{ address: '192.0.2.1', port: 51820 }],
