@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { fleet } from '#crds/fleet.ts'
 import type { GatewayCertificate } from '#crds/gateway-certificate.ts'
 import { gatewayCertificate } from '#crds/gateway-certificate.ts'
@@ -20,12 +20,14 @@ import { kube } from '#lib/kube/client.ts'
 import type { Kind, KubeObject } from '#lib/kube/object.ts'
 import { settled } from '#lib/kube/controller.ts'
 import { applyPlan } from '#lib/kube/plan.ts'
+import { believe } from '#lib/pki/trust.ts'
 import { logger } from '#lib/std/log.ts'
 import type { ApiServer } from '#test/kit/apiserver.ts'
 import { apiserver, writes } from '#test/kit/apiserver.ts'
 import { answerSteps, askSteps, bundleSteps } from '../../operator/door/certificates.ts'
 import { reconcilePki } from '../../broker/pki/reconcile.ts'
 import { certify } from './certificate.ts'
+import { readKept } from './kept.ts'
 
 const log = logger('test', 'silent')
 const { signal } = new AbortController()
@@ -157,14 +159,21 @@ suite('the life of a gateway’s certificate', function () {
     holdsGood(hours(1))
   })
 
-  test('whose key is revoked is replaced, with another key', async () => {
+  test('whose key is revoked is replaced, with another key; who reads what lies on the node believes the new one alone', async () => {
     await live(began)
     const key = file('key.pem')?.content
+    const kept = () => readKept(host, dirname(dir), signal)
+    const revoked = (await kept()).own
     wish({ revokedKeys: [keyIDOnNode()] })
     await live(hours(1))
     assert.notEqual(file('key.pem')?.content, key)
     holdsGood(hours(1))
     assert.match(file('denied')?.content ?? '', /^[0-9a-f]+ [0-9a-f]{64}\n$/)
+    const { own, trust } = await kept()
+    const believed = (pem = '') => believe(pem, gatewayDNSName('east', 'n1'), trust, hours(1)).ok
+    assert.deepEqual([believed(revoked?.pem), believed(own?.pem)], [false, true])
+    await host.remove(`${dir}/certificate.pem`, signal)
+    assert.equal((await kept()).own, undefined)
   })
 
   test('of a cluster in quarantine is taken off the node and said to be, and comes back with the same key', async () => {
