@@ -215,7 +215,7 @@ function joinedGateways(
     else
       refused.push({
         about: gateway.name,
-        says: `it has no kind of cable that this gateway has (it: ${gateway.cables.join(', ') || 'none, as its certificate is not believed'}; here: ${cables.join(', ')})`,
+        says: `it has no kind of cable that this gateway has (it: ${gateway.cables.join(', ') || 'none, as it has no certificate that is believed'}; here: ${cables.join(', ')})`,
       })
   }
   return { joined, refused }

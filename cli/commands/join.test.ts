@@ -441,6 +441,17 @@ suite('joining by grant', () => {
     for (const name of ['tombolo-broker', 'tombolo-pair-keys']) assert.equal(east.read(secrets, inSystem(name)), undefined)
   })
 
+  test('--cable is written into the Membership, and one that there is not is refused', async () => {
+    assert.match(
+      (await join('east', '10.1.0.0/16', '--dry-run', '--cable', 'ipsec,wireguard')).out,
+      /^ {2}cables:\n +- ipsec\n +- wireguard\n/m,
+    )
+    assert.doesNotMatch((await join('east', '10.1.0.0/16', '--dry-run')).out, /^ {2}cables:$/m)
+    const { code, err } = await join('east', '10.1.0.0/16', '--dry-run', '--cable', 'carrier-pigeon')
+    assert.equal(code, 2)
+    assert.match(err, /Kinds of cables are wireguard and ipsec/)
+  })
+
   test('leave --dry-run prints what would go, no credentials among it, and deletes nothing', async () => {
     const { east, hub } = servers
     await withOperator(east, () => join('east', '10.1.0.0/16'))
