@@ -1,5 +1,6 @@
 // Names and numbers of the data plane. Gateway and agent of a node, and gateways of different clusters, must agree on them.
 import type { CableName } from '#crds/fields.ts'
+import type { Address } from '#lib/host/ip.ts'
 
 /** The devices of the cables; made by the gateway. kernel-libipsec lets nobody choose the name of its own. */
 export const cableDevices = { wireguard: 'tmb-wg', ipsec: 'ipsec0' } as const satisfies Record<CableName, string>
@@ -23,6 +24,12 @@ export const cableSize = {
 export const narrowest = (cables: readonly CableName[], underlay: number): number =>
   Math.min(...cables.map((cable) => Math.min(cableSize[cable].mtu, underlay - cableSize[cable].overhead)))
 
+/**
+ * The IPv4 dummy address of RFC 7600 §4.8, which nobody sends from or to. On a device without any IPv4 address Linux takes a loose reverse path
+ * filter for a strict one: it would drop what comes by one of our devices while the answer would leave by another.
+ */
+export const dummyAddress = (dev: string): Address => ({ dev, address: '192.0.0.8/32', scope: 'link' })
+
 /** VXLAN over IPv4 takes 50 bytes, over IPv6 70. */
 export const overlayMtu = 1450
 export const overlayOverhead = { IPv4: 50, IPv6: 70 } as const
@@ -43,7 +50,7 @@ export const returnTable = 7301
 /** The rule for what comes out of a cable must come first. */
 export const rulePriority = { [returnTable]: 7299, [remoteTable]: 7300 } as const
 
-/** Of several routes to a block the lowest metric wins: a cable on this node, then the gateway's node, then nowhere. */
+/** Of several routes to a block the lowest metric wins: the one of the gateway on this node, then to the gateway's node, then nowhere. */
 export const metric = { cable: 10, overlay: 20, nowhere: 9000 } as const
 
 export const pulsePort = 4790

@@ -38,7 +38,7 @@ export const putBack = (former: Former, found: readonly Sysctl[]): readonly Sysc
  * Turning it off would cut off all pods of a node that stays in its cluster.
  */
 function canGoBack(key: string): boolean {
-  const onOurs = [overlayDevice, ...Object.values(cableDevices)].some((dev) => key.includes(`/conf/${dev}/`))
+  const onOurs = [overlayDevice, ...Object.values(cableDevices)].some((dev) => key.includes(`/${dev}/`))
   return !onOurs && !/\/(ip_forward|forwarding)$/.test(key)
 }
 

@@ -68,6 +68,13 @@ suite('the plan of an agent', () => {
     assert.match(table?.chains ?? '', /fib saddr type local ip daddr \{ 10\.242\.0\.0\/16 \} snat ip to 10\.241\.2\.1/)
   })
 
+  test('connections that only pass through a gateway’s node are not tracked there, and nowhere else', () => {
+    const chains = plan({ self: 'n1' }).nft[0]?.chains ?? ''
+    assert.match(chains, /iifname "vx-tombolo" ip saddr \{ 10\.241\.0\.0\/16 \} ip daddr \{ 10\.242\.0\.0\/16 \} notrack/)
+    assert.match(chains, /iifname \{ "tmb-wg" \} ip daddr \{ 10\.241\.2\.0\/24, 10\.241\.3\.0\/24 \} notrack/)
+    assert.doesNotMatch(plan().nft[0]?.chains ?? '', /notrack/)
+  })
+
   test('what is for another cluster leaves by our devices or not at all', () =>
     assert.match(plan().nft[0]?.chains ?? '', /ip daddr \{ 10\.242\.0\.0\/16 \} oifname != \{ "tmb-wg", "vx-tombolo" \} drop/))
 

@@ -16,6 +16,7 @@ import type { Announced, Refusal } from '../admission.ts'
 import { admit } from '../admission.ts'
 import {
   cableDevices,
+  dummyAddress,
   metric,
   mtuOver,
   narrowest,
@@ -64,7 +65,10 @@ export function planAgent(facts: AgentFacts): AgentPlan {
   const active = others.find((n) => n.name === facts.active)
   const network: Network = {
     links: [overlay(self, facts.machine)],
-    addresses: [{ dev: overlayDevice, address: `${linkLocalOf(macOf(self.address))}/64` } satisfies Address],
+    addresses: [
+      { dev: overlayDevice, address: `${linkLocalOf(macOf(self.address))}/64` },
+      dummyAddress(overlayDevice),
+    ] satisfies Address[],
     neighbours: peers.map(neighbourOf),
     forwardings: peers.map(forwardingOf),
     rules: families.flatMap((family) => [
@@ -93,12 +97,16 @@ export function planAgent(facts: AgentFacts): AgentPlan {
         nodes: nodeBlocks,
         overlayPeers: peers.map((n) => n.address),
         nodeSources: nodeSources(self, facts),
+        beyond: isGateway ? others.flatMap((node) => node.podCIDRs) : [],
         mtu: narrowest(facts.cables, facts.machine.underlay.mtu),
       }),
     ],
   }
   return { network, refused }
 }
+
+/** A quarter of a second of 1 Gbit/s. */
+const waitingBytes = 32 * 2 ** 20
 
 const families = ['IPv4', 'IPv6'] as const
 
@@ -141,6 +149,8 @@ function sysctls(self: NodeFacts, { own, machine }: AgentFacts): readonly Sysctl
     // the overlay. A strict filter on the underlay would drop them.
     ...(self.podCIDRs.length === 0 ? [v4(machine.underlay.dev, 'rp_filter', '2')] : []),
     v6(overlayDevice, 'disable_ipv6', '0'),
+    // What waits while the lead is handed over (hand-over/routes.ts).
+    { key: `net/ipv6/neigh/${overlayDevice}/unres_qlen_bytes`, value: String(waitingBytes) },
     // Nobody on the overlay may announce himself as a router.
     v6(overlayDevice, 'accept_ra', '0'),
     v6(overlayDevice, 'accept_redirects', '0'),

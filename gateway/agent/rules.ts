@@ -3,7 +3,7 @@ import type { NftTable } from '#lib/host/nft.ts'
 import { chain, set } from '#lib/host/nft.ts'
 import type { CIDR } from '#lib/net/cidr.ts'
 import type { CableName } from '#crds/fields.ts'
-import { agentTable, ourDevices, overlayDevice, overlayPort } from '../data-plane.ts'
+import { agentTable, cableDevices, ourDevices, overlayDevice, overlayPort } from '../data-plane.ts'
 import { notToNode, onlyThroughCables, onlyTo, perFamily, quoted } from '../guard.ts'
 
 export type RuleFacts = {
@@ -16,6 +16,8 @@ export type RuleFacts = {
   readonly nodes: readonly CIDR[]
   /** Addresses of this node in its own pod range, at most one a family: what its own processes are seen as in other clusters. */
   readonly nodeSources: readonly string[]
+  /** Where packets only pass through, on a node that runs a gateway: pods of other nodes. */
+  readonly beyond: readonly CIDR[]
   /** Of the narrowest piece on the way between two pods. */
   readonly mtu: number
 }
@@ -28,6 +30,7 @@ export const agentRules = (facts: RuleFacts): NftTable => ({
     notToNode([overlayDevice]),
     overlayOnlyFrom(facts.overlayPeers),
     overlayNotForwarded(facts.nodes),
+    ...passingUntracked(facts),
     keepSource(facts),
     ...errorSource(facts),
     ...clamp(facts),
@@ -63,6 +66,22 @@ const overlayNotForwarded = (nodes: readonly CIDR[]): string =>
     'filter - 10',
     perFamily(nodes).map(({ ip, blocks }) => `${ip} daddr ${set(blocks)} udp dport ${overlayPort} drop`),
   )
+
+/**
+ * A gateway keeps no account of connections that only pass through it. When the lead changes hands it sees the one half of them and its
+ * successor the other; what half a connection does looks invalid, and kube-proxy drops that.
+ */
+function passingUntracked({ cables, own, remote, beyond }: RuleFacts): readonly string[] {
+  if (beyond.length === 0) return []
+  const out = perFamily(own).flatMap(({ ip, blocks }) =>
+    perFamily(remote)
+      .filter((there) => there.ip === ip)
+      .map((there) => `iifname "${overlayDevice}" ${ip} saddr ${set(blocks)} ${ip} daddr ${set(there.blocks)} notrack`),
+  )
+  const devices = quoted(cables.map((cable) => cableDevices[cable]))
+  const back = perFamily(beyond).map(({ ip, blocks }) => `iifname ${devices} ${ip} daddr ${set(blocks)} notrack`)
+  return [chain('passing-untracked', 'filter', 'prerouting', 'raw', [...out, ...back])]
+}
 
 /**
  * A pod is seen in the other cluster under its own address. Many CNIs masquerade what leaves their own range; a connection is

@@ -133,7 +133,7 @@ class FakeMachine implements FakeHost {
   read(path: string): Promise<string | undefined> {
     const sysctl = /^\/proc\/sys\/(.*)$/.exec(path)?.[1]
     if (sysctl === undefined) return Promise.resolve(this.files.get(path)?.content)
-    const dev = /^net\/ipv[46]\/conf\/([^/]+)\//.exec(sysctl)?.[1]
+    const dev = /^net\/ipv[46]\/(?:conf|neigh)\/([^/]+)\//.exec(sysctl)?.[1]
     if (dev !== undefined && dev !== 'all' && !this.links.has(dev)) return Promise.resolve(undefined)
     return Promise.resolve(`${this.sysctls.get(sysctl) ?? '0'}\n`)
   }
@@ -243,7 +243,10 @@ class FakeMachine implements FakeHost {
         }
       case 'address replace':
         this.#need(dev, command)
-        this.addresses = [...this.addresses.filter((a) => a.dev !== dev || a.address !== third), { dev, address: third }]
+        this.addresses = [
+          ...this.addresses.filter((a) => a.dev !== dev || a.address !== third),
+          { dev, address: third, ...(after('scope') === 'link' ? { scope: 'link' as const } : {}) },
+        ]
         return
       case 'address del':
         this.addresses = without(this.addresses, (a) => a.dev === dev && a.address === third, command)
@@ -368,7 +371,7 @@ class FakeMachine implements FakeHost {
     this.neighbours = this.neighbours.filter(stays)
     this.forwardings = this.forwardings.filter(stays)
     this.routes = this.routes.filter((r) => r.target.kind !== 'device' || stays(r.target))
-    for (const key of this.sysctls.keys()) if (key.includes(`/conf/${name}/`)) this.sysctls.delete(key)
+    for (const key of this.sysctls.keys()) if (key.includes(`/${name}/`)) this.sysctls.delete(key)
   }
 
   #need(dev: string, command: string): void {
@@ -430,7 +433,12 @@ const addressJson = (link: Link, addresses: readonly Address[]): object => ({
   ifname: link.name,
   addr_info: addresses
     .filter((a) => a.dev === link.name)
-    .map(({ address }) => ({ local: address.split('/')[0], prefixlen: Number(address.split('/')[1]) })),
+    .map(({ address, scope }) => ({
+      family: address.includes(':') ? 'inet6' : 'inet',
+      local: address.split('/')[0],
+      prefixlen: Number(address.split('/')[1]),
+      scope: scope ?? 'global',
+    })),
 })
 
 const routeJson = ({ to, table, metric, target }: Route): object => ({

@@ -11,8 +11,8 @@ export type Link = {
   readonly mac?: string
   readonly vxlan?: VxlanSettings
 }
-/** `address` with its prefix length, e.g. `fe80::1/64`. */
-export type Address = { readonly dev: string; readonly address: string }
+/** `address` with its prefix length, e.g. `fe80::1/64`. `scope` of IPv4: `link` is never the source of what the node itself sends. */
+export type Address = { readonly dev: string; readonly address: string; readonly scope?: 'link' }
 export type Neighbour = { readonly dev: string; readonly address: string; readonly mac: string }
 /** Frames for `mac` leave the VXLAN device `dev` towards the node `to`. */
 export type Forwarding = { readonly dev: string; readonly mac: string; readonly to: string }
@@ -48,7 +48,7 @@ export function setLink(link: Link): readonly string[] {
 
 export const dropLink = (name: string): string => `link del ${name}`
 export const putAddress = (a: Address): string =>
-  `address replace ${a.address} dev ${a.dev}${familyOf(a.address) === 'IPv6' ? ' nodad' : ''}`
+  `address replace ${a.address} dev ${a.dev}${a.scope === undefined ? '' : ` scope ${a.scope}`}${familyOf(a.address) === 'IPv6' ? ' nodad' : ''}`
 export const dropAddress = (a: Address): string => `address del ${a.address} dev ${a.dev}`
 export const putNeighbour = (n: Neighbour): string => `neigh replace ${n.address} lladdr ${n.mac} dev ${n.dev} nud permanent`
 export const dropNeighbour = (n: Neighbour): string => `neigh del ${n.address} dev ${n.dev}`
@@ -111,6 +111,7 @@ export const parseAddresses = (text: string): readonly Address[] =>
     (Array.isArray(link.addr_info) ? link.addr_info : []).map(record).map((info) => ({
       dev: string(link.ifname) ?? '',
       address: `${string(info.local) ?? ''}/${number(info.prefixlen) ?? 0}`,
+      ...(string(info.family) === 'inet' && string(info.scope) === 'link' ? { scope: 'link' as const } : {}),
     })),
   )
 

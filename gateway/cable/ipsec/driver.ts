@@ -22,6 +22,7 @@ import type { CertKey } from '#lib/pki/cert-key.ts'
 import { backoff } from '#lib/std/backoff.ts'
 import { pause } from '#lib/std/pause.ts'
 import { readKept } from '../../certificate/kept.ts'
+import { dummyAddress } from '../../data-plane.ts'
 import type { Cable, CableDriver, CableState, DriverOptions } from '../driver.ts'
 import { addressText } from '../driver.ts'
 import { nodeKey } from '../node-key.ts'
@@ -284,19 +285,21 @@ class IPsecDriver implements CableDriver {
     if ((await readSysctl(host, noIPv6, signal)) !== '0') await writeSysctl(host, { key: noIPv6, value: '0' }, signal)
     const link = await this.#link(signal)
     const addresses = parseAddresses(await host.run('ip', ['-j', 'addr', 'show'], {}, signal))
+    const lent = anchors(
+      own,
+      addresses.filter((a) => a.dev !== this.device),
+    )
     const want = [
-      `${tunnelAddress(this.publicKey)}/128`,
-      ...anchors(
-        own,
-        addresses.filter((a) => a.dev !== this.device),
-      ),
+      ...[`${tunnelAddress(this.publicKey)}/128`, ...lent].map((address) => ({ dev: this.device, address })),
+      dummyAddress(this.device),
     ]
-    const have = addresses.filter((a) => a.dev === this.device).map((a) => a.address)
+    const have = addresses.filter((a) => a.dev === this.device)
+    const lacksIn = (some: readonly Address[]) => (one: Address) => !some.some(({ address }) => address === one.address)
     const device = { name: this.device, kind: 'tun', mtu, up: true }
     const lines = [
       ...(link?.mtu === mtu && link.up ? [] : setLink(device)),
-      ...want.filter((a) => !have.includes(a)).map((address) => putAddress({ dev: this.device, address })),
-      ...have.filter((a) => !want.includes(a)).map((address) => dropAddress({ dev: this.device, address })),
+      ...want.filter(lacksIn(have)).map(putAddress),
+      ...have.filter(lacksIn(want)).map(dropAddress),
     ]
     if (lines.length > 0) await host.run('ip', ['-force', '-batch', '-'], { stdin: `${lines.join('\n')}\n` }, signal)
   }

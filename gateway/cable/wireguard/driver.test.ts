@@ -42,7 +42,7 @@ suite('cables over WireGuard, on a machine made of text', function () {
     nat: 'behind',
   }
 
-  test('one cable is one device, one address and one peer', async () => {
+  test('one cable is one device, one address of a family and one peer', async () => {
     for (const [kernelWireGuard, kind] of [
       [true, 'wireguard'],
       [false, 'tun'],
@@ -53,6 +53,7 @@ suite('cables over WireGuard, on a machine made of text', function () {
       assert.equal(
         host.print(),
         [
+          'address tmb-wg 192.0.0.8/32',
           `address tmb-wg ${tunnelAddress(driver.publicKey)}/32`,
           `link tmb-wg ${kind} mtu 1420 up`,
           `peer tmb-wg ${cable.publicKey} 192.0.2.1:51820 allowed 10.242.0.0/16,${tunnelAddress(cable.publicKey)}/128 keepalive 25`,

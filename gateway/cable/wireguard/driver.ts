@@ -11,6 +11,7 @@ import { readSysctl, writeSysctl } from '#lib/host/sysctl.ts'
 import { tunnelAddress } from '#lib/net/keys.ts'
 import { backoff } from '#lib/std/backoff.ts'
 import { pause } from '#lib/std/pause.ts'
+import { dummyAddress } from '../../data-plane.ts'
 import type { Cable, CableDriver, CableState, DriverOptions } from '../driver.ts'
 import type { KeptKey, WireGuardDevice } from './device.ts'
 import { kernelDevice, socketOf, uapiDevice } from './device.ts'
@@ -67,8 +68,8 @@ class WireGuardDriver implements CableDriver {
       have = await door.get(signal)
     }
     const changes = planPeers(want.map(peerOf), have.peers, Date.now())
-    if (changes.length > 0) await door.setPeers(changes, signal)
-    await this.#bringUp(signal)
+    // At once, as others wait for the peers.
+    await Promise.all([changes.length > 0 && door.setPeers(changes, signal), this.#bringUp(signal)])
   }
 
   async read(signal: AbortSignal): Promise<readonly CableState[]> {
@@ -141,12 +142,16 @@ class WireGuardDriver implements CableDriver {
     if (found === undefined)
       throw new Error('the kernel of this node has no IPv6, which tunnels need for their own addresses: is ipv6.disable=1 set?')
     if (found !== '0') await writeSysctl(host, { key: noIPv6, value: '0' }, signal)
-    const address = `${tunnelAddress(this.publicKey)}/32`
-    const link = parseLinks(await host.run('ip', ['-j', '-d', 'link', 'show', 'dev', device], {}, signal))[0]
-    const addresses = parseAddresses(await host.run('ip', ['-j', 'addr', 'show', 'dev', device], {}, signal))
+    const wanted = [{ dev: device, address: `${tunnelAddress(this.publicKey)}/32` }, dummyAddress(device)]
+    const [links, addressed] = await Promise.all([
+      host.run('ip', ['-j', '-d', 'link', 'show', 'dev', device], {}, signal),
+      host.run('ip', ['-j', 'addr', 'show', 'dev', device], {}, signal),
+    ])
+    const [link] = parseLinks(links)
+    const addresses = parseAddresses(addressed)
     const lines = [
       ...(link?.mtu === mtu && link.up ? [] : setLink({ name: device, kind: 'wireguard', mtu, up: true })),
-      ...(addresses.some((a) => a.address === address) ? [] : [putAddress({ dev: device, address })]),
+      ...wanted.filter(({ address }) => !addresses.some((a) => a.address === address)).map(putAddress),
     ]
     if (lines.length > 0) await host.run('ip', ['-batch', '-'], { stdin: `${lines.join('\n')}\n` }, signal)
   }
