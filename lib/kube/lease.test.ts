@@ -102,6 +102,27 @@ suite('lease', () => {
     await Promise.all([a, b])
   })
 
+  test('who would not lead follows, and takes no lead, free or run out, until it would; one that leads goes on', async () => {
+    let stands = false
+    const said: string[] = []
+    const running = elect({ ...options('a', said), stands: () => stands }, stop.signal)
+    const own = new AbortController()
+    await eventually(() => assert.deepEqual(said, ['follower of nobody in term 0']))
+    const other = elect(options('b', []), own.signal)
+    await eventually(() => assert.equal(said.at(-1), 'follower of b in term 0'))
+    own.abort()
+    await other
+    await sleep(300)
+    assert.equal(said.at(-1), 'follower of nobody in term 0')
+    stands = true
+    await eventually(() => assert.equal(said.at(-1), 'leader of a in term 1'))
+    stands = false
+    await sleep(1_200)
+    assert.equal(said.at(-1), 'leader of a in term 1')
+    stop.abort()
+    await running
+  })
+
   test('an answer that got lost does not cost the lead', async () => {
     const said: string[] = []
     const running = elect(options('a', said), stop.signal)

@@ -37,6 +37,8 @@ export interface ElectionOptions {
   readonly firstTerm?: () => number
   /** A holder that is known to have ended, from a better source than its silence here: the lead is taken from it at once. */
   readonly gone?: Pick<Cell<string | undefined>, 'value' | 'onChange'>
+  /** Whether we would take the lead now; default yes. Who would not still follows, and one that leads goes on to. */
+  readonly stands?: () => boolean
   /** Called when role, holder or term changes, the first time when the first of them is known. Must not throw. */
   readonly onChange: (now: Leadership) => void
 }
@@ -119,6 +121,7 @@ function makeCandidate(options: ElectionOptions): Candidate {
   const leaseMs = leaseSeconds * 1000
   const renewMs = renewSeconds * 1000
   const limitMs = Math.max(renewMs, 1000)
+  const stands = () => options.stands?.() ?? true
   let known: Leadership | undefined
   /** Our own lead ends here unless renewed. */
   let leadsUntil = -Infinity
@@ -163,13 +166,16 @@ function makeCandidate(options: ElectionOptions): Candidate {
     if (changed || seen === undefined) seen = { lease, until: performance.now() + lengthOf(lease, leaseMs) }
     // Ours by name but not by our own clock: we lost it in between, yet nobody else took it.
     const holder = holderOf(lease)
-    return holder === undefined || holder === identity || holder === options.gone?.value || performance.now() >= seen.until
+    if (holder === identity) return true
+    return stands() && (holder === undefined || holder === options.gone?.value || performance.now() >= seen.until)
   }
 
   async function look(signal: AbortSignal): Promise<void> {
     const began = performance.now()
     const lease = await within(limitMs, signal, (limited) => kube.get(leases, { namespace, name }, limited))
-    if (lease === undefined) lead(await write((limited) => kube.create(leases, taken(undefined), {}, limited)), began, signal)
+    if (lease === undefined && !stands()) become({ role: 'follower', holder: undefined, term: known?.term ?? 0 })
+    else if (lease === undefined)
+      lead(await write((limited) => kube.create(leases, taken(undefined), {}, limited)), began, signal)
     else if (vacant(lease)) lead(await write((limited) => kube.replace(leases, taken(lease), {}, limited)), began, signal)
     else {
       lose()
@@ -224,7 +230,8 @@ function makeCandidate(options: ElectionOptions): Candidate {
     },
     waitMs: () => {
       if (lostRace) return SOON_MS
-      const expiry = known?.role === 'leader' || seen === undefined ? Infinity : seen.until - performance.now()
+      const takes = known?.role !== 'leader' && stands()
+      const expiry = takes && seen !== undefined ? seen.until - performance.now() : Infinity
       return Math.max(SOON_MS, Math.min(renewMs, expiry))
     },
     resign: async () => {
@@ -235,7 +242,8 @@ function makeCandidate(options: ElectionOptions): Candidate {
       try {
         await within(2000, new AbortController().signal, (signal) => kube.replace(leases, { ...held, spec }, {}, signal))
       } catch (error) {
-        log.warn({ err: error }, 'could not give the lease back; it will run out')
+        // Another one has it already.
+        if (!isConflict(error)) log.warn({ err: error }, 'could not give the lease back; it will run out')
       }
     },
   }
