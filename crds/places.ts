@@ -21,6 +21,8 @@ export const managedBy = { [managedByLabel]: 'tombolo' } as const
 export const componentLabel = 'app.kubernetes.io/component'
 export const clusterIDLabel = 'tombolo.dev/cluster-id'
 export const gatewayNodeLabel = 'tombolo.dev/gateway'
+/** On a gateway node that a person drained: `true` until it is undone. */
+export const gatewayDrainedLabel = 'tombolo.dev/gateway-drained'
 /** On the namespace of a member: the admission policies bind to it. */
 export const memberLabel = 'tombolo.dev/member'
 /** On the namespace where a cluster asks to be let in. */

@@ -80,12 +80,21 @@ suite('the plan of a gateway', () => {
       )
     })
 
+  test('who carries which cluster’s traffic is told by its term', () => {
+    const gateways = [
+      gatewayOf('west', 'n1'),
+      gatewayOf('west', 'n2', { claim: { role: 'Active', term: 4 } }),
+      gatewayOf('east', 'n2'),
+    ]
+    assert.deepEqual([...planGateway(gatewayFacts({ gateways })).terms], [['west', 4]])
+  })
+
   test('only the active gateway routes into the cables', () => {
     assert.deepEqual(
       planGateway(gatewayFacts()).network.routes.map((r) => r.to),
       west.podCIDRs,
     )
-    assert.deepEqual(planGateway(gatewayFacts({ role: 'Standby' })).network.routes, [])
+    assert.deepEqual(planGateway(gatewayFacts({ way: { to: 'agent' } })).network.routes, [])
   })
 
   const hostile: readonly (readonly [string, Parameters<typeof gatewayOf>[2] & object, RegExp])[] = [

@@ -11,8 +11,10 @@ import type { Announced, Refusal } from './admission.ts'
 import { admit } from './admission.ts'
 import type { Cable, Candidate } from './cable/driver.ts'
 import { cableToUse, commonCables } from './cable/negotiate.ts'
-import { cableDevices, gatewayTable, mainTable, metric, remoteTable } from './data-plane.ts'
+import { cableDevices, gatewayTable, mainTable, metric } from './data-plane.ts'
 import { notToNode, onlyThroughCables, onlyTo, tunnelsOnlyThroughCables } from './guard.ts'
+import type { Way } from './hand-over/routes.ts'
+import { routesTo } from './hand-over/routes.ts'
 import type { PairKeys } from './pair-keys.ts'
 import { keyFor } from './pair-keys.ts'
 
@@ -47,7 +49,8 @@ export type OtherGateway = {
 }
 
 export type GatewayFacts = {
-  readonly role: Role
+  /** Where packets for other clusters go from here. */
+  readonly way: Way
   readonly publicKey: PublicKey
   /** What this gateway has, the best first. */
   readonly cables: readonly CableName[]
@@ -76,6 +79,8 @@ export type Peer = OtherGateway & {
 export type GatewayPlan = {
   readonly cables: ReadonlyMap<CableName, readonly Cable[]>
   readonly peers: readonly Peer[]
+  /** By other cluster whose pods are routed: the term of the gateway that carries its traffic. */
+  readonly terms: ReadonlyMap<string, number>
   readonly network: Network
   readonly refused: readonly Refusal[]
 }
@@ -89,7 +94,8 @@ export function planGateway(facts: GatewayFacts): GatewayPlan {
 
   const { usable, refused: unusable } = usableGateways(facts, [...own.podCIDRs, ...own.serviceCIDRs, ...remote])
   const { joined, refused: apart } = joinedGateways(facts, usable)
-  const leaders = new Set(leadersOf(usable, facts.heard).values())
+  const terms = leadersOf(usable, facts.heard)
+  const leaders = new Set([...terms.values()].map(({ gateway }) => gateway))
   const peers = joined.map(({ gateway, kept, use }) => ({
     ...gateway,
     carries: leaders.has(gateway),
@@ -116,13 +122,12 @@ export function planGateway(facts: GatewayFacts): GatewayPlan {
       ]),
     ),
     peers,
+    terms: new Map([...terms].flatMap(([clusterID, { term }]) => (blocks.has(clusterID) ? [[clusterID, term] as const] : []))),
     network: {
       ...nothing,
       routes: [
         ...peers.filter(({ use }) => use !== 'wireguard').map(tunnelRoute),
-        ...(facts.role === 'Active'
-          ? remotes.flatMap((r) => r.podCIDRs.map((to) => cableRoute(to, deviceTo.get(r.clusterID) ?? anyDevice)))
-          : []),
+        ...remotes.flatMap((r) => routesTo(r.podCIDRs, deviceTo.get(r.clusterID) ?? anyDevice, facts.way)),
       ],
       // Loose: what comes out of a cable of a standby leaves, as answer, over the active one.
       sysctls: facts.cables.map((cable) => ({ key: `net/ipv4/conf/${cableDevices[cable]}/rp_filter`, value: '2' })),
@@ -145,16 +150,18 @@ export function planGateway(facts: GatewayFacts): GatewayPlan {
   }
 }
 
+type Leading = { readonly gateway: OtherGateway; readonly term: number }
+
 /** For each cluster the gateway that carries its traffic: the Active one of the highest term, and before there is one, none. */
-function leadersOf(gateways: readonly OtherGateway[], heard: GatewayFacts['heard']): ReadonlyMap<string, OtherGateway> {
-  const leaders = new Map<string, { readonly gateway: OtherGateway; readonly term: number }>()
+function leadersOf(gateways: readonly OtherGateway[], heard: GatewayFacts['heard']): ReadonlyMap<string, Leading> {
+  const leaders = new Map<string, Leading>()
   for (const gateway of gateways) {
     const claim = newest(gateway.claim, heard.get(gateway.publicKey)?.claim)
     const best = leaders.get(gateway.clusterID)
     if (claim.role === 'Active' && (best === undefined || claim.term > best.term))
       leaders.set(gateway.clusterID, { gateway, term: claim.term })
   }
-  return new Map([...leaders].map(([clusterID, { gateway }]) => [clusterID, gateway]))
+  return leaders
 }
 
 const newest = (published: Claim, pulse: Claim | undefined): Claim =>
@@ -235,13 +242,6 @@ function cableTo(peer: Peer, cable: CableName, cidrs: readonly CIDR[], own: read
     ...(certified === undefined ? {} : { ipsec: { dnsName: certified.dnsName, certificate: certified.certificate, own } }),
   }
 }
-
-const cableRoute = (to: CIDR, dev: string): Route => ({
-  to,
-  table: remoteTable,
-  metric: metric.cable,
-  target: { kind: 'device', dev },
-})
 
 /** The network of tunnel addresses lies on WireGuard's device; of a peer that is reached otherwise, its address lies elsewhere. */
 const tunnelRoute = ({ publicKey, use }: Peer): Route => ({

@@ -9,13 +9,14 @@ import { fakeHost } from '#lib/host/fake.ts'
 import { printPairKey } from '#lib/identity/pair-key.ts'
 import type { Kube } from '#lib/kube/client.ts'
 import { kube } from '#lib/kube/client.ts'
-import type { Secret } from '#lib/kube/kinds.ts'
+import type { Node, Secret } from '#lib/kube/kinds.ts'
 import { nodes, secrets } from '#lib/kube/kinds.ts'
 import type { Kind, KubeObject } from '#lib/kube/object.ts'
 import { reflect } from '#lib/kube/reflector.ts'
 import type { Store } from '#lib/kube/store.ts'
 import type { PublicKey } from '#lib/net/keys.ts'
 import { PresharedKey } from '#lib/net/keys.ts'
+import { linkLocalOf, macOf } from '#lib/net/mac.ts'
 import { logger } from '#lib/std/log.ts'
 import type { ApiServer } from '#test/kit/apiserver.ts'
 import { apiserver, writes } from '#test/kit/apiserver.ts'
@@ -25,7 +26,7 @@ import type { CableDriver } from './cable/driver.ts'
 import { wireguard } from './cable/wireguard/driver.ts'
 import type { Claim } from './engine.ts'
 import { Gateway } from './gateway.ts'
-import type { PeerReading, Pulse, PulsePeer } from './pulse/pulse.ts'
+import type { Heard, PeerReading, Pulse, PulsePeer, Saying } from './pulse/pulse.ts'
 
 const quiet = logger('test', 'silent')
 const namespace = 'tombolo-system'
@@ -115,6 +116,7 @@ suite('a gateway at work', function () {
       nodes: machines,
       secrets: pairKeys,
       startPulse: () => Promise.resolve(pulse),
+      onTurn: () => undefined,
       log: quiet,
     })
   }
@@ -148,7 +150,7 @@ suite('a gateway at work', function () {
       status: { role: 'Active', term: 3 },
     })
     const gateway = await start()
-    gateway.lead({ role: 'follower', holder: 'n2/bb', term: 3 })
+    gateway.hear({ role: 'follower', holder: 'n2/bb', term: 3 })
     await gateway.reconcile(stop.signal)
     const cables = lines('peer').filter((line) => line.includes(sibling))
     assert.equal(cables.length, 1)
@@ -156,56 +158,152 @@ suite('a gateway at work', function () {
     assert.ok(published()?.status?.connections?.every((c) => c.clusterID !== 'east'))
 
     const hear = (key: PublicKey, ago: number) =>
-      pulse.says.set(key, { heard: { bootID: 'bb', leaving: false, cutOffSince: undefined, at: performance.now() - ago } })
+      pulse.says.set(key, {
+        heard: {
+          bootID: 'bb',
+          standing: 'Ready',
+          carrying: true,
+          takes: undefined,
+          cutOffSince: undefined,
+          at: performance.now() - ago,
+        },
+      })
     const others = pulse.peers.filter((p) => p.publicKey !== sibling).map((p) => p.publicKey)
     const looked = () => {
       for (const key of others) hear(key, 0)
-      gateway.lookForSuccession()
-      return gateway.gone.value
+      gateway.look()
+      return gateway.candidacy.gone.value
     }
     hear(sibling, 5_000)
     assert.equal(looked(), undefined, 'one that was not heard since it leads is not missed')
     hear(sibling, 0)
     assert.equal(looked(), undefined)
     await new Promise((resolve) => setTimeout(resolve, 650))
-    gateway.lookForSuccession()
-    assert.equal(gateway.gone.value, undefined, 'who hears nobody knows nothing')
+    gateway.look()
+    assert.equal(gateway.candidacy.gone.value, undefined, 'who hears nobody knows nothing')
     assert.equal(looked(), 'n2/bb')
-    gateway.lead({ role: 'leader', holder: 'n1/aa', term: 4 })
-    assert.equal(gateway.gone.value, undefined)
+    gateway.hear({ role: 'leader', holder: 'n1/aa', term: 4 })
+    assert.equal(gateway.candidacy.gone.value, undefined)
     await gateway.reconcile(stop.signal)
     assert.deepEqual(lines('route'), [route])
   })
 
-  test('one that ends says so to its own cluster’s gateways, and carries on until one of them leads', async () => {
+  suite('where another gateway takes over', () => {
     const sibling = keyOf('east/n2')
-    const spec = {
-      clusterID: 'east',
-      node: 'n2',
-      candidates: [{ type: 'NodeInternal', address: '172.29.1.2', port: 51820 }],
-      wireguard: { publicKey: sibling },
-    }
-    const gateway = await start()
-    gateway.lead(leader(3))
-    await gateway.reconcile(stop.signal)
-    await gateway.handOver(stop.signal)
-    assert.equal(pulse.left, false, 'there is nobody to wait for')
+    const far = [keyOf('west/n1'), keyOf('west/n2')]
+    const own = gatewayEndpointName('east', 'n2')
+    const toNode = (node: string) => `route 10.242.0.0/16 via inet6 ${node} dev vx-tombolo onlink table 7300 metric 10 proto 98`
+    let gateway: Gateway
 
-    put(gatewayEndpoint, gatewayEndpointName('east', 'n2'), { spec })
-    await eventually(() => assert.ok(endpoints.get({ namespace, name: gatewayEndpointName('east', 'n2') })))
-    await gateway.reconcile(stop.signal)
-    let over = false
-    const ending = gateway.handOver(stop.signal).then(() => (over = true))
-    assert.equal(pulse.left, true)
-    await new Promise((resolve) => setTimeout(resolve, 700))
-    assert.deepEqual([over, lines('route')], [false, [route]])
-    pulse.says.set(sibling, { claim: { role: 'Active', term: 4 } })
-    await ending
+    const publish = async (status?: GatewayEndpoint['status']) => {
+      const candidates = [{ type: 'NodeInternal', address: '172.29.1.2', port: 51820 }]
+      put(gatewayEndpoint, own, {
+        spec: { clusterID: 'east', node: 'n2', candidates, wireguard: { publicKey: sibling } },
+        ...(status === undefined ? {} : { status }),
+      })
+      await eventually(() => {
+        const there = endpoints.get({ namespace, name: own }) as GatewayEndpoint | undefined
+        assert.ok(there !== undefined && there.status?.role === status?.role)
+      })
+    }
+    const says = (key: PublicKey, claim: Claim, change: Partial<Heard> = {}) => {
+      const heard = { bootID: 'bb', standing: 'Ready', carrying: false, takes: undefined, cutOffSince: undefined } as const
+      pulse.says.set(key, { claim, heard: { ...heard, at: performance.now(), ...change } })
+      gateway.look()
+    }
+    const active = (term: number): Claim => ({ role: 'Active', term })
+    const standby = (term: number): Claim => ({ role: 'Standby', term })
+    const told = () => {
+      const { siblings, others, carrying } = pulse.said.at(-1) ?? assert.fail()
+      return [siblings, others, carrying]
+    }
+
+    setup(async () => {
+      host = fakeHost({ devices: { eth0: ['172.29.1.1/24'], 'vx-tombolo': [] } })
+      const addresses = [{ type: 'InternalIP', address: '172.29.1.2' }]
+      server.put<Node>(nodes, { apiVersion: 'v1', kind: 'Node', metadata: { name: 'n2' }, status: { addresses } })
+      gateway = await start()
+    })
+
+    test('the old one stops, lets what comes wait, passes it on, and ends when other clusters have turned', async () => {
+      gateway.hear(leader(3))
+      await gateway.reconcile(stop.signal)
+      await gateway.handOver(stop.signal)
+      gateway = await start()
+      gateway.hear(leader(3))
+      await publish()
+      await gateway.reconcile(stop.signal)
+      says(sibling, standby(3))
+      let over = false
+      const ending = gateway.handOver(stop.signal).then(() => (over = true))
+      assert.deepEqual([pulse.said.at(-1)?.standing, told()], ['Never', [active(3), active(3), true]])
+
+      says(sibling, active(4))
+      await gateway.follow(stop.signal)
+      assert.deepEqual(lines('route'), [toNode('fe80::7300')])
+      assert.deepEqual(told(), [standby(4), active(3), false])
+
+      says(sibling, active(4), { carrying: true })
+      await gateway.follow(stop.signal)
+      assert.deepEqual(lines('route'), [toNode(linkLocalOf(macOf('172.29.1.2')))])
+      assert.deepEqual(lines('neigh'), [])
+      const released = host.ran.filter((line) => /^ip( -[46])? -force -batch -$/.test(line)).slice(-3)
+      assert.deepEqual(released, ['ip -6 -force -batch -', 'ip -4 -force -batch -', 'ip -6 -force -batch -'])
+      assert.deepEqual(told(), [standby(4), standby(4), false])
+      assert.equal(published()?.status?.role, 'Active', 'nodes would find nobody active')
+      await publish({ role: 'Active', term: 4 })
+      await gateway.reconcile(stop.signal)
+      assert.equal(published()?.status?.role, 'Standby')
+
+      await new Promise((resolve) => setTimeout(resolve, 200))
+      assert.equal(over, false, 'west sends to it yet')
+      for (const key of far) says(key, active(3), { takes: 4 })
+      await ending
+    })
+
+    test('the new one waits for the old one to stop and for other clusters to turn, and only then carries and publishes it', async () => {
+      await publish({ role: 'Active', term: 3 })
+      gateway.hear({ role: 'follower', holder: 'n2/bb', term: 3 })
+      await gateway.reconcile(stop.signal)
+      const before = published()?.status
+      for (const key of far) says(key, active(3), { takes: 3 })
+      says(sibling, active(3), { carrying: true, standing: 'Reserve' })
+      assert.equal(gateway.candidacy.gone.value, 'n2/bb')
+      gateway.hear(leader(4))
+      await gateway.follow(stop.signal)
+      const toOldOne = toNode(linkLocalOf(macOf('172.29.1.2')))
+      assert.deepEqual([lines('route'), told()], [[toOldOne], [active(4), standby(3), false]])
+      says(sibling, standby(4))
+      assert.deepEqual(told(), [active(4), active(4), false])
+      await gateway.reconcile(stop.signal)
+      assert.deepEqual([lines('route'), published()?.status], [[toOldOne], before])
+      for (const key of far) says(key, active(3), { takes: 4 })
+      await gateway.follow(stop.signal)
+      assert.deepEqual([lines('route'), told()], [[route], [active(4), active(4), true]])
+      assert.deepEqual([published()?.status?.role, published()?.status?.term], ['Active', 4])
+    })
+
+    test('one that was drained, or is cordoned where another is not, does not stand for the lead', async () => {
+      await publish()
+      gateway.hear(follower(3))
+      await gateway.reconcile(stop.signal)
+      const asked = async (node: Pick<Node, 'metadata' | 'spec'>, want: boolean) => {
+        server.put<Node>(nodes, { apiVersion: 'v1', kind: 'Node', ...node })
+        await eventually(() => assert.equal(gateway.candidacy.stands(), want))
+      }
+      says(sibling, standby(3))
+      await asked({ metadata: { name: 'n1' } }, true)
+      await asked({ metadata: { name: 'n1', labels: { 'tombolo.dev/gateway-drained': 'true' } } }, false)
+      await asked({ metadata: { name: 'n1' } }, true)
+      await asked({ metadata: { name: 'n1' }, spec: { unschedulable: true } }, false)
+      says(sibling, standby(3), { standing: 'Reserve' })
+      assert.equal(gateway.candidacy.stands(), true)
+    })
   })
 
   test('introduces the key of a pair: says which it holds, uses it when both ends said so, and shows it nowhere', async () => {
     const gateway = await start()
-    gateway.lead(leader(3))
+    gateway.hear(leader(3))
     await gateway.reconcile(stop.signal)
     const key = PresharedKey.of(randomBytes(32))
     const id = 'ab'.repeat(16)
@@ -246,27 +344,30 @@ suite('a gateway at work', function () {
 
   test('sets its node up, says so, and takes part in the pulse', async () => {
     const gateway = await start()
-    gateway.lead(leader(4))
+    gateway.hear(leader(4))
     await gateway.reconcile(stop.signal)
     assert.deepEqual(lines('route'), [route])
     assert.deepEqual(carrier(), ['n1'])
     assert.deepEqual(lines('table'), ['table inet tombolo-gateway'])
     assert.deepEqual([published()?.status?.role, published()?.status?.term], ['Active', 4])
     assert.deepEqual(pulse.peers.map((p) => `${p.clusterID}/${p.node}`).toSorted(), ['west/n1', 'west/n2'])
-    assert.deepEqual(pulse.claims, [{ role: 'Active', term: 4 }])
+    assert.deepEqual(pulse.said.at(-1), {
+      ...{ siblings: { role: 'Active', term: 4 }, others: { role: 'Active', term: 4 }, carrying: true },
+      ...{ standing: 'Ready', takes: new Map([['west', 3]]) },
+    })
     assert.deepEqual(gateway.unready(), [])
   })
 
   test('the packet filter is there before the device is', async () => {
     const gateway = await start()
-    gateway.lead(leader(0))
+    gateway.hear(leader(0))
     await gateway.reconcile(stop.signal)
     assert.ok(host.ran.indexOf('nft -f -') < host.ran.indexOf('wireguard-go -f tmb-wg'), host.ran.join('\n'))
   })
 
   test('a second pass changes nothing, on the node or in the apiserver', async () => {
     const gateway = await start()
-    gateway.lead(leader(0))
+    gateway.hear(leader(0))
     await gateway.reconcile(stop.signal)
     await seen()
     // Now it knows which generation its words are about.
@@ -280,7 +381,7 @@ suite('a gateway at work', function () {
   test('before the election is known, cables are up and routes of the last process stay; a standby takes them away', async () => {
     {
       const gateway = await start()
-      gateway.lead(leader(0))
+      gateway.hear(leader(0))
       await gateway.reconcile(stop.signal)
     }
     const again = await start()
@@ -290,7 +391,7 @@ suite('a gateway at work', function () {
     assert.deepEqual([host.print(), host.ran.length, writes(server).length], before)
     assert.ok(again.fit.value)
     assert.notDeepEqual(again.unready(), [], 'it is not ready before it knows')
-    again.lead(follower(1))
+    again.hear(follower(1))
     await again.reconcile(stop.signal)
     assert.deepEqual(lines('route'), [])
     assert.equal(published()?.status?.role, 'Standby')
@@ -298,7 +399,7 @@ suite('a gateway at work', function () {
 
   test('a pulse with a higher term moves the traffic, whatever the apiserver says', async () => {
     const gateway = await start()
-    gateway.lead(leader(0))
+    gateway.hear(leader(0))
     await gateway.reconcile(stop.signal)
     pulse.says.set(keyOf('west/n2'), { speaker: { clusterID: 'west', node: 'n2' }, claim: { role: 'Active', term: 4 } })
     await gateway.reconcile(stop.signal)
@@ -315,7 +416,7 @@ suite('a gateway at work', function () {
 
   test('a cluster that is gone is gone from the node, a malformed one was never there and is told', async () => {
     const gateway = await start()
-    gateway.lead(leader(0))
+    gateway.hear(leader(0))
     await gateway.reconcile(stop.signal)
     put(allocation, 'west', { spec: { clusterID: 'west', podCIDRs: ['10.242.0.0/33'] } })
     await eventually(async () => {
@@ -328,7 +429,7 @@ suite('a gateway at work', function () {
 
   test('a cluster in quarantine, or whose addresses nobody admits any more, has no cable, though its gateways are still heard of', async () => {
     const gateway = await start()
-    gateway.lead(leader(1))
+    gateway.hear(leader(1))
     const cables = async (want: number) => {
       await eventually(async () => {
         await gateway.reconcile(stop.signal)
@@ -364,7 +465,7 @@ suite('a gateway at work', function () {
       ...brokenWhile(driver, () => broken),
       publicKey: driver.publicKey,
     })
-    gateway.lead(leader(0))
+    gateway.hear(leader(0))
     await gateway.reconcile(stop.signal)
     assert.ok(gateway.fit.value)
     broken = true
@@ -400,27 +501,22 @@ function brokenWhile(driver: CableDriver, broken: () => boolean): CableDriver {
 
 type FakePulse = Pulse & {
   peers: readonly PulsePeer[]
-  readonly claims: Claim[]
+  readonly said: Saying[]
   readonly says: Map<string, Partial<Pick<PeerReading, 'speaker' | 'claim' | 'heard'>>>
-  left: boolean
 }
 
 function fakePulse(): FakePulse {
-  const claims: Claim[] = []
+  const said: Saying[] = []
   const says: FakePulse['says'] = new Map()
   return {
     peers: [],
-    claims,
+    said,
     says,
-    left: false,
-    leave() {
-      this.left = true
-    },
     set(peers) {
       this.peers = peers
     },
-    claim: (claim) => {
-      claims.push(claim)
+    say: (saying) => {
+      said.push(saying)
     },
     read() {
       return this.peers.map((peer) => ({

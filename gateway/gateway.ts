@@ -5,6 +5,7 @@ import type { GatewayEndpoint } from '#crds/gateway-endpoint.ts'
 import { gatewayEndpoint } from '#crds/gateway-endpoint.ts'
 import { pairKeysSecretName } from '#crds/places.ts'
 import type { Host } from '#lib/host/host.ts'
+import type { FoundNetwork, Network, NetworkChange } from '#lib/host/network.ts'
 import { applyNetwork, describeChange, moveRoutes, planNetwork, readNetwork } from '#lib/host/network.ts'
 import type { Next } from '#lib/kube/controller.ts'
 import { blocked, settled } from '#lib/kube/controller.ts'
@@ -18,16 +19,22 @@ import { believe } from '#lib/pki/trust.ts'
 import { cell } from '#lib/std/cell.ts'
 import type { Logger } from '#lib/std/log.ts'
 import { pause } from '#lib/std/pause.ts'
+import { turns } from '#lib/std/turns.ts'
+import type { Refusal } from './admission.ts'
+import type { Cable, CableDriver, CableState } from './cable/driver.ts'
 import { readKept } from './certificate/kept.ts'
-import type { CableDriver, CableState } from './cable/driver.ts'
 import { nodesOf } from './agent/observe.ts'
-import { claimAfter, identityOf } from './election/role.ts'
-import type { Gone } from './election/succession.ts'
-import { goneHolder, isOfThePath, patience } from './election/succession.ts'
+import type { Sight } from './election/candidacy.ts'
+import { Candidacy } from './election/candidacy.ts'
 import type { Claim, GatewayFacts, GatewayPlan } from './engine.ts'
 import { planGateway } from './engine.ts'
+import type { Lead } from './hand-over/lead.ts'
+import { leads, newcomer, publishable, spoken } from './hand-over/lead.ts'
+import type { Way } from './hand-over/routes.ts'
+import { endWaiting, forgetWaiting, wayOf } from './hand-over/routes.ts'
+import { dutyOf } from './hand-over/standing.ts'
 import type { GatewayReading } from './metrics.ts'
-import { fleetOf } from './observe.ts'
+import { activeOf, fleetOf } from './observe.ts'
 import { gatewayOwns } from './ownership.ts'
 import { pairKeysOf } from './pair-keys.ts'
 import type { Identity } from './publish.ts'
@@ -40,11 +47,11 @@ const patienceMs = 2_000
 /** Round trips are published at most this often: soon again after the first, which is long as a rule, and seldom looked at later. */
 const rttEveryMs = 10_000
 
-/** So long does a gateway that ends wait for the next one, and then for the nodes. With giving the Lease back, less than the pod's grace period. */
-const handOverMs = 3_000
-const settleMs = 500
-/** So long at most do peers wait for the apiserver to know who leads. */
-const headStartMs = 100
+/** So long does a gateway that ends wait for another to take the lead, and then for other clusters to turn to it. With giving the Lease back, less than the pod's grace period. */
+const handOverMs = 6_000
+const turnMs = 2_000
+/** What was on its way to us when the last of them turned. */
+const settleMs = 100
 
 export type GatewayParts = {
   readonly self: Identity
@@ -61,92 +68,75 @@ export type GatewayParts = {
   readonly secrets: Store<Secret>
   /** Starts the pulse; called once the device with the tunnel address is there. */
   readonly startPulse: () => Promise<Pulse>
+  /** The lead goes on in its way: `follow` is due. */
+  readonly onTurn: () => void
   readonly log: Logger
 }
+
+/** What is wanted of the node, and for what. */
+type Wanted = GatewayPlan & { readonly lead: Lead | undefined; readonly way: Way }
 
 export class Gateway implements AsyncDisposable {
   /** Whether this node can carry traffic, as the last passes have shown: a reason to stand for election. */
   readonly fit = cell(false)
-  /** The holder of the Lease, when it need not be waited for. */
-  readonly gone = cell<string | undefined>(undefined)
+  readonly candidacy: Candidacy
   readonly #parts: GatewayParts
+  /** The node is changed by one pass at a time, and so is what is published. */
+  readonly #node = turns()
+  readonly #words = turns()
   #pulse: Pulse | undefined
   /** What we prove ourselves with, PEM. */
   #certificate: string | undefined
-  /** undefined before the election was heard of: until then routes stay as an earlier process left them. */
-  #claim: Claim | undefined
-  #lease: Leadership | undefined
-  /** Since when the Lease has its present holder, as far as we know; ms on the monotonic clock. */
-  #holderSince = -Infinity
-  #gone: Gone | undefined
-  /** When the lead was taken from one that was gone, ms on the monotonic clock. */
-  #takenAt: readonly number[] = []
   #failingSince: number | undefined
-  #plan: GatewayPlan | undefined
+  /** What was made last; undefined before the first whole pass. */
+  #made: Wanted | undefined
   /** The claim that was published last. */
   #told: Claim | undefined
-  #refusedCount = 0
-  #said = ''
+  #refused: readonly Refusal[] = []
+  /** Of the lead, when that was looked at last. */
+  #seen: Lead['at'] | undefined
   #rttWrittenAt = -Infinity
 
   constructor(parts: GatewayParts) {
     this.#parts = parts
+    this.candidacy = new Candidacy(parts.self, () => this.#sight())
   }
 
-  /** Why the gateway is not ready, for people; empty when it is. */
+  /** Why the gateway is not ready, for people; empty when it is. One that has siblings is not before it could lead: then the next may be replaced. */
   unready(): readonly string[] {
-    if (this.#plan === undefined) return ['the cables were not set up yet']
-    return this.#pulse === undefined ? ['the pulse does not beat yet'] : []
+    if (this.#made?.lead === undefined) return ['the cables were not set up yet']
+    if (this.#pulse === undefined) return ['the pulse does not beat yet']
+    const hasSiblings = this.#made.peers.some((p) => p.clusterID === this.#parts.self.clusterID)
+    return hasSiblings && this.candidacy.standing === 'NotYet' ? ['other clusters were not heard of through the cables yet'] : []
   }
 
-  lead(now: Leadership): void {
-    if (now.role === 'leader' && this.#gone !== undefined && isOfThePath(this.#gone) && this.#lease?.holder === this.#gone.holder)
-      this.#takenAt = [...this.#takenAt, performance.now()].slice(-8)
-    if (now.holder !== this.#lease?.holder) this.#holderSince = performance.now()
-    this.#lease = now
-    this.lookForSuccession()
-    this.#claim = claimAfter(this.#claim ?? newcomer, this.#parts.self.node, now)
+  hear(now: Leadership): void {
+    this.candidacy.hear(now)
+    this.#turn()
   }
 
-  /** With every pulse, so it only compares what is known. */
-  lookForSuccession(): void {
-    const { clusterID, node, bootID } = this.#parts.self
-    const now = performance.now()
-    const heard = (this.#pulse?.read() ?? []).flatMap((peer) =>
-      peer.heard === undefined ? [] : [{ ...peer, heard: peer.heard }],
-    )
-    const holder = this.#lease?.holder
-    const others = heard.filter((peer) => peer.clusterID !== clusterID || holder?.startsWith(`${peer.node}/`) !== true)
-    this.#gone = goneHolder({
-      holder,
-      identity: identityOf(node, bootID),
-      siblings: heard
-        .filter((peer) => peer.clusterID === clusterID && peer.heard.at >= this.#holderSince)
-        .map(({ node, heard: { bootID, leaving, cutOffSince, at } }) => ({
-          ...{ node, bootID, leaving, silentMs: now - at },
-          cutOffMs: cutOffSince === undefined ? undefined : now - cutOffSince,
-        })),
-      othersSilentMs: others.length === 0 ? undefined : now - Math.max(...others.map((peer) => peer.heard.at)),
-      reachesOthers: heard.some((peer) => peer.clusterID !== clusterID && peer.link.state === 'Connected'),
-      patienceMs: patience(this.#takenAt, now),
-    })
-    this.gone.set(this.#gone?.holder)
+  /** With every pulse. */
+  look(): void {
+    this.candidacy.look()
+    this.#turn()
   }
 
   /**
-   * Before the end: what comes is carried on until another gateway of this cluster has said that it leads, and for the moment that nodes
-   * need to hear of it. Resolves at once if there is none to wait for. The lead must have been given back before.
+   * Before the end: leads on until another gateway of this cluster has taken over, and carries on what comes until other clusters have
+   * turned to that one. Resolves at once if there is none that could.
    */
   async handOver(signal: AbortSignal): Promise<void> {
-    const before = this.#claim
-    const pulse = this.#pulse
-    const successors = () =>
-      (pulse?.read() ?? []).filter((p) => p.clusterID === this.#parts.self.clusterID && p.link.state === 'Connected')
-    if (pulse === undefined || before?.role !== 'Active' || successors().length === 0) return
-    pulse.leave()
-    const deadline = performance.now() + handOverMs
-    const taken = () => successors().some(({ claim }) => claim?.role === 'Active' && claim.term > before.term)
-    while (!taken() && performance.now() < deadline && !signal.aborted) await pause(50, signal)
+    this.candidacy.end()
+    const led = this.#carries()
+    this.#say()
+    const until = (ms: number, done: () => boolean) => settle(ms, done, signal)
+    const alone = () => this.candidacy.lead?.at === 'Leading' && this.candidacy.successors().length === 0
+    await until(handOverMs, () => !this.#carries() || alone())
+    const lead = this.#made?.lead
+    if (!led || lead?.at !== 'Given') return
+    const { carriers } = this.#sight()
+    const takes = (p: PeerReading) => p.link.state !== 'Connected' || (p.heard?.takes ?? -1) >= lead.to.term
+    await until(turnMs, () => (this.#pulse?.read() ?? []).every((p) => !carriers.has(p.publicKey) || takes(p)))
     await pause(settleMs, signal)
   }
 
@@ -154,31 +144,110 @@ export class Gateway implements AsyncDisposable {
     const pulses = this.#pulse?.read() ?? []
     const isSibling = (p: PeerReading) => p.clusterID === this.#parts.self.clusterID
     return {
-      claim: this.#claim ?? newcomer,
+      claim: spoken(this.candidacy.lead ?? newcomer).others,
       pulses: pulses.filter((p) => !isSibling(p)),
       siblings: pulses.filter(isSibling),
-      refused: this.#refusedCount,
+      refused: this.#refused.length,
     }
   }
 
+  /** The whole of it. */
   async reconcile(signal: AbortSignal): Promise<Next> {
+    const { self, host } = this.#parts
+    const wanted = await this.#want(signal)
+    if (wanted === undefined)
+      return blocked('NoAllocation', `the operator has not brought the Allocation of ${self.clusterID} from the broker yet`)
+    this.#report(wanted.refused)
+    try {
+      await this.#guard(wanted, signal)
+      await this.#node(() => this.#move('all cables', signal))
+      const before = this.#made?.network.routes
+      const keys = wanted.network.sysctls.map((s) => s.key)
+      const have = await readNetwork(host, gatewayOwns, keys, signal)
+      await this.#node(() => this.#complete(have, before, signal))
+      this.#pulse ??= await this.#parts.startPulse()
+    } catch (error) {
+      const lasted = this.#failed()
+      // A person looks at the cluster before they look at the log of a pod.
+      if (!signal.aborted) await this.#write((have) => faultStatus(have, this.#publishable(), error, new Date(), lasted), signal)
+      throw error
+    }
+    this.#failingSince = undefined
+    this.fit.set(true)
+    this.#pulse.set(this.#made?.peers ?? [])
+    this.#say()
+    await this.#publish(signal)
+    return settled
+  }
+
+  /** What others wait for when the lead changes hands, here or elsewhere: routes, cables, and word of it. Nothing that takes long comes before. */
+  async follow(signal: AbortSignal): Promise<Next> {
+    // The packet filter comes before the first cable.
+    if (this.#made === undefined) return settled
+    await this.#node(() => this.#move('changed cables', signal))
+    const claim = this.#publishable()
+    if (claim !== undefined && !isDeepStrictEqual(claim, this.#told)) await this.#publish(signal)
+    return settled
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#pulse?.[Symbol.asyncDispose]()
+  }
+
+  #sight(): Sight {
+    const { self, nodes, endpoints } = this.#parts
+    const node = nodes.get({ name: self.node })
+    const peers = this.#made?.peers.filter((p) => p.carries && p.clusterID !== self.clusterID) ?? []
+    return {
+      peers: this.#pulse?.read() ?? [],
+      duty: node === undefined ? 'Full' : dutyOf(node),
+      carriers: new Set(peers.map((p) => p.publicKey)),
+      published: () => activeOf(ownAmong(endpoints.list() as readonly GatewayEndpoint[], self.clusterID))?.status?.term ?? -1,
+    }
+  }
+
+  /** By what is in place on the node. */
+  #carries(): boolean {
+    const lead = this.#made?.lead
+    return lead !== undefined && leads(lead)
+  }
+
+  /** What differs for the node is for `follow`; what does not is said at once. */
+  #turn(): void {
+    const { lead } = this.candidacy
+    if (lead?.at !== this.#seen) this.#parts.log.info({ lead }, 'lead')
+    this.#seen = lead?.at
+    if (this.#made?.lead !== lead && lead !== undefined) {
+      if (this.#made?.lead !== undefined && isDeepStrictEqual(this.#wayOf(lead), this.#made.way))
+        this.#made = { ...this.#made, lead }
+      else this.#parts.onTurn()
+    }
+    this.#say()
+  }
+
+  #wayOf(lead: Lead): Way {
+    const { nodes, self } = this.#parts
+    return wayOf(lead, (name) => nodesOf(nodes.list(), self.nodeAddress).find((n) => n.name === name)?.address)
+  }
+
+  /** undefined: nobody knows yet which addresses are ours. */
+  async #want(signal: AbortSignal): Promise<Wanted | undefined> {
     const { self, host, stateDir, allocations, endpoints, nodes, drivers } = this.#parts
     const { own: certified, trust } = await readKept(host, stateDir, signal)
     this.#certificate = certified?.pem
+    const states = await this.cables(signal)
     const fleet = fleetOf(
       self.clusterID,
       allocations.list(),
       endpoints.list(),
       (certificate, dnsName) => believe(certificate, dnsName, trust, new Date()).ok,
     )
-    if (fleet.own === undefined)
-      return blocked('NoAllocation', `the operator has not brought the Allocation of ${self.clusterID} from the broker yet`)
+    if (fleet.own === undefined) return undefined
+    const { lead } = this.candidacy
+    const way = this.#wayOf(lead ?? newcomer)
     const pairKeys = this.#pairKeys()
-    const decided = this.#claim
-    const claim = decided ?? newcomer
-    const states = await this.cables(signal)
     const plan = planGateway({
-      role: claim.role,
+      way,
       publicKey: self.publicKey,
       cables: drivers.map(({ name }) => name),
       isUp: (cable, key) => states.some((s) => s.cable === cable && s.publicKey === key && s.handshakeAt !== undefined),
@@ -190,32 +259,7 @@ export class Gateway implements AsyncDisposable {
       pairKeys: pairKeys.held,
       announcedPairKeys: announcedBy(fleet.ownEndpoints, self.node),
     })
-    const refused = [...fleet.refused, ...pairKeys.refused, ...plan.refused]
-    this.#report(refused)
-    try {
-      await this.#guard(plan, signal)
-      if (decided !== undefined) await this.#move(plan, decided, refused, signal)
-      for (const driver of drivers) await driver.set(plan.cables.get(driver.name) ?? [], signal)
-      if (decided !== undefined) await this.#apply(plan, signal)
-      this.#pulse ??= await this.#parts.startPulse()
-    } catch (error) {
-      const lasted = this.#failed()
-      // A person looks at the cluster before they look at the log of a pod.
-      if (!signal.aborted) await this.#write((have) => faultStatus(have, decided, error, new Date(), lasted), signal)
-      throw error
-    }
-    this.#failingSince = undefined
-    this.fit.set(true)
-    this.#pulse.set(plan.peers)
-    if (decided === undefined) return settled
-    this.#pulse.claim(claim)
-    this.#plan = plan
-    await this.#publish(plan, claim, refused, signal)
-    return settled
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#pulse?.[Symbol.asyncDispose]()
+    return { ...plan, refused: [...fleet.refused, ...pairKeys.refused, ...plan.refused], lead, way }
   }
 
   #failed(): 'long' | 'briefly' {
@@ -239,52 +283,103 @@ export class Gateway implements AsyncDisposable {
   }
 
   /** The packet filter alone, before the first packet can come out of the device. */
-  async #guard(plan: GatewayPlan, signal: AbortSignal): Promise<void> {
-    if (this.#plan !== undefined) return
+  async #guard(wanted: Wanted, signal: AbortSignal): Promise<void> {
+    if (this.#made !== undefined) return
     const { host } = this.#parts
     const have = await readNetwork(host, gatewayOwns, [], signal)
-    await applyNetwork(host, planNetwork(have, { ...plan.network, routes: have.routes, sysctls: [] }), signal)
+    await applyNetwork(host, planNetwork(have, { ...wanted.network, routes: have.routes, sysctls: [] }), signal)
   }
 
-  /** What others wait for when the lead changes hands, before anything is looked at: the routes, and word of it. */
-  async #move(plan: GatewayPlan, claim: Claim, refused: GatewayPlan['refused'], signal: AbortSignal): Promise<void> {
-    const { host, log } = this.#parts
-    if (this.#plan === undefined || isDeepStrictEqual(claim, this.#told)) return
-    const changes = await moveRoutes(host, this.#plan.network, plan.network, signal)
-    if (changes.length > 0) log.info({ changes: changes.map(describeChange) }, 'changed the node’s network')
-    // Far gateways hear it at once, nodes of this cluster by way of the apiserver: told together, they would not move together.
-    const published = this.#publish(plan, claim, refused, signal)
-    await Promise.race([published.catch(() => undefined), pause(headStartMs, signal)])
-    this.#pulse?.claim(claim)
-    await published
+  /**
+   * From what was made last to what is wanted now, without looking at the node; then it is said. Where packet filters are to change too,
+   * those come first, with the whole.
+   */
+  async #move(which: 'all cables' | 'changed cables', signal: AbortSignal): Promise<Wanted | undefined> {
+    const wanted = await this.#want(signal)
+    if (wanted === undefined) return undefined
+    const made = this.#made
+    const isSwift = made?.lead !== undefined && isDeepStrictEqual(made.network.nft, wanted.network.nft)
+    if (isSwift) await this.#moveRoutes(made, wanted, signal)
+    for (const driver of this.#parts.drivers) {
+      const [before, cables] = [made?.cables.get(driver.name), wanted.cables.get(driver.name) ?? []]
+      const isChanged = !isDeepStrictEqual(before?.map(carried), cables.map(carried))
+      if (which === 'all cables' || isChanged) await driver.set(cables, signal)
+    }
+    if (isSwift) this.#keep(wanted)
+    else this.#say()
+    return wanted
   }
 
-  async #apply({ network }: GatewayPlan, signal: AbortSignal): Promise<void> {
-    const { host, log } = this.#parts
-    const keys = network.sysctls.map((s) => s.key)
-    const changes = planNetwork(await readNetwork(host, gatewayOwns, keys, signal), network)
-    await applyNetwork(host, changes, signal)
-    if (changes.length > 0) log.info({ changes: changes.map(describeChange) }, 'changed the node’s network')
+  async #moveRoutes(made: Wanted, wanted: Wanted, signal: AbortSignal): Promise<void> {
+    const { host } = this.#parts
+    const to = made.way.to === 'wait' && wanted.way.to === 'sibling' ? wanted.way.address : undefined
+    if (to !== undefined) await applyNetwork(host, [endWaiting(to)], signal)
+    this.#log(await moveRoutes(host, made.network, wanted.network, signal))
+    if (to !== undefined) await applyNetwork(host, [forgetWaiting(to)], signal)
   }
 
-  async #publish(plan: GatewayPlan, claim: Claim, refused: GatewayPlan['refused'], signal: AbortSignal): Promise<void> {
-    const cables = await this.cables(signal)
-    await this.#write((have) => {
-      const now = performance.now()
-      const status = statusOf(have, {
-        claim,
-        driver: this.#parts.drivers.map(({ about }) => about).join(', '),
-        peers: plan.peers.filter((peer) => peer.clusterID !== this.#parts.self.clusterID),
-        cables,
-        pulses: this.#pulse?.read() ?? [],
-        refused,
-        now: new Date(),
-        freshRtt: now - this.#rttWrittenAt >= rttEveryMs,
-      })
-      this.#told = claim
-      if (JSON.stringify(rtts(status)) !== JSON.stringify(rtts(have?.status))) this.#rttWrittenAt = now
-      return status
-    }, signal)
+  /** `have` was read when `routes` were those made last. What was made since is looked at the next time. */
+  async #complete(have: FoundNetwork, routes: Network['routes'] | undefined, signal: AbortSignal): Promise<void> {
+    const wanted = await this.#move('changed cables', signal)
+    if (wanted === undefined) return
+    if (wanted.lead !== undefined) {
+      const isFresh = isDeepStrictEqual(this.#made?.network.routes, routes)
+      const changes = planNetwork(isFresh ? have : { ...have, routes: wanted.network.routes }, wanted.network)
+      await applyNetwork(this.#parts.host, changes, signal)
+      this.#log(changes)
+    }
+    this.#keep(wanted)
+  }
+
+  /** The lead may have gone on meanwhile, to where nothing else is wanted of the node. */
+  #keep(wanted: Wanted): void {
+    const { lead } = this.candidacy
+    const goesOn = wanted.lead !== undefined && lead !== undefined && isDeepStrictEqual(this.#wayOf(lead), wanted.way)
+    this.#made = goesOn ? { ...wanted, lead } : wanted
+    this.#say()
+  }
+
+  #log(changes: readonly NetworkChange[]): void {
+    if (changes.length > 0) this.#parts.log.info({ changes: changes.map(describeChange) }, 'changed the node’s network')
+  }
+
+  /** Of what is in place, and only once it is. */
+  #say(): void {
+    const made = this.#made
+    if (made?.lead === undefined) return
+    this.#pulse?.say({ ...spoken(made.lead), standing: this.candidacy.standing, takes: made.terms })
+  }
+
+  #publishable(): Claim | undefined {
+    const lead = this.#made?.lead
+    return lead === undefined ? undefined : publishable(lead, this.#sight().published())
+  }
+
+  /** While the lead passes on, what was published stands. */
+  #publish(signal: AbortSignal): Promise<void> {
+    return this.#words(async () => {
+      const cables = await this.cables(signal)
+      const claim = this.#publishable()
+      const made = this.#made
+      if (claim === undefined || made === undefined) return
+      await this.#write((have) => {
+        const now = performance.now()
+        const status = statusOf(have, {
+          claim,
+          duty: this.#sight().duty,
+          driver: this.#parts.drivers.map(({ about }) => about).join(', '),
+          peers: made.peers.filter((peer) => peer.clusterID !== this.#parts.self.clusterID),
+          cables,
+          pulses: this.#pulse?.read() ?? [],
+          refused: made.refused,
+          now: new Date(),
+          freshRtt: now - this.#rttWrittenAt >= rttEveryMs,
+        })
+        this.#told = claim
+        if (JSON.stringify(rtts(status)) !== JSON.stringify(rtts(have?.status))) this.#rttWrittenAt = now
+        return status
+      }, signal)
+    })
   }
 
   async #write(
@@ -306,17 +401,18 @@ export class Gateway implements AsyncDisposable {
     return (await Promise.all(this.#parts.drivers.map((driver) => driver.read(signal).catch(() => [])))).flat()
   }
 
-  #report(refused: GatewayPlan['refused']): void {
-    this.#refusedCount = refused.length
-    const said = JSON.stringify(refused)
-    if (said === this.#said) return
-    this.#said = said
-    if (refused.length > 0) this.#parts.log.warn({ refused }, 'some peers are not taken')
+  #report(refused: readonly Refusal[]): void {
+    const isNews = !isDeepStrictEqual(refused, this.#refused)
+    this.#refused = refused
+    if (isNews && refused.length > 0) this.#parts.log.warn({ refused }, 'some peers are not taken')
   }
 }
 
-/** What a gateway claims that has heard nothing of the election. */
-const newcomer: Claim = { role: 'Standby', term: 0 }
+/** What of a cable changes with the lead of another cluster. */
+const carried = ({ publicKey, cidrs }: Cable): unknown => [publicKey, cidrs]
+
+const ownAmong = (endpoints: readonly GatewayEndpoint[], clusterID: string): readonly GatewayEndpoint[] =>
+  endpoints.filter(({ spec }) => spec.clusterID === clusterID)
 
 /** What other gateways have been told of our keys, or will be as soon as they hear. */
 const announcedBy = (own: readonly GatewayEndpoint[], node: string): ReadonlyMap<string, string> =>
@@ -324,3 +420,9 @@ const announcedBy = (own: readonly GatewayEndpoint[], node: string): ReadonlyMap
 
 const rtts = (status: GatewayEndpoint['status']): readonly (number | undefined)[] =>
   (status?.connections ?? []).map((c) => c.rttMicros)
+
+/** Resolves when it is done, or after `ms`, or when `signal` aborts. */
+async function settle(ms: number, done: () => boolean, signal: AbortSignal): Promise<void> {
+  const end = performance.now() + ms
+  while (!done() && performance.now() < end && !signal.aborted) await pause(20, signal)
+}

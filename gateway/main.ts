@@ -16,7 +16,7 @@ import { daemon } from '#lib/serve/daemon.ts'
 import { serve } from '#lib/serve/server.ts'
 import { within } from '#lib/std/deadline.ts'
 import type { Logger } from '#lib/std/log.ts'
-import { every } from '#lib/std/pause.ts'
+import { aborted, every } from '#lib/std/pause.ts'
 import { nodesOf } from './agent/observe.ts'
 import { drivers } from './cable/drivers.ts'
 import type { GatewayConfig } from './config.ts'
@@ -27,6 +27,7 @@ import { cableDevices, cableSize, gatewayTable, mtuOver, pulsePort } from './dat
 import { firstTerm, identityOf, leaseName } from './election/role.ts'
 import { standWhile } from './election/stand.ts'
 import { Gateway } from './gateway.ts'
+import { dutyOf } from './hand-over/standing.ts'
 import { readMachine } from './machine.ts'
 import { gatewayMetrics } from './metrics.ts'
 import { decisiveOf } from './observe.ts'
@@ -37,6 +38,8 @@ const fullPassMs = 300_000
 /** A gateway that starts waits so long for its keys, so that a restart is none without them. */
 const pairKeyWaitMs = 3_000
 const everything = { name: 'node' }
+/** Of it, what others wait for when the lead changes hands. */
+const lead = { name: 'lead' }
 
 await daemon('gateway', gatewayConfig, process.env, (config, log, signal) =>
   run(config, log.child({ node: config.NODE_NAME }), signal),
@@ -108,12 +111,17 @@ async function run(config: GatewayConfig, log: Logger, asked: AbortSignal): Prom
           clusterID,
           node,
           bootID,
-          onChange: () => work.add(everything),
-          onBeat: () => gateway.lookForSuccession(),
+          onChange: () => {
+            gateway.look()
+            work.add(lead)
+            work.add(everything)
+          },
+          onBeat: () => gateway.look(),
           log,
         },
         signal,
       ),
+    onTurn: () => work.add(lead),
     log,
   })
   const work = controller({
@@ -122,9 +130,10 @@ async function run(config: GatewayConfig, log: Logger, asked: AbortSignal): Prom
       source(allocations.store, () => [everything]),
       source(endpoints.store, () => [everything], { sees: decisiveOf }),
       // A kubelet writes its Node often, and hardly ever another address.
-      source(machines.store, () => [everything], { sees: (one) => nodesOf([one], config.NODE_IP) }),
+      source(machines.store, () => [everything], { sees: (one) => [nodesOf([one], config.NODE_IP), dutyOf(one)] }),
     ],
-    reconcile: (_, during) => gateway.reconcile(during),
+    reconcile: ({ name }, during) => (name === lead.name ? gateway.follow(during) : gateway.reconcile(during)),
+    workers: 2,
     log,
   })
 
@@ -140,6 +149,7 @@ async function run(config: GatewayConfig, log: Logger, asked: AbortSignal): Prom
   await serve({ port: config.METRICS_PORT, registry, ready: () => gateway.unready() }, signal)
   log.info({ publicKey, address: tunnelAddress(publicKey) }, 'started')
 
+  const election = new AbortController()
   const electing = standWhile(
     gateway.fit,
     {
@@ -149,19 +159,31 @@ async function run(config: GatewayConfig, log: Logger, asked: AbortSignal): Prom
       identity: identityOf(node, bootID),
       leaseSeconds: config.LEASE_SECONDS,
       renewSeconds: config.LEASE_SECONDS / 3,
-      gone: gateway.gone,
+      gone: gateway.candidacy.gone,
+      stands: () => gateway.candidacy.stands(),
       firstTerm: () => firstTerm(endpoints.store.list().filter(({ spec }) => spec.clusterID === clusterID)),
       onChange: (now) => {
-        gateway.lead(now)
-        if (!signal.aborted) work.add(everything)
+        gateway.hear(now)
+        if (signal.aborted) return
+        work.add(lead)
+        work.add(everything)
       },
     },
-    asked,
+    election.signal,
   )
-  const ending = electing.then(() => gateway.handOver(signal)).finally(() => stop.abort())
+  const end = async () => {
+    await aborted(asked)
+    try {
+      await gateway.handOver(signal)
+    } finally {
+      election.abort()
+      await electing
+      stop.abort()
+    }
+  }
   await Promise.all([
     work.run(signal),
-    ending,
+    end(),
     every(fullPassMs, () => work.add(everything), signal),
     followNetwork(
       { host, followed: { links: cables.map(({ device }) => device), tables: [gatewayTable] }, log },

@@ -20,6 +20,7 @@ const joined = { kept: ['wireguard'], use: 'wireguard', presharedKey: undefined 
 const peer = { ...gatewayOf('west', 'n1'), ...joined, carries: true }
 const facts = (rttMs: number, change: Partial<StatusFacts> = {}): StatusFacts => ({
   claim: { role: 'Active', term: 2 },
+  duty: 'Full',
   driver: 'wireguard (kernel)',
   peers: [peer],
   cables: [{ cable: 'wireguard', publicKey: peer.publicKey, address: '192.0.2.1:51820', rxBytes: 1, txBytes: 1 }],
@@ -63,6 +64,14 @@ suite('what a gateway says of itself', () => {
   test('a peer that is not taken is a condition with its reason', () => {
     const { conditions } = statusOf(undefined, facts(1, { refused: [{ about: 'north', says: 'its 10.0.0.0/8 overlaps ours' }] }))
     assert.match(conditions?.find((c) => c.type === 'PeersAccepted')?.message ?? '', /north: its 10\.0\.0\.0\/8/)
+  })
+
+  test('one that was drained or whose node is cordoned says so, and how it is undone', () => {
+    const said = (duty: StatusFacts['duty']) =>
+      statusOf(undefined, facts(1, { duty })).conditions?.find((c) => c.type === 'Electable')
+    assert.equal(said('Full')?.status, 'True')
+    assert.deepEqual([said('Drained')?.reason, said('Cordoned')?.reason], ['Drained', 'Cordoned'])
+    assert.match(said('Drained')?.message ?? '', /tombolo gateway uncordon/)
   })
 
   test('one that cannot set its node up says so, carries nothing, and takes it back when it can', () => {

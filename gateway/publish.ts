@@ -12,6 +12,7 @@ import type { PublicKey } from '#lib/net/keys.ts'
 import type { Refusal } from './admission.ts'
 import type { CableState } from './cable/driver.ts'
 import type { Claim, Peer } from './engine.ts'
+import type { Duty } from './hand-over/standing.ts'
 import type { PairKeys } from './pair-keys.ts'
 import type { PeerReading } from './pulse/pulse.ts'
 
@@ -63,6 +64,7 @@ export function endpointOf(self: Identity, pairKeys: PairKeys, certificate: stri
 
 export type StatusFacts = {
   readonly claim: Claim
+  readonly duty: Duty
   readonly driver: string
   readonly peers: readonly Peer[]
   readonly cables: readonly CableState[]
@@ -83,7 +85,7 @@ const rttTolerance = 0.2
 const rttNoiseMicros = 5000
 
 export function statusOf(before: GatewayEndpoint | undefined, facts: StatusFacts): Status {
-  const { claim, driver, peers, refused, now } = facts
+  const { claim, duty, driver, peers, refused, now } = facts
   const generation = before?.metadata.generation
   const published = new Map((before?.status?.connections ?? []).map((c) => [c.endpoint, c]))
   return {
@@ -92,7 +94,9 @@ export function statusOf(before: GatewayEndpoint | undefined, facts: StatusFacts
     term: claim.term,
     driver,
     connections: shown(peers).map((peer) => connectionOf(peer, published.get(peer.name), facts)),
-    conditions: [...setConditions(before?.status?.conditions, [working, acceptance(refused)], now)] as Condition[],
+    conditions: [
+      ...setConditions(before?.status?.conditions, [working, acceptance(refused), electable[duty]], now),
+    ] as Condition[],
   }
 }
 
@@ -128,6 +132,22 @@ function shown(peers: readonly Peer[]): readonly Peer[] {
 }
 
 const working = { type: 'Ready', status: 'True', reason: 'Working', message: 'the cables are set up' } as const
+
+const electable = {
+  Full: { type: 'Electable', status: 'True', reason: 'InService', message: 'it may lead' },
+  Cordoned: {
+    type: 'Electable',
+    status: 'False',
+    reason: 'Cordoned',
+    message: 'its node is cordoned: it leads only while no other gateway can; kubectl uncordon undoes it',
+  },
+  Drained: {
+    type: 'Electable',
+    status: 'False',
+    reason: 'Drained',
+    message: 'it was drained: it takes the lead no more; tombolo gateway uncordon undoes it',
+  },
+} as const satisfies Record<Duty, object>
 
 function connectionOf(peer: Peer, before: Connection | undefined, facts: StatusFacts): Connection {
   const link = facts.pulses.find((p) => p.publicKey === peer.publicKey)?.link ?? { state: 'Connecting' as const }

@@ -1,13 +1,13 @@
 // What of a node's network is the agent's: everything on the overlay, the rules, and the routes that lead nowhere.
 import type { Ownership } from '#lib/host/network.ts'
-import { agentTable, cableDevices, gatewayTable, overlayDevice, remoteTable, returnTable } from '../data-plane.ts'
+import { agentTable, cableDevices, gatewayTable, metric, overlayDevice, remoteTable, returnTable } from '../data-plane.ts'
 
 const ourTables: readonly number[] = [remoteTable, returnTable]
 
 export const agentOwns: Ownership = {
   links: [overlayDevice],
   tables: [agentTable],
-  route: ({ table, target }) => ourTables.includes(table) && (target.kind === 'unreachable' || target.dev === overlayDevice),
+  route: ({ table, metric: preference }) => ourTables.includes(table) && preference !== metric.cable,
   rule: () => true,
 }
 

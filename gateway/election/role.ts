@@ -10,6 +10,11 @@ export const leaseName = 'tombolo-gateway'
 /** A Lease's identity: the node, then what makes this process different from the last one. */
 export const identityOf = (node: string, bootID: string): string => `${node}/${bootID}`
 
+export function splitIdentity(identity: string): readonly [node: string, bootID: string] {
+  const at = identity.lastIndexOf('/')
+  return [identity.slice(0, at), identity.slice(at + 1)]
+}
+
 export function claimAfter(before: Claim, node: string, now: Leadership): Claim {
   const ours =
     now.role === 'leader' || now.holder?.startsWith(`${node}/`) === true || (now.holder === undefined && before.role === 'Active')

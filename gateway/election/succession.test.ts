@@ -2,10 +2,11 @@ import assert from 'node:assert/strict'
 import type { Gone, Sibling, SuccessionFacts } from './succession.ts'
 import { goneHolder, patience } from './succession.ts'
 
-const active: Sibling = { node: 'n2', bootID: 'bb', silentMs: 100, leaving: false, cutOffMs: undefined }
+const active: Sibling = { node: 'n2', bootID: 'bb', silentMs: 100, standing: 'Ready', cutOffMs: undefined }
 const facts = (change: Partial<SuccessionFacts> = {}): SuccessionFacts => ({
   holder: 'n2/bb',
   identity: 'n1/aa',
+  standing: 'Ready',
   siblings: [active],
   othersSilentMs: 100,
   reachesOthers: true,
@@ -29,7 +30,35 @@ suite('whom a standby need not wait for', () => {
     ['one that reaches no other cluster', facts({ siblings: [{ ...active, cutOffMs: 601 }] }), 'cutOff'],
     ['nobody for what may be over with the next pulse', facts({ siblings: [{ ...active, cutOffMs: 599 }] }), undefined],
     ['nobody if we reach none either', facts({ siblings: [{ ...active, cutOffMs: 601 }], reachesOthers: false }), undefined],
-    ['one that says it ends', facts({ siblings: [{ ...active, leaving: true }] }), 'leaving'],
+    ['one that ends, or was drained', facts({ siblings: [{ ...active, standing: 'Never' }] }), 'yields'],
+    ['one whose node is cordoned', facts({ siblings: [{ ...active, standing: 'Reserve' }] }), 'yields'],
+    [
+      'nobody, if ours is cordoned too',
+      facts({ standing: 'Reserve', siblings: [{ ...active, standing: 'Reserve' }] }),
+      undefined,
+    ],
+    [
+      'one that ends, though our node is cordoned, if there is no better',
+      facts({ standing: 'Reserve', siblings: [{ ...active, standing: 'Never' }] }),
+      'yields',
+    ],
+    [
+      'nobody, if another would rather',
+      facts({
+        standing: 'Reserve',
+        siblings: [
+          { ...active, standing: 'Never' },
+          { ...active, node: 'n3' },
+        ],
+      }),
+      undefined,
+    ],
+    [
+      'nobody, while our own cables come about',
+      facts({ standing: 'NotYet', siblings: [{ ...active, standing: 'Never' }] }),
+      undefined,
+    ],
+    ['nobody, if we were drained', facts({ standing: 'Never', siblings: [{ ...active, silentMs: 900 }] }), undefined],
     ['one whose node runs another process now', facts({ siblings: [{ ...active, bootID: 'cc' }] }), 'restarted'],
     ['nobody that was not heard as the holder: it may have no cable to us', facts({ siblings: [] }), undefined],
     [

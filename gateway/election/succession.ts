@@ -1,6 +1,9 @@
 // When a standby need not wait for the Lease to run out. Gateways of one cluster have cables to each other too, and the pulse inside
-// tells in little more than half a second that a process fell silent, and at once that one is about to end. The Lease still decides who follows it.
-// For a moment there may be two that lead; the higher term wins, and far gateways take packets from nobody else.
+// tells in little more than half a second that a process fell silent, and at once that one would rather not lead. The Lease still decides who
+// follows it. For a moment there may be two that lead; the higher term wins, and far gateways take packets from nobody else.
+import type { Standing } from '../hand-over/standing.ts'
+import { outranks } from '../hand-over/standing.ts'
+import { splitIdentity } from './role.ts'
 
 /** Another gateway of this cluster that was heard since the Lease has its present holder. Times in ms. */
 export type Sibling = {
@@ -8,8 +11,7 @@ export type Sibling = {
   /** Of the process that was heard last. */
   readonly bootID: string
   readonly silentMs: number
-  /** It said that it ends and has given the lead back. */
-  readonly leaving: boolean
+  readonly standing: Standing
   /** How long it has been saying that it hears no gateway of any other cluster; undefined if it does not. */
   readonly cutOffMs: number | undefined
 }
@@ -19,6 +21,7 @@ export type SuccessionFacts = {
   readonly holder: string | undefined
   /** Ours. */
   readonly identity: string
+  readonly standing: Standing
   readonly siblings: readonly Sibling[]
   /** How long ago any gateway was last heard but the holder; undefined if there is no other. */
   readonly othersSilentMs: number | undefined
@@ -28,8 +31,8 @@ export type SuccessionFacts = {
   readonly patienceMs: number
 }
 
-/** Two pulses that did not come, and a little more. */
-const leastMs = 600
+/** Two pulses that did not come, and a little more: who was heard since is there. */
+export const silenceMs = 600
 /** What the Lease waits without any pulse. */
 const mostMs = 6_000
 const memoryMs = 300_000
@@ -39,35 +42,31 @@ const memoryMs = 300_000
  * does not move all traffic with each change. `takenAt`: when that happened, on the clock of `now`, ms.
  */
 export const patience = (takenAt: readonly number[], now: number): number =>
-  Math.min(mostMs, leastMs * 2 ** takenAt.filter((at) => now - at < memoryMs).length)
+  Math.min(mostMs, silenceMs * 2 ** takenAt.filter((at) => now - at < memoryMs).length)
 
-export type Gone = { readonly holder: string; readonly because: 'restarted' | 'leaving' | 'silent' | 'cutOff' }
+export type Gone = { readonly holder: string; readonly because: 'restarted' | 'yields' | 'silent' | 'cutOff' }
 
 /** The path to it or from it failed, which may come again: these cost patience. */
 export const isOfThePath = ({ because }: Gone): boolean => because === 'silent' || because === 'cutOff'
 
 /**
- * The holder of the Lease, if its process is known to be gone, or to go. Who hears nobody at all has lost its own way, and knows nothing.
+ * The holder of the Lease, if its process is known to be gone, or would rather not lead where we would. Who hears nobody at all has lost its own way, and knows nothing.
  * One that was never heard as the holder is not missed either: between two gateways whose cable is cut, the lead would go to and fro.
  * One that lives and reaches no other cluster is of no use where we reach one. Reaching fewer than we do is no reason: then a single
  * member that answers some gateways and not others could move the lead of every cluster, and harm others than itself.
  */
 export function goneHolder(facts: SuccessionFacts): Gone | undefined {
-  const { holder, identity, siblings, othersSilentMs, reachesOthers, patienceMs } = facts
-  if (holder === undefined || holder === identity) return undefined
+  const { holder, identity, standing, siblings, othersSilentMs, reachesOthers, patienceMs } = facts
+  if (holder === undefined || holder === identity || standing === 'Never') return undefined
   const [node, bootID] = splitIdentity(holder)
   // An earlier process of this node: there is but one at a time.
   if (node === splitIdentity(identity)[0]) return { holder, because: 'restarted' }
   const sibling = siblings.find((s) => s.node === node)
   if (sibling === undefined) return undefined
   if (sibling.bootID !== bootID) return { holder, because: 'restarted' }
-  if (sibling.leaving) return { holder, because: 'leaving' }
+  const better = siblings.some((s) => s !== sibling && s.silentMs <= silenceMs && outranks(s.standing, standing))
+  if (outranks(standing, sibling.standing) && sibling.silentMs <= silenceMs && !better) return { holder, because: 'yields' }
   const alone = othersSilentMs !== undefined && othersSilentMs >= patienceMs
   if (sibling.silentMs > patienceMs) return alone ? undefined : { holder, because: 'silent' }
   return reachesOthers && (sibling.cutOffMs ?? 0) > patienceMs ? { holder, because: 'cutOff' } : undefined
-}
-
-function splitIdentity(identity: string): readonly [node: string, bootID: string] {
-  const at = identity.lastIndexOf('/')
-  return [identity.slice(0, at), identity.slice(at + 1)]
 }

@@ -13,11 +13,13 @@ const messages: fc.Arbitrary<Message> = record<Message>({
   node: label,
   bootID,
   claim: record<Message['claim']>({ role: fc.constantFrom('Active', 'Standby'), term: fc.nat(0xffffffff) }),
-  leaving: fc.boolean(),
+  standing: fc.constantFrom('Ready', 'Reserve', 'NotYet', 'Never'),
+  carrying: fc.boolean(),
   cutOff: fc.boolean(),
   sequence: fc.nat(0xffffffff),
   sentAt: time,
   echo: fc.option(record<NonNullable<Message['echo']>>({ bootID, sentAt: time, heldFor: time }), { nil: undefined }),
+  takes: fc.option(fc.nat(0xffffffff), { nil: undefined }),
 })
 
 suite('the pulse on the wire', () => {
@@ -55,11 +57,13 @@ suite('the pulse on the wire', () => {
       node: 'n1',
       bootID: '00'.repeat(8),
       claim: { role: 'Active', term: 1 },
-      leaving: false,
+      standing: 'Ready',
+      carrying: false,
       cutOff: false,
       sequence: 1,
       sentAt: 0,
       echo: undefined,
+      takes: undefined,
     } as const
     for (const clusterID of ['', 'East', 'a b', 'x\n', '../x', 'é'])
       assert.equal(decode(encode({ ...good, clusterID })).ok, false, clusterID)

@@ -1,13 +1,15 @@
 // The pulse on the wire: one UDP datagram between two gateways, inside their cable, so encrypted and from a proven sender. It carries
 // who speaks, in which role, and an echo of the last one heard, from which both sides know that both directions work.
 //
-//    0  magic "TMBP"   4  version 1   5  role   6  echo follows?   7  flags: 1 about to end, 2 cut off
+//    0  magic "TMBP"   4  version 1   5  role   6  echo follows?   7  flags, as `flags` below has them
 //    8  term u32      12  sequence u32         16  boot id, 8 bytes       24  sent at, f64 ms on the sender's clock
 //   32  echo: boot id, 8 bytes        40  echo: sent at, f64 ms on the receiver's clock       48  echo: held for, f64 ms
-//   56  length u8 and text of the cluster id, then of the node name. All numbers big-endian.
+//   56  length u8 and text of the cluster id, then of the node name, then, if its flag is set, the term u32 at which the receiver is taken.
+//   All numbers big-endian.
 import type { Result } from '#lib/std/result.ts'
 import { invalid, ok } from '#lib/std/result.ts'
 import type { Claim } from '../engine.ts'
+import type { Standing } from '../hand-over/standing.ts'
 
 /** A sender's own proof of having been heard: its boot id and clock, and how long the answer waited here. Times in ms. */
 export type Echo = { readonly bootID: string; readonly sentAt: number; readonly heldFor: number }
@@ -18,28 +20,35 @@ export type Message = {
   /** New with every start, 16 hex digits: sequence and clock begin anew with it. */
   readonly bootID: string
   readonly claim: Claim
-  /** It has given the lead back and ends soon; until then it carries what comes. */
-  readonly leaving: boolean
+  readonly standing: Standing
+  /** Its routes lead into its cables: what is sent to it for other clusters goes there. */
+  readonly carrying: boolean
   /** It hears no gateway of any other cluster, though there are some. */
   readonly cutOff: boolean
   readonly sequence: number
   readonly sentAt: number
   readonly echo: Echo | undefined
+  /** At which term the receiver’s cluster is sent to and taken from; undefined if at none, or between gateways of one cluster. */
+  readonly takes: number | undefined
 }
 
 const magic = 0x544d4250
 const version = 1
 const head = 56
-const flags = { leaving: 1, cutOff: 2 } as const
+const flags = { cutOff: 2, carrying: 16, takes: 32 } as const
+/** Of these at most one. */
+const standingFlags = { Never: 1, Reserve: 4, NotYet: 8, Ready: 0 } as const satisfies Record<Standing, number>
+const flagged = ['Never', 'Reserve', 'NotYet'] as const
 
 export function encode(message: Message): Buffer {
   const [cluster, node] = [Buffer.from(message.clusterID), Buffer.from(message.node)]
-  const bytes = Buffer.alloc(head + 2 + cluster.length + node.length)
+  const names = head + 2 + cluster.length + node.length
+  const bytes = Buffer.alloc(names + (message.takes === undefined ? 0 : 4))
   bytes.writeUInt32BE(magic, 0)
   bytes.writeUInt8(version, 4)
   bytes.writeUInt8(message.claim.role === 'Active' ? 1 : 0, 5)
   bytes.writeUInt8(message.echo === undefined ? 0 : 1, 6)
-  bytes.writeUInt8((message.leaving ? flags.leaving : 0) | (message.cutOff ? flags.cutOff : 0), 7)
+  bytes.writeUInt8(flagsOf(message), 7)
   bytes.writeUInt32BE(message.claim.term, 8)
   bytes.writeUInt32BE(message.sequence >>> 0, 12)
   bytes.write(message.bootID, 16, 8, 'hex')
@@ -53,8 +62,15 @@ export function encode(message: Message): Buffer {
   cluster.copy(bytes, head + 1)
   bytes.writeUInt8(node.length, head + 1 + cluster.length)
   node.copy(bytes, head + 2 + cluster.length)
+  if (message.takes !== undefined) bytes.writeUInt32BE(message.takes, names)
   return bytes
 }
+
+const flagsOf = ({ standing, cutOff, carrying, takes }: Message): number =>
+  standingFlags[standing] |
+  (cutOff ? flags.cutOff : 0) |
+  (carrying ? flags.carrying : 0) |
+  (takes === undefined ? 0 : flags.takes)
 
 /** Never throws, whatever it is given. A later version may append to what is here, so bytes behind the end are no error. */
 export function decode(bytes: Buffer): Result<Message> {
@@ -69,16 +85,21 @@ export function decode(bytes: Buffer): Result<Message> {
   const times = [24, 40, 48].map((at) => bytes.readDoubleBE(at))
   if (!times.every((time) => Number.isFinite(time) && time >= 0)) return bad('times that are numbers')
   const [sentAt = 0, echoSentAt = 0, heldFor = 0] = times
+  const set = bytes.readUInt8(7)
+  const says = (flag: number) => (set & flag) !== 0
+  if (says(flags.takes) && node.end + 4 > bytes.length) return bad('a term at its end')
   return ok({
     clusterID: cluster.text,
     node: node.text,
     bootID: bytes.toString('hex', 16, 24),
-    leaving: (bytes.readUInt8(7) & flags.leaving) !== 0,
-    cutOff: (bytes.readUInt8(7) & flags.cutOff) !== 0,
+    standing: flagged.find((standing) => says(standingFlags[standing])) ?? 'Ready',
+    carrying: says(flags.carrying),
+    cutOff: says(flags.cutOff),
     claim: { role: role === 1 ? 'Active' : 'Standby', term: bytes.readUInt32BE(8) },
     sequence: bytes.readUInt32BE(12),
     sentAt,
     echo: bytes.readUInt8(6) === 0 ? undefined : { bootID: bytes.toString('hex', 32, 40), sentAt: echoSentAt, heldFor },
+    takes: says(flags.takes) ? bytes.readUInt32BE(node.end) : undefined,
   })
 }
 

@@ -5,10 +5,20 @@ import { readdirSync } from 'node:fs'
 import { logger } from '#lib/std/log.ts'
 import { eventually } from '#test/kit/eventually.ts'
 import { keyOf } from '#test/kit/gateway.ts'
+import type { Claim } from '../engine.ts'
 import { encode } from './message.ts'
-import type { Pulse, PulsePeer } from './pulse.ts'
+import type { Pulse, PulsePeer, Saying } from './pulse.ts'
 import { startPulse } from './pulse.ts'
 import { timing } from './session.ts'
+
+const saying = (claim: Claim, change: Partial<Saying> = {}): Saying => ({
+  siblings: claim,
+  others: claim,
+  standing: 'Ready',
+  carrying: false,
+  takes: new Map(),
+  ...change,
+})
 
 /** Two gateways without a tunnel between them: each is a port of the loopback. */
 suite('the pulse between two gateways', () => {
@@ -61,12 +71,13 @@ suite('the pulse between two gateways', () => {
     assert.ok(reading?.link.state === 'Connected' && reading.link.rttMs < timing.deadMs && reading.loss === 0)
 
     const before = changes
-    b.claim({ role: 'Active', term: 7 })
-    await eventually(() => assert.deepEqual(a.read()[0]?.claim, { role: 'Active', term: 7 }))
+    const active = { role: 'Active', term: 7 } as const
+    b.say(saying(active, { takes: new Map([['east', 3]]) }))
+    await eventually(() => assert.deepEqual([a.read()[0]?.claim, a.read()[0]?.heard?.takes], [active, 3]))
     assert.ok(changes > before)
-    assert.equal(a.read()[0]?.heard?.leaving, false)
-    b.leave()
-    await eventually(() => assert.equal(a.read()[0]?.heard?.leaving, true))
+    assert.equal(a.read()[0]?.heard?.standing, 'Ready')
+    b.say(saying(active, { standing: 'Never' }))
+    await eventually(() => assert.deepEqual([a.read()[0]?.heard?.standing, a.read()[0]?.heard?.takes], ['Never', undefined]))
   })
 
   test('knows soon that the other is gone, and that it is back', async () => {
@@ -104,10 +115,23 @@ suite('the pulse between two gateways', () => {
     await eventually(() => assert.equal(cutOff(), undefined))
   })
 
+  test('says to its own cluster’s gateways what others are not to hear yet', async () => {
+    const sibling: PulsePeer = { clusterID: 'east', node: 'n2', publicKey: keyOf('east/n2') }
+    const third = await freePort()
+    await using a = await start(east, ports.east, (peer) => (peer === west ? ports.west : third), west)
+    a.set([west, sibling])
+    await using b = await start(sibling, third, ports.east, east)
+    await using c = await start(west, ports.west, ports.east, east)
+    const [lead, none] = [{ role: 'Active', term: 4 } as const, { role: 'Standby', term: 3 } as const]
+    a.say(saying(lead, { others: none, carrying: true, takes: new Map([['west', 8]]) }))
+    await eventually(() => assert.deepEqual([b.read()[0]?.claim, c.read()[0]?.claim], [lead, none]))
+    assert.deepEqual([b.read()[0]?.heard?.carrying, b.read()[0]?.heard?.takes, c.read()[0]?.heard?.takes], [true, undefined, 8])
+  })
+
   test('who answers under another name is not the peer, and is told; under its own name it connects', async () => {
     await using a = await start(east, ports.east, ports.west, { ...west, clusterID: 'north' })
     await using b = await start(west, ports.west, ports.east, east)
-    b.claim({ role: 'Active', term: 9 })
+    b.say(saying({ role: 'Active', term: 9 }))
     await eventually(() => assert.deepEqual(a.read()[0]?.speaker, { clusterID: 'west', node: 'n1' }))
     const [reading] = a.read()
     assert.equal(reading?.claim, undefined)
@@ -161,12 +185,14 @@ suite('the pulse between two gateways', () => {
         node,
         bootID: '00'.repeat(8),
         claim,
-        leaving: false,
+        standing: 'Ready',
+        carrying: false,
         cutOff: false,
         sequence: n + 1,
         sentAt: 1,
         echo: undefined,
-      }
+        takes: undefined,
+      } as const
       await new Promise((resolve) => {
         socket.send(encode(message), ports.east, '::1', resolve)
       })
@@ -183,11 +209,13 @@ suite('the pulse between two gateways', () => {
       node: 'n1',
       bootID: '00'.repeat(8),
       claim: { role: 'Active', term: 1 },
-      leaving: false,
+      standing: 'Ready',
+      carrying: false,
       cutOff: false,
       sequence: 1,
       sentAt: 0,
       echo: undefined,
+      takes: undefined,
     } as const
     const send = async (bytes: Uint8Array, from: number) => {
       const socket = createSocket({ type: 'udp6', ipv6Only: true }).bind(from, '::1')

@@ -2,11 +2,13 @@
 import type { Socket } from 'node:dgram'
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
+import { isDeepStrictEqual } from 'node:util'
 import type { PublicKey } from '#lib/net/keys.ts'
 import { tunnelAddress } from '#lib/net/keys.ts'
 import { pause } from '#lib/std/pause.ts'
 import type { Logger } from '#lib/std/log.ts'
 import type { Claim, Speaker } from '../engine.ts'
+import type { Standing } from '../hand-over/standing.ts'
 import type { Message } from './message.ts'
 import { decode, encode } from './message.ts'
 import type { LinkState, Session } from './session.ts'
@@ -18,8 +20,10 @@ export type PulsePeer = Speaker & { readonly publicKey: PublicKey }
 export type Heard = {
   /** Of the process that sent it. */
   readonly bootID: string
-  /** It is about to end. */
-  readonly leaving: boolean
+  readonly standing: Standing
+  readonly carrying: boolean
+  /** At which term it sends to our cluster and takes from it. */
+  readonly takes: number | undefined
   /** Since when it says that it hears no other cluster. */
   readonly cutOffSince: number | undefined
   readonly at: number
@@ -34,13 +38,21 @@ export type PeerReading = PulsePeer & {
   readonly heard: Heard | undefined
 }
 
+/** What a gateway says of itself: its claim to those of its own cluster, and to others. */
+export type Saying = {
+  readonly siblings: Claim
+  readonly others: Claim
+  readonly standing: Standing
+  readonly carrying: boolean
+  /** By other cluster: the term at which it is sent to and taken from here. */
+  readonly takes: ReadonlyMap<string, number>
+}
+
 export interface Pulse extends AsyncDisposable {
   /** Peers to exchange pulses with; those that stay keep what is known of them. */
   set(peers: readonly PulsePeer[]): void
-  /** What to say of ourselves from now on. Said at once, because others wait for it. */
-  claim(claim: Claim): void
-  /** Says from now on that this process ends soon. */
-  leave(): void
+  /** What to say of ourselves from now on. Said at once if it is new, because others wait for it. */
+  say(saying: Saying): void
   read(): readonly PeerReading[]
 }
 
@@ -84,13 +96,13 @@ type Known = {
   said: string
   /** When something of it was told last. */
   saidAt: number
-  /** The highest term that was told, and when: it is what others wait for, so only terms hold terms up. */
-  term: number
-  termAt: number
+  /** How far it had come in what others wait for when that was told last, and when: only such news hold such news up. */
+  progress: number
+  progressAt: number
   state: string
 }
 
-/** A change of one peer waits so long after another, or for the next beat: a peer must not keep us busy by changing all the time. */
+/** A change of another cluster’s gateway waits so long after another, or for the next beat: it must not keep us busy by changing all the time. */
 const calmMs = 100
 
 /** However many pulses come. */
@@ -102,8 +114,7 @@ class Heart implements Pulse {
   readonly #stop = new AbortController()
   /** By `address port`, which WireGuard has proven to be the key's. */
   readonly #known = new Map<string, Known>()
-  #claim: Claim = { role: 'Standby', term: 0 }
-  #leaving = false
+  #saying: Saying = { siblings: newcomer, others: newcomer, standing: 'NotYet', carrying: false, takes: new Map() }
   #sequence = 0
   #beatAt = -Infinity
   #beganAt = performance.now()
@@ -145,21 +156,16 @@ class Heart implements Pulse {
         speaker: known?.speaker,
         said: known?.said ?? '',
         saidAt: known?.saidAt ?? -Infinity,
-        term: known?.term ?? -1,
-        termAt: known?.termAt ?? -Infinity,
+        progress: known?.progress ?? -1,
+        progressAt: known?.progressAt ?? -Infinity,
         state: known?.state ?? '',
       })
     }
   }
 
-  claim(claim: Claim): void {
-    if (claim.role === this.#claim.role && claim.term === this.#claim.term) return
-    this.#claim = claim
-    this.#sendAll()
-  }
-
-  leave(): void {
-    this.#leaving = true
+  say(saying: Saying): void {
+    if (isDeepStrictEqual(saying, this.#saying)) return
+    this.#saying = saying
     this.#sendAll()
   }
 
@@ -198,18 +204,22 @@ class Heart implements Pulse {
     this.#sequence++
     const { clusterID, node, bootID } = this.#options
     const cutOff = this.#isCutOff()
-    for (const { at, session } of this.#known.values()) {
+    const { standing, carrying, takes, ...claims } = this.#saying
+    for (const { at, session, peer } of this.#known.values()) {
+      const isSibling = peer.clusterID === clusterID
       const now = performance.now()
       const message: Message = {
         clusterID,
         node,
         bootID,
-        claim: this.#claim,
-        leaving: this.#leaving,
+        claim: isSibling ? claims.siblings : claims.others,
+        standing,
+        carrying,
         cutOff,
         sequence: this.#sequence,
         sentAt: now,
         echo: echoFor(session, now),
+        takes: takes.get(peer.clusterID),
       }
       // An error here says that there is no way at the moment, which the missing echo says as well.
       this.#socket.send(encode(message), at.port, at.address, () => undefined)
@@ -248,16 +258,20 @@ class Heart implements Pulse {
     for (const known of this.#known.values()) {
       const link = linkOf(known, now)
       const claim = claimOf(known.session)
+      const { standing, carrying, takes } = heardOf(known.session) ?? {}
       const measured = isMeasured(known.session)
-      const says = [link.state, 'message' in link ? link.message : '', measured, claim?.role, claim?.term].join(' ')
+      const text = 'message' in link ? link.message : ''
+      const says = [link.state, text, measured, claim?.role, claim?.term, standing, carrying, takes].join(' ')
       if (says === known.said) continue
-      const higher = claim !== undefined && claim.term > known.term
-      if (now - (higher ? known.termAt : known.saidAt) < calmMs) continue
+      const progress = progressOf(claim, takes)
+      const isNews = progress > known.progress
+      const isSibling = known.peer.clusterID === this.#options.clusterID
+      if (!isSibling && now - (isNews ? known.progressAt : known.saidAt) < calmMs) continue
       known.said = says
       known.saidAt = now
-      if (higher) {
-        known.term = claim.term
-        known.termAt = now
+      if (isNews) {
+        known.progress = progress
+        known.progressAt = now
       }
       changed = true
       if (link.state === known.state) continue
@@ -275,8 +289,17 @@ class Heart implements Pulse {
   }
 }
 
-const heardOf = ({ heard, cutOffSince }: Session): Heard | undefined =>
-  heard === undefined ? undefined : { bootID: heard.message.bootID, leaving: heard.message.leaving, cutOffSince, at: heard.at }
+function heardOf({ heard, cutOffSince }: Session): Heard | undefined {
+  if (heard === undefined) return undefined
+  const { bootID, standing, carrying, takes } = heard.message
+  return { bootID, standing, carrying, takes, cutOffSince, at: heard.at }
+}
+
+/** What others wait for only ever grows: a term, that its holder leads, and the term at which we are taken. */
+const progressOf = (claim: Claim | undefined, takes: number | undefined): number =>
+  2 * (claim?.term ?? 0) + (claim?.role === 'Active' ? 1 : 0) + (takes ?? 0)
+
+const newcomer: Claim = { role: 'Standby', term: 0 }
 
 const speaksForItself = ({ peer, speaker }: Known): boolean =>
   speaker === undefined || (speaker.clusterID === peer.clusterID && speaker.node === peer.node)

@@ -9,11 +9,13 @@ const message = (sequence: number, change: Partial<Message> = {}): Message => ({
   node: 'n1',
   bootID: 'bb'.repeat(8),
   claim: { role: 'Active', term: 1 },
-  leaving: false,
+  standing: 'Ready',
+  carrying: false,
   cutOff: false,
   sequence,
   sentAt: 0,
   echo: undefined,
+  takes: undefined,
   ...change,
 })
 /** An echo of what we sent at `sentAt`, after it waited `heldFor` there. */

@@ -5,7 +5,7 @@
 //     fd00:241:2::10             1500 bytes                           1400 bytes              fd00:242:2::10
 import assert from 'node:assert/strict'
 import { followNetwork } from '#lib/host/follow.ts'
-import { applyNetwork, planNetwork, readNetwork } from '#lib/host/network.ts'
+import { applyNetwork, moveRoutes, nothing, planNetwork, readNetwork } from '#lib/host/network.ts'
 import { logger } from '#lib/std/log.ts'
 import type { CableDriver } from '../../gateway/cable/driver.ts'
 import { drivers } from '../../gateway/cable/drivers.ts'
@@ -13,6 +13,8 @@ import type { CableName } from '#crds/fields.ts'
 import { cableDevices, cableSize, mtuOver } from '../../gateway/data-plane.ts'
 import type { GatewayPlan } from '../../gateway/engine.ts'
 import { planGateway } from '../../gateway/engine.ts'
+import type { Way } from '../../gateway/hand-over/routes.ts'
+import { endWaiting, forgetWaiting, routesTo } from '../../gateway/hand-over/routes.ts'
 import { gatewayOwns } from '../../gateway/ownership.ts'
 import { applyAgent, cleanUp } from '../../gateway/agent/apply.ts'
 import { readMachine } from '../../gateway/machine.ts'
@@ -143,6 +145,31 @@ function dataPlane(kind: CableName): void {
       }
     })
 
+    test('what comes while routes wait is kept, and goes on in order when there is a way again', async () => {
+      const [{ address }, { machine, pod }] = east.nodes
+      const routes = (way: Way) => ({ ...nothing, routes: routesTo(west.podCIDRs, cableDevices[kind], way) })
+      const [none, waiting, passing] = [routes({ to: 'agent' }), routes({ to: 'wait' }), routes({ to: 'sibling', address })]
+      const pinging = west.nodes[1].pods.map((to) => pod.sh(`ping -i 0.005 -c 200 -W 2 ${to}`))
+      await machine.sh('sleep 0.2')
+      await moveRoutes(machine.host, none, waiting, signal)
+      await machine.sh('sleep 0.4')
+      await applyNetwork(machine.host, [endWaiting(address)], signal)
+      await moveRoutes(machine.host, waiting, passing, signal)
+      await applyNetwork(machine.host, [forgetWaiting(address)], signal)
+      for (const answers of await Promise.all(pinging)) {
+        assert.match(answers, / 200 received, 0% packet loss/)
+        const times = [...answers.matchAll(/icmp_seq=(\d+) .*time=([\d.]+) ms/g)].map(
+          ([, seq, ms]) => [Number(seq), Number(ms)] as const,
+        )
+        assert.ok(Math.max(...times.map(([, ms]) => ms)) > 300, 'some of them waited')
+        assert.deepEqual(
+          times,
+          times.toSorted(([a], [b]) => a - b),
+        )
+      }
+      await moveRoutes(machine.host, passing, none, signal)
+    })
+
     test('without its device nothing for the other cluster leaves the gateway’s node in clear', async () => {
       const [gatewayNode] = east.nodes
       await gatewayNode.machine.sh(`ip link set ${cableDevices[kind]} down`)
@@ -259,7 +286,7 @@ function dataPlane(kind: CableName): void {
         return found
       }
       return planGateway({
-        role: 'Active',
+        way: { to: 'cables' },
         publicKey: key(here),
         cables: [kind],
         isUp: () => true,

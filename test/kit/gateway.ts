@@ -35,7 +35,7 @@ export const west = { clusterID: 'west', podCIDRs: cidrs('10.242.0.0/16') }
 
 /** The active gateway of east, with west as its only peer. */
 export const gatewayFacts = (change: Partial<GatewayFacts> = {}): GatewayFacts => ({
-  role: 'Active',
+  way: { to: 'cables' },
   publicKey: keyOf('east/n1'),
   cables: ['wireguard'],
   isUp: () => true,

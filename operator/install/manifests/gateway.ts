@@ -31,6 +31,6 @@ export const gatewayDaemonSet = (want: {
     sockets: ['/var/run/wireguard', '/run/tombolo/ipsec'],
     on: { [gatewayNodeLabel]: 'true' },
     maxUnavailable: 1,
-    // A write that is under way, giving the Lease back, and handing over (gateway.ts).
-    graceSeconds: 10,
+    // Handing over, a write that is under way, and giving the Lease back where there is nobody to hand over to (gateway.ts).
+    graceSeconds: 15,
   })
