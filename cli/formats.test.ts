@@ -67,12 +67,20 @@ const fleet = (server: ApiServer) => {
 }
 const shop = (server: ApiServer) => {
   fleet(server)
+  server.put(nodes, gatewayNode('east-1'))
   installedMember(server, 'east', 'alive')
   server.put(namespaces, namespace('shop'))
   server.put(services, service())
   server.put(serviceExport, exporting())
   server.put(pods, podNamed('client'))
 }
+
+const gatewayNode = (name: string) => ({
+  apiVersion: 'v1',
+  kind: 'Node',
+  metadata: { name, labels: { [gatewayNodeLabel]: 'true' } },
+  status: { conditions: [{ type: 'Ready', status: 'True' }] },
+})
 
 /** A member with a gateway's node and another, in which pods run at once and their programs print this. */
 const talking = (id: string, prints: (command: readonly string[]) => object) => (server: ApiServer) => {
@@ -156,6 +164,8 @@ const scenes: Readonly<Record<string, Scene>> = {
     },
   },
   revoke: { args: ['east', '--yes'], put: fleet },
+  'gateway drain': { args: ['east-1', '--force'], put: shop },
+  'gateway uncordon': { args: ['east-1'], put: shop },
   show: { args: ['all'], put: shop },
   diagnose: { args: ['--no-probe'], put: shop },
   why: { args: ['shop/client', 'web.shop', '--no-probe'], put: shop },

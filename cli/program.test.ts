@@ -57,6 +57,7 @@ suite('the command tree', () => {
 const placeholders: Readonly<Record<string, string>> = {
   'cluster-id': 'east',
   name: 'web',
+  node: 'east-1',
   source: 'shop/client',
   destination: 'web.shop',
   '--to-context': 'west',

@@ -11,6 +11,7 @@ export const commands: Readonly<Record<string, () => Promise<AddCommand>>> = {
   quarantine: async () => (await import('./quarantine.ts')).addQuarantine,
   revoke: async () => (await import('./revoke.ts')).addRevoke,
   show: async () => (await import('./show.ts')).addShow,
+  gateway: async () => (await import('./gateway.ts')).addGateway,
   diagnose: async () => (await import('./diagnose.ts')).addDiagnose,
   why: async () => (await import('./why.ts')).addWhy,
   verify: async () => (await import('./verify.ts')).addVerify,

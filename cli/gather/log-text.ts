@@ -12,6 +12,8 @@ export const logFields: readonly string[] = [
   'where.{namespace,labels,fields}',
   // Who leads.
   '{lease,identity,leading,role,holder,term}',
+  'lead.{at,term,from}',
+  'lead.to.{node,term}',
   // A node, and what was done to it.
   '{node,of,device,cable,address,addresses,port,zone,changes,program,how,step,seconds}',
   // Other clusters, and what is not taken of them.

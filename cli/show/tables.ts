@@ -136,6 +136,7 @@ const gatewayColumns: readonly Column<GatewayRow>[] = [
   { title: 'CLUSTER', cell: (row) => row.cluster },
   { title: 'NODE', cell: (row) => row.node },
   { title: 'ROLE', cell: (row) => row.role },
+  { title: 'STATE', cell: (row) => row.state, ifAny: true },
   { title: 'ADDRESS', cell: (row) => row.address },
   { title: 'CABLE', cell: (row) => row.driver },
   { title: 'CONNECTED', cell: (row) => `${row.connected}/${row.connections}` },

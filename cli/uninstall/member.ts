@@ -2,7 +2,15 @@
 import type { Membership } from '#crds/membership.ts'
 import { membership } from '#crds/membership.ts'
 import { fleet } from '#crds/fleet.ts'
-import { brokerNamespace, brokerSecretName, fleetName, gatewayNodeLabel, membershipName, systemNamespace } from '#crds/places.ts'
+import {
+  brokerNamespace,
+  brokerSecretName,
+  fleetName,
+  gatewayDrainedLabel,
+  gatewayNodeLabel,
+  membershipName,
+  systemNamespace,
+} from '#crds/places.ts'
 import type { ServiceExport } from '#crds/service-export.ts'
 import { serviceExport } from '#crds/service-export.ts'
 import type { Namespace, Node, ReplicaSet } from '#lib/kube/kinds.ts'
@@ -77,9 +85,17 @@ export async function removeOperator({ kube }: Cluster, say: Say, signal: AbortS
   await removeObject(kube, namespaces, { name: systemNamespace }, say, signal)
 }
 
-/** Takes the gateway label off the nodes that `join` put it on; resolves to those that still have it. */
+/** Takes the gateway label off the nodes that `join` put it on, and what `gateway drain` put beside it; resolves to those that still have it. */
 export async function unlabelGateways({ kube }: Cluster, signal: AbortSignal): Promise<readonly string[]> {
   const labelled = async () => (await kube.list(nodes, { labels: gatewayNodeLabel }, signal)).items
+  for (const { metadata } of (await kube.list(nodes, { labels: gatewayDrainedLabel }, signal)).items)
+    await kube.patch(
+      nodes,
+      { name: metadata.name },
+      { metadata: { labels: { [gatewayDrainedLabel]: null } } },
+      { fieldManager },
+      signal,
+    )
   for (const { metadata } of await labelled())
     // Applying without the label gives up what we own of it and nothing else.
     await kube.apply(nodes, bare(metadata.name), { fieldManager }, signal)

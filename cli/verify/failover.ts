@@ -2,6 +2,7 @@
 // gateway is killed. Nothing has to be put back: the DaemonSet starts the pod anew.
 import { componentLabel, gatewayNodeLabel, systemNamespace } from '#crds/places.ts'
 import { activeOf, believed } from '#fleet/rows/announced.ts'
+import { stateOf } from '#fleet/rows/gateways.ts'
 import type { MemberView } from '#fleet/snapshot.ts'
 import { takeSnapshot } from '#fleet/snapshot.ts'
 import { pods } from '#lib/kube/kinds.ts'
@@ -63,8 +64,15 @@ export function victimOf(member: MemberView, context: string): Victim {
       why: `${id} has ${member.running.length === 0 ? 'no gateway' : `one gateway, on ${member.running.join()}`}, so none could take over. A second: kubectl --context ${context} label node NODE ${gatewayNodeLabel}=true`,
     }
   const active = activeOf(believed(member), id)?.spec.node
-  return active === undefined
-    ? { result: 'failed', why: `no gateway of ${id} is active: tombolo diagnose connections --context ${context}` }
+  if (active === undefined)
+    return { result: 'failed', why: `no gateway of ${id} is active: tombolo diagnose connections --context ${context}` }
+  const drained = member.gateways.flatMap((g) => (g.spec.clusterID === id && stateOf(g) === 'Drained' ? [g.spec.node] : []))
+  const others = member.running.filter((node) => node !== active)
+  return others.every((node) => drained.includes(node))
+    ? {
+        result: 'skipped',
+        why: `${id} has no other gateway that may lead: tombolo gateway uncordon ${others[0] ?? 'NODE'} --context ${context}`,
+      }
     : { active }
 }
 

@@ -135,6 +135,12 @@ suite('a gateway that is killed', () => {
       result: 'skipped',
       why: 'east has one gateway, on e1, so none could take over. A second: kubectl --context east label node NODE tombolo.dev/gateway=true',
     })
+    const drained = { type: 'Electable', status: 'False', reason: 'Drained', message: '', lastTransitionTime: '' } as const
+    const idle = { ...endpoint('e1', 'Standby', 4), status: { role: 'Standby', conditions: [drained] } } as GatewayEndpoint
+    assert.deepEqual(victimOf(east(['e1', 'e2'], idle, endpoint('e2', 'Active', 4)), 'east'), {
+      result: 'skipped',
+      why: 'east has no other gateway that may lead: tombolo gateway uncordon e1 --context east',
+    })
     assert.deepEqual(victimOf(east(['e1', 'e2'], endpoint('e1', 'Standby', 3)), 'east'), {
       result: 'failed',
       why: 'no gateway of east is active: tombolo diagnose connections --context east',

@@ -4,6 +4,7 @@ import type { GatewayEndpoint } from '#crds/gateway-endpoint.ts'
 import { believed } from '../rows/announced.ts'
 import { conditionOf } from '#lib/kube/conditions.ts'
 import { peersOf } from '../rows/clusters.ts'
+import { stateOf } from '../rows/gateways.ts'
 import type { MemberView } from '../snapshot.ts'
 import type { Check, Finding } from './check.ts'
 import { orPass, pass } from './check.ts'
@@ -31,7 +32,10 @@ function own(member: MemberView): readonly Finding[] {
           'It passes within seconds of a hand-over. If it stays: kubectl -n tombolo-system get lease tombolo-gateway -o yaml names the holder.',
       },
     ]
-  return [pass(`the active gateway is on ${first.spec.node}`, `Node ${first.spec.node}`)]
+  const out = ours.flatMap((g) =>
+    stateOf(g) === undefined ? [] : [`${g.spec.node} is ${stateOf(g) === 'Drained' ? 'drained' : 'cordoned'}`],
+  )
+  return [pass([`the active gateway is on ${first.spec.node}`, ...out].join('; '), `Node ${first.spec.node}`)]
 }
 
 function none(ours: readonly GatewayEndpoint[]): Finding {
@@ -46,7 +50,9 @@ function none(ours: readonly GatewayEndpoint[]): Finding {
     remedy:
       ours.length === 0
         ? `Make a gateway of a node: kubectl label node NODE ${gatewayNodeLabel}=true.`
-        : 'kubectl -n tombolo-system logs -l app.kubernetes.io/component=gateway says why.',
+        : ours.every((g) => stateOf(g) === 'Drained')
+          ? `All of them are drained: tombolo gateway uncordon ${ours[0]?.spec.node ?? 'NODE'} lets one lead again.`
+          : 'kubectl -n tombolo-system logs -l app.kubernetes.io/component=gateway says why.',
   }
 }
 

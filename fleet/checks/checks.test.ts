@@ -235,6 +235,14 @@ const rows: readonly Row[] = [
     /cannot work: no \/dev\/net\/tun/,
     /logs/,
   ],
+  [
+    'active-gateway',
+    'all of them were drained',
+    gateways({}, {}, { role: 'Standby', conditions: [conditionOf('Electable', 'False', '', 'Drained')] }),
+    'fail',
+    /no gateway is active/,
+    /tombolo gateway uncordon east-1/,
+  ],
   ['active-gateway', 'it does not run any more', withMember({ running: [] }), 'fail', /no gateway is active/, /logs/],
   [
     'active-gateway',

@@ -14,12 +14,12 @@ suite('the cluster around us', () => {
   for (const [text, want] of proxies)
     test(`kube-proxy configured as ${JSON.stringify(text)}`, () => assert.deepEqual(parseKubeProxy(text), want))
 
-  test('a node says where it is, what it is and whether it is a gateway', () => {
+  test('a node says where it is, what it is and whether it is a gateway that serves', () => {
     const node: KubeObject = {
       apiVersion: 'v1',
       kind: 'Node',
-      metadata: { name: 'n1', labels: { 'tombolo.dev/gateway': 'true' } },
-      spec: { podCIDRs: ['10.1.1.0/24'] },
+      metadata: { name: 'n1', labels: { 'tombolo.dev/gateway': 'true', 'tombolo.dev/gateway-drained': 'true' } },
+      spec: { podCIDRs: ['10.1.1.0/24'], unschedulable: true },
       status: {
         conditions: [{ type: 'Ready', status: 'True' }],
         addresses: [
@@ -33,6 +33,8 @@ suite('the cluster around us', () => {
       name: 'n1',
       ready: true,
       gateway: true,
+      drained: true,
+      cordoned: true,
       addresses: ['192.0.2.1'],
       podCIDRs: ['10.1.1.0/24'],
       arch: 'amd64',

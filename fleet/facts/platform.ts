@@ -1,7 +1,7 @@
 // The Kubernetes cluster that Tombolo runs in: its version and clock, its nodes, its kube-proxy, its DNS, its CNI.
 import { parse } from 'yaml'
 import { z } from 'zod'
-import { clustersetZone, gatewayNodeLabel } from '#crds/places.ts'
+import { clustersetZone, gatewayDrainedLabel, gatewayNodeLabel } from '#crds/places.ts'
 import { configMaps, daemonSets, deployments, nodes, services } from '#lib/kube/kinds.ts'
 import type { KubeObject } from '#lib/kube/object.ts'
 import { forwardersOf } from '#operator/install/corefile.ts'
@@ -13,6 +13,10 @@ export type NodeFact = {
   readonly ready: boolean
   /** Carries the label that asks for a gateway. */
   readonly gateway: boolean
+  /** Carries the label by which its gateway was drained. */
+  readonly drained: boolean
+  /** As `kubectl cordon` leaves it. */
+  readonly cordoned: boolean
   readonly addresses: readonly string[]
   /** Empty where the CNI does not take its blocks from the Node object. */
   readonly podCIDRs: readonly string[]
@@ -93,7 +97,7 @@ async function readClusterDNS(door: Door): Promise<ClusterDNS> {
 
 const conditions = z.array(z.looseObject({ type: z.string(), status: z.string() })).nullish()
 const nodeField = z.looseObject({
-  spec: z.looseObject({ podCIDRs: z.array(z.string()).nullish() }).nullish(),
+  spec: z.looseObject({ podCIDRs: z.array(z.string()).nullish(), unschedulable: z.boolean().nullish() }).nullish(),
   status: z.looseObject({
     conditions,
     addresses: z.array(z.looseObject({ type: z.string(), address: z.string() })).nullish(),
@@ -109,6 +113,8 @@ export function parseNode(object: KubeObject): NodeFact | undefined {
     name: object.metadata.name,
     ready: status.conditions?.some((c) => c.type === 'Ready' && c.status === 'True') ?? false,
     gateway: object.metadata.labels?.[gatewayNodeLabel] === 'true',
+    drained: object.metadata.labels?.[gatewayDrainedLabel] === 'true',
+    cordoned: spec?.unschedulable ?? false,
     addresses: (status.addresses ?? []).filter((a) => a.type === 'InternalIP').map((a) => a.address),
     podCIDRs: spec?.podCIDRs ?? [],
     arch: status.nodeInfo?.architecture ?? '',

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { addressesOf } from './endpoints.ts'
 import { clustersOf } from './clusters.ts'
 import { connectionsOf } from './connections.ts'
-import { gatewaysOf } from './gateways.ts'
+import { gatewaysOf, stateOf } from './gateways.ts'
 import { membersOf } from './members.ts'
 import { networksOf } from './networks.ts'
 import { servicesOf } from './services.ts'
@@ -274,6 +274,19 @@ suite('gateways and connections', () => {
     assert.equal(connectionsOf(snapshot)[0]?.message, 'no gateway runs on east-1 now')
     assert.deepEqual(gatewaysOf(snapshot).map((g) => `${g.node} ${g.role}`)[0], 'east-1 Unknown')
     assert.equal(clustersOf(snapshot)[0]?.gateway, undefined)
+  })
+
+  test('a gateway that was drained, or whose node is cordoned, says so; nothing else is told of it', () => {
+    const electable = (status: string, reason: string) => ({
+      status: { conditions: [condition('Electable', status, '', reason)] },
+    })
+    const of = (rest: Fields) => ({ ...gateway('east-1'), ...rest }) as unknown as MemberView['gateways'][number]
+    assert.deepEqual(
+      [electable('True', 'InService'), electable('False', 'Drained'), electable('False', 'Cordoned'), {}].map((g) =>
+        stateOf(of(g)),
+      ),
+      [undefined, 'Drained', 'Cordoned', undefined],
+    )
   })
 
   test('the broker tells of the connections of all', () => {

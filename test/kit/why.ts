@@ -52,6 +52,8 @@ const nodeOf = (cluster: Side, n: number): NodeFact => ({
   name: `${cluster}-${n}`,
   ready: true,
   gateway: n === 1,
+  drained: false,
+  cordoned: false,
   addresses: [`192.0.2.${(cluster === 'east' ? 0 : 8) + n}`],
   podCIDRs: [],
   arch: 'amd64',
