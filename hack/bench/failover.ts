@@ -4,8 +4,11 @@
 //   frozen    SIGSTOP of the same, and on again after ten seconds: the one that wakes up must not disturb its successor
 //   cut       its node reaches no other cluster for ten seconds, and its own as before
 //   handed    `kubectl delete pod`: it has time to hand over
+//   drained   `tombolo gateway drain`, and back
+//   rolled    `kubectl rollout restart` of the gateways: one after the other
 //
-// Felt by a datagram a millisecond and by one TCP connection, from a pod in west to one in east and back.
+// Felt by a datagram a millisecond, or every five where none is to be lost, and by one TCP connection, from a pod in west to one in east
+// and back.
 import type { GatewayEndpoint } from '#crds/gateway-endpoint.ts'
 import { gatewayEndpoint } from '#crds/gateway-endpoint.ts'
 import { componentLabel, gatewayNodeLabel, systemNamespace } from '#crds/places.ts'
@@ -13,6 +16,7 @@ import { activeOf } from '#gateway/observe.ts'
 import type { Kube } from '#lib/kube/client.ts'
 import { pods } from '#lib/kube/kinds.ts'
 import { pause } from '#lib/std/pause.ts'
+import type { Fleet } from '#test/kit/fleet.ts'
 import { firstAnswer, fleetOf, exportWeb, openClient, openShop } from '#test/kit/fleet.ts'
 import type { Cluster } from '#test/rig/cluster.ts'
 import type { Rig } from '#test/rig/rig.ts'
@@ -50,15 +54,17 @@ export const failover: Bench = {
       ['killed', '≤ 1000'],
       ['frozen', '≤ 2000'],
       ['cut', '≤ 3000'],
-      ['handed', '0 lost'],
+      ['handed', '0'],
+      ['drained', '0'],
+      ['rolled', '0'],
     ] as const) {
       const felt: Felt[] = []
       for (let run = 0; run < runs[bed.size]; run++) {
-        await using stream = openStream(from.pid, to.pid, to.address)
+        await using stream = openStream(from.pid, to.pid, to.address, planned.includes(how) ? 5 : 1)
         await steady(kube, east, signal)
         await pause(1_000, signal)
         await stream.felt()
-        await end(how, kube, rig, signal)
+        await end(how, { kube, rig, fleet, signal })
         felt.push(await stream.felt())
         say(`${how}: ${JSON.stringify(felt.at(-1))}`)
       }
@@ -67,22 +73,27 @@ export const failover: Bench = {
   },
 }
 
-type How = 'killed' | 'frozen' | 'cut' | 'handed'
+type How = 'killed' | 'frozen' | 'cut' | 'handed' | 'drained' | 'rolled'
+/** Without a fault: nothing is to be lost. */
+const planned: readonly How[] = ['handed', 'drained', 'rolled']
 
 function report(bed: Bed, how: How, goal: string, felt: readonly Felt[]): void {
   const figure = (what: string, unit: string, of: (felt: Felt) => number, wanted?: string) => {
     const goals = wanted === undefined ? {} : { goal: wanted }
     bed.report({ figure: `${how}: ${what}`, unit, samples: felt.map(of), ...goals })
   }
-  const handed = how === 'handed'
-  figure('longest silence of datagrams', 'ms', (f) => f.silentMs, handed ? undefined : goal)
-  figure('datagrams lost', '', (f) => f.lost, handed ? goal : undefined)
+  const isPlanned = planned.includes(how)
+  figure('longest silence of datagrams', 'ms', (f) => f.silentMs, isPlanned ? undefined : goal)
+  figure('datagrams lost', '', (f) => f.lost, isPlanned ? goal : undefined)
+  figure('longest round trip', 'ms', (f) => f.slowestMs)
   figure('TCP stalled', 'ms', (f) => f.stalledMs)
   figure('TCP connections broken', '', (f) => f.broken, '0')
 }
 
-/** Ends the gateway in the lead, and waits until that has been felt. */
-async function end(how: How, kube: Kube, rig: Rig, signal: AbortSignal): Promise<void> {
+type Stage = { readonly kube: Kube; readonly rig: Rig; readonly fleet: Fleet; readonly signal: AbortSignal }
+
+/** Ends the lead of the gateway that has it, and waits until that has been felt. */
+async function end(how: How, { kube, rig, fleet, signal }: Stage): Promise<void> {
   const node = activeIn(await kube.list(gatewayEndpoint, { namespace: systemNamespace }, signal))?.spec.node
   const { items } = await kube.list(pods, { namespace: systemNamespace, labels: `${componentLabel}=gateway` }, signal)
   const pod = items.find((p) => p.spec?.nodeName === node)?.metadata.name
@@ -92,9 +103,19 @@ async function end(how: How, kube: Kube, rig: Rig, signal: AbortSignal): Promise
     await pause(10_000, signal)
     return
   }
+  const kubectl = (...args: readonly string[]) => rig.cluster('east').kubectl(['-n', systemNamespace, ...args], '', signal)
   if (how === 'handed') {
-    await rig.cluster('east').kubectl(['-n', systemNamespace, 'delete', 'pod', pod, '--wait=false'], '', signal)
+    await kubectl('delete', 'pod', pod, '--wait=false')
     return pause(watchMs, signal)
+  }
+  if (how === 'drained') {
+    for (const verb of ['drain', 'uncordon']) await fleet.must('gateway', verb, node ?? '', '--context', 'east')
+    return pause(1_000, signal)
+  }
+  if (how === 'rolled') {
+    await kubectl('rollout', 'restart', 'daemonset/tombolo-gateway')
+    await kubectl('rollout', 'status', 'daemonset/tombolo-gateway', '--timeout=120s')
+    return pause(1_000, signal)
   }
   const processes = (await processesOf(kube, { namespace: systemNamespace }, signal)).filter((p) => p.pod.endsWith(`/${pod}`))
   const all = (what: NodeJS.Signals) => {

@@ -1,18 +1,18 @@
-// One end of a stream (stream.ts): `echo ADDRESS PORT` sends back what comes, `ask ADDRESS PORT` sends and waits. Ends with its input.
+// One end of a stream (stream.ts): `echo ADDRESS PORT` sends back what comes, `ask ADDRESS PORT EVERY_MS` sends and waits. Ends with its input.
 import { createSocket } from 'node:dgram'
 import { connect, createServer } from 'node:net'
 import { createInterface } from 'node:readline'
 import { setInterval as ticks } from 'node:timers/promises'
 import type { Felt } from './stream.ts'
 
-const datagramEveryMs = 1
 const messageEveryMs = 5
-/** A datagram that is not back by then is lost: longer than any way here, shorter than anything that is looked for. */
-const lostAfterMs = 400
+/** A datagram that is not back by then is lost: longer than any wait that is meant. */
+const lostAfterMs = 1_000
 
-const nothing: Felt = { sent: 0, lost: 0, silentMs: 0, stalledMs: 0, broken: 0 }
+const nothing: Felt = { slowestMs: 0, sent: 0, lost: 0, silentMs: 0, stalledMs: 0, broken: 0 }
 
-const [role, address = '', port = ''] = process.argv.slice(2)
+const [role, address = '', port = '', everyMs = '1'] = process.argv.slice(2)
+const datagramEveryMs = Number(everyMs)
 const lines = createInterface({ input: process.stdin }).on('close', () => process.exit(0))
 if (role === 'echo') echo()
 else await ask()
@@ -39,7 +39,8 @@ async function ask(): Promise<void> {
     if (sentAt === undefined) return
     open.delete(message.readUInt32BE(0))
     // By when they were sent: what waited in a queue was not lost.
-    counts = { ...counts, silentMs: Math.max(counts.silentMs, sentAt - lastBack) }
+    const slowestMs = Math.max(counts.slowestMs, performance.now() - sentAt)
+    counts = { ...counts, slowestMs, silentMs: Math.max(counts.silentMs, sentAt - lastBack) }
     lastBack = Math.max(lastBack, sentAt)
   })
   const dial = () => {

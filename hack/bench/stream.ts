@@ -1,4 +1,4 @@
-// What two programs feel that talk to each other without a pause: a datagram every millisecond, and a small message on one TCP
+// What two programs feel that talk to each other without a pause: a datagram every millisecond or few, and a small message on one TCP
 // connection every five. Each runs in the network of a pod (stream-main.ts).
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -8,6 +8,8 @@ import { createInterface } from 'node:readline'
 export type Felt = {
   /** The longest time in which no datagram that was sent came back, ms. */
   readonly silentMs: number
+  /** The longest that a datagram took there and back, of those that were not lost, ms. */
+  readonly slowestMs: number
   readonly sent: number
   readonly lost: number
   /** The longest time between two answers on the TCP connection, ms. */
@@ -23,10 +25,13 @@ export interface Stream extends AsyncDisposable {
 
 const port = 7301
 
-/** From the pod of process `from` to that of process `to`, which is reached at `address`. */
-export function openStream(from: number, to: number, address: string): Stream {
+/**
+ * From the pod of process `from` to that of process `to`, which is reached at `address`; a datagram every `everyMs`. What waits for long
+ * comes at once, and of more than some 200 datagrams the socket that receives them drops what its program is too slow for.
+ */
+export function openStream(from: number, to: number, address: string, everyMs = 1): Stream {
   const start = (pid: number, role: 'echo' | 'ask') => {
-    const program = [process.execPath, join(import.meta.dirname, 'stream-main.ts'), role, address, String(port)]
+    const program = [process.execPath, join(import.meta.dirname, 'stream-main.ts'), role, address, String(port), String(everyMs)]
     const child = spawn('nsenter', ['--target', String(pid), '--net', '--', ...program], { stdio: ['pipe', 'pipe', 'inherit'] })
     child.stdin.on('error', () => undefined)
     return { child, ended: once(child, 'exit') }

@@ -10,7 +10,8 @@ import type { Cluster } from '#test/rig/cluster.ts'
 import { eventually } from '#test/kit/eventually.ts'
 import { exportWeb, firstAnswer, fleetOf } from '#test/kit/fleet.ts'
 import { inProcess } from '#test/kit/in-process.ts'
-import { gatewayIsKilled, podsTalk } from './faults/pods-talk.ts'
+import { gatewaysChange } from './faults/gateways-change.ts'
+import { podsTalk } from './faults/pods-talk.ts'
 import { isMember, onPair } from './fleets.ts'
 
 /** Takes the fault back. */
@@ -667,7 +668,7 @@ suite('tombolo why, tombolo diagnose', function () {
     test('all is mended, and the pod is answered', () => ask('shop/asker', 'web.shop', 'yes', /./, undefined, 60_000))
   })
 
-  gatewayIsKilled(at)
+  gatewaysChange(at)
 })
 
 const agentOf = async (cluster: Cluster, node: string): Promise<string> =>

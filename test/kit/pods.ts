@@ -1,6 +1,8 @@
 // Tombolo's own pods on a real cluster, of the broker controller as well as of a member.
-import { systemNamespace } from '#crds/places.ts'
+import assert from 'node:assert/strict'
+import { gatewayNodeLabel, systemNamespace } from '#crds/places.ts'
 import type { Cluster } from '#test/rig/cluster.ts'
+import { eventually } from './eventually.ts'
 
 export type PodRow = {
   readonly namespace: string
@@ -67,6 +69,22 @@ export async function activeGatewayNode(cluster: Cluster): Promise<string> {
   const [[node = ''] = [], ...others] = active
   if (node === '' || others.length > 0) throw new Error(`${cluster.id} has ${active.length} active gateways: ${endpoints}`)
   return node
+}
+
+/** Makes a gateway of the second node; resolves when it is ready to lead. */
+export async function secondGateway(cluster: Cluster): Promise<void> {
+  await cluster.kubectl(['label', 'node', cluster.node(2).name, `${gatewayNodeLabel}=true`])
+  await eventually(async () => {
+    const pods = ['-n', systemNamespace, 'get', 'pods', '-l', 'app.kubernetes.io/component=gateway', '-o', 'name']
+    assert.equal((await cluster.kubectl(pods)).trim().split('\n').length, 2)
+  }, 30_000)
+  await allReady(cluster, (component) => component === 'gateway')
+}
+
+/** Takes that back. */
+export const firstGatewayAlone = async (cluster: Cluster): Promise<void> => {
+  await cluster.kubectl(['label', 'node', cluster.node(2).name, `${gatewayNodeLabel}-`])
+  await eventually(async () => assert.equal(await activeGatewayNode(cluster), cluster.node(1).name), 20_000)
 }
 
 /** What a pod serves on its metrics port; throws for any status but 2xx. */

@@ -1,12 +1,11 @@
-// The commands that let pods of their own talk: verify, with and without a gateway that is killed, and benchmark. Each leaves nothing behind.
+// The commands that let pods of their own talk: verify, and benchmark. Each leaves nothing behind.
 import assert from 'node:assert/strict'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { LatencyRow, ThroughputRow } from '#cli/benchmark/figures.ts'
 import type { Row } from '#cli/verify/render.ts'
 import { tombolo } from '#test/kit/cli.ts'
-import { eventually } from '#test/kit/eventually.ts'
 import { fleetOf } from '#test/kit/fleet.ts'
-import { activeGatewayNode, allReady } from '#test/kit/pods.ts'
+import { activeGatewayNode } from '#test/kit/pods.ts'
 import type { RigSuite } from '#test/kit/rig-suite.ts'
 
 const both = ['--context', 'west', '--to-context', 'east']
@@ -81,49 +80,14 @@ export const podsTalk = (at: RigSuite): void => {
   })
 }
 
-/** Makes a second gateway in east, and takes it back. */
-export const gatewayIsKilled = (at: RigSuite): void => {
-  suite('where another gateway can take over', () => {
-    const east = () => at.rig.cluster('east')
-    const second = () => east().node(2).name
-    suiteSetup(async () => {
-      await east().kubectl(['label', 'node', second(), 'tombolo.dev/gateway=true'])
-      await eventually(async () => {
-        const pods = ['-n', 'tombolo-system', 'get', 'pods', '-l', 'app.kubernetes.io/component=gateway', '-o', 'name']
-        assert.equal((await east().kubectl(pods)).trim().split('\n').length, 2)
-      }, 30_000)
-      await allReady(east(), (component) => component === 'gateway')
-    })
-    suiteTeardown(() => east().kubectl(['label', 'node', second(), 'tombolo.dev/gateway-']))
-
-    test('verify kills the active one while a pod asks, and says who took over and how long it was silent', async () => {
-      const killed = await activeGatewayNode(east())
-      const { tests, code, out } = await verified(at, 'gateway-failover', '--disruptive', '--connection-timeout', '40')
-      const [row] = tests
-      assert.equal(code, 0, out)
-      assert.deepEqual([tests.length, row?.result, row?.failover?.killed], [1, 'passed', killed])
-      const { tookOver, asked = 0, lost = 0, longestSilenceMs = 0 } = row?.failover ?? {}
-      process.stdout.write(
-        `      ${tookOver ?? '-'} after ${killed}: ${longestSilenceMs} ms silent, ${lost} of ${asked} requests lost\n`,
-      )
-      // The Lease alone would take its six seconds.
-      assert.ok(asked > 100 && lost < asked && longestSilenceMs > 0 && longestSilenceMs < 5_000)
-      assert.ok([east().node(1).name, second()].includes(tookOver ?? ''))
-      assert.equal(tookOver, await activeGatewayNode(east()))
-      await allReady(east(), (component) => component === 'gateway')
-      await nothingOf(at, 'verify')
-    })
-  })
-}
-
-async function verified(at: RigSuite, ...args: readonly string[]) {
+export async function verified(at: RigSuite, ...args: readonly string[]) {
   const { out, err, code } = await fleetOf(at.rig, at.signal).tombolo('verify', ...args, ...both, '-o', 'json')
   assert.notEqual(out, '', err)
   const { tests } = JSON.parse(out) as { readonly tests: readonly Row[] }
   return { tests, code, out }
 }
 
-async function nothingOf(at: RigSuite, command: string): Promise<void> {
+export async function nothingOf(at: RigSuite, command: string): Promise<void> {
   const clusters = [at.rig.cluster('east'), at.rig.cluster('west')]
   const until = performance.now() + 20_000
   for (;;) {

@@ -1,0 +1,117 @@
+// Where a cluster has two gateways: the lead goes from one to the other, on purpose or because one was killed.
+import assert from 'node:assert/strict'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { openStream } from '#hack/bench/stream.ts'
+import type { Found } from '#fleet/checks/index.ts'
+import type { GatewayRow } from '#fleet/rows/gateways.ts'
+import { eventually } from '#test/kit/eventually.ts'
+import { fleetOf } from '#test/kit/fleet.ts'
+import { activeGatewayNode, allReady, firstGatewayAlone, secondGateway } from '#test/kit/pods.ts'
+import type { RigSuite } from '#test/kit/rig-suite.ts'
+import type { Cluster } from '#test/rig/cluster.ts'
+import { nothingOf, verified } from './pods-talk.ts'
+
+/** Makes a second gateway in east, and takes it back. */
+export const gatewaysChange = (at: RigSuite): void => {
+  suite('where another gateway can take over', () => {
+    const east = () => at.rig.cluster('east')
+    const second = () => east().node(2).name
+    suiteSetup(() => secondGateway(east()))
+    suiteTeardown(() => firstGatewayAlone(east()))
+
+    const gateway = (...args: readonly string[]) => fleetOf(at.rig, at.signal).tombolo('gateway', ...args, '--context', 'east')
+    const must = async (...args: readonly string[]) => {
+      const { code, err } = await gateway(...args)
+      assert.equal(code, 0, err)
+    }
+    const shown = async (...args: readonly string[]) => {
+      const { out, err, code } = await fleetOf(at.rig, at.signal).tombolo(...args, '--context', 'east', '-o', 'json')
+      assert.equal(code, 0, `${out}${err}`)
+      return JSON.parse(out) as { readonly gateways: readonly GatewayRow[]; readonly findings: readonly Found[] }
+    }
+    /** A datagram every five milliseconds and a TCP connection, to a pod that is on the node of one of the two gateways. */
+    const talking = async () => {
+      const [from, to] = await Promise.all([at.rig.cluster('west'), east()].map((cluster) => cluster.process('shop/client')))
+      const address = await east().kubectl(['-n', 'shop', 'get', 'pod', 'client', '-o', 'jsonpath={.status.podIP}'])
+      assert.ok(from?.pid !== undefined && to?.pid !== undefined)
+      const stream = openStream(from.pid, to.pid, address, 5)
+      await sleep(1_000)
+      await stream.felt()
+      return stream
+    }
+    /** Every way in which one gives the lead up on purpose. What follows puts it back. */
+    const ways: readonly (readonly [
+      string,
+      (active: string, cluster: Cluster) => Promise<unknown>,
+      ((node: string) => Promise<unknown>)?,
+    ])[] = [
+      ['it is drained', (active) => must('drain', active), (node) => must('uncordon', node)],
+      ['its node is cordoned', (active) => east().kubectl(['cordon', active]), (node) => east().kubectl(['uncordon', node])],
+      [
+        'its pod is deleted',
+        (active) =>
+          east().kubectl([
+            ...['-n', 'tombolo-system', 'delete', 'pod', '--wait=true', '-l', 'app.kubernetes.io/component=gateway'],
+            ...['--field-selector', `spec.nodeName=${active}`],
+          ]),
+        () => allReady(east(), (component) => component === 'gateway'),
+      ],
+    ]
+    for (const [when, giveUp, putBack] of ways)
+      test(`no packet is lost and no connection breaks when ${when}`, async () => {
+        const before = await activeGatewayNode(east())
+        await using stream = await talking()
+        await giveUp(before, east())
+        await eventually(async () => assert.notEqual(await activeGatewayNode(east()), before), 20_000)
+        await putBack?.(before)
+        // Until it is known of each datagram whether it was lost.
+        await sleep(1_200)
+        const { sent, lost, slowestMs, stalledMs, broken } = await stream.felt()
+        process.stdout.write(
+          `      ${lost} of ${sent} lost, the slowest took ${slowestMs.toFixed(0)} ms; TCP stalled ${stalledMs.toFixed(0)} ms\n`,
+        )
+        assert.ok(sent > 300)
+        assert.deepEqual([lost, broken], [0, 0])
+      })
+
+    test('a drained gateway is shown as one, is no fault, takes the lead no more, and its successor is not drained too', async () => {
+      const active = await activeGatewayNode(east())
+      await must('drain', active)
+      const leads = await activeGatewayNode(east())
+      const { gateways } = await shown('show', 'gateways')
+      assert.deepEqual(
+        gateways.filter((g) => g.cluster === 'east').map((g) => [g.node, g.role, g.state]),
+        [active, leads].toSorted().map((node) => (node === active ? [node, 'Standby', 'Drained'] : [node, 'Active', undefined])),
+      )
+      const { findings } = await shown('diagnose', 'connections', '--no-probe')
+      assert.deepEqual(
+        findings.filter((f) => f.level === 'fail'),
+        [],
+      )
+      const { code, err } = await gateway('drain', leads)
+      assert.equal(code, 2)
+      assert.match(err, /No other gateway of "east" can take over/)
+      assert.equal((await gateway('drain', active)).code, 0, 'again')
+      await must('uncordon', active)
+      assert.equal(await activeGatewayNode(east()), leads)
+    })
+
+    test('verify kills the active one while a pod asks, and says who took over and how long it was silent', async () => {
+      const killed = await activeGatewayNode(east())
+      const { tests, code, out } = await verified(at, 'gateway-failover', '--disruptive', '--connection-timeout', '40')
+      const [row] = tests
+      assert.equal(code, 0, out)
+      assert.deepEqual([tests.length, row?.result, row?.failover?.killed], [1, 'passed', killed])
+      const { tookOver, asked = 0, lost = 0, longestSilenceMs = 0 } = row?.failover ?? {}
+      process.stdout.write(
+        `      ${tookOver ?? '-'} after ${killed}: ${longestSilenceMs} ms silent, ${lost} of ${asked} requests lost\n`,
+      )
+      // The Lease alone would take its six seconds.
+      assert.ok(asked > 100 && lost < asked && longestSilenceMs > 0 && longestSilenceMs < 5_000)
+      assert.ok([east().node(1).name, second()].includes(tookOver ?? ''))
+      assert.equal(tookOver, await activeGatewayNode(east()))
+      await allReady(east(), (component) => component === 'gateway')
+      await nothingOf(at, 'verify')
+    })
+  })
+}
