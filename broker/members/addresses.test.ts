@@ -5,7 +5,7 @@ import { fingerprint, newIdentity, publicIdentity } from '#lib/identity/identity
 import type { CIDR } from '#lib/net/cidr.ts'
 import { joiner, memberOf } from '#test/kit/joining.ts'
 import type { Draining, Released } from './addresses.ts'
-import { drainingOf, isReleased, releasedOf, soonest } from './addresses.ts'
+import { drainingOf, isDraining, isReleased, releasedOf, soonest } from './addresses.ts'
 import { memberObjects } from './objects.ts'
 
 const now = new Date('2026-01-01T00:00:00Z')
@@ -41,7 +41,16 @@ suite('addresses that a member gives up', () => {
     const minute = new Date('2026-01-01T00:01:00Z')
     assert.deepEqual(drainingOf(next, allocationOf(wide), 300, minute), first)
     assert.deepEqual(drainingOf(next, allocationOf(narrow, first), 300, minute), first)
-    assert.deepEqual(drainingOf(next, allocationOf(narrow, first), 300, later), [])
+    assert.deepEqual(drainingOf(next, allocationOf(narrow), 300, later), [])
+  })
+
+  test('and the Allocation is seen with them for a moment more, while nothing drains anew', () => {
+    const drained = { ...after, status: { ...after.status, draining: [...draining] } }
+    const stale = allocationOf(after, draining)
+    const listed = drainingOf(drained, stale, 300, later)
+    assert.deepEqual(listed, draining)
+    assert.ok(!listed.some((d) => isDraining(d, later)))
+    assert.deepEqual(drainingOf(drained, allocationOf(after), 300, later), [])
   })
 
   test('their time runs on, whatever is reconciled meanwhile, and then they are gone', () => {

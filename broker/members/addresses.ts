@@ -11,13 +11,16 @@ import { maxDraining } from '#crds/member.ts'
 import type { Allocation } from '#crds/allocation.ts'
 import { fingerprint } from '#lib/identity/identity.ts'
 import type { CIDR } from '#lib/net/cidr.ts'
-import { without } from '#lib/net/cidr.ts'
+import { overlaps, without } from '#lib/net/cidr.ts'
 import { time } from '#lib/kube/time.ts'
 
 export type Draining = NonNullable<NonNullable<Member['status']>['draining']>[number]
 export type Released = NonNullable<NonNullable<Fleet['status']>['released']>[number]
 
-/** What drains: what did before and has not yet gone, and what the member had until now (as the Allocation says) and no longer names. */
+/**
+ * What drains: what did before and has not yet gone, and what the member had until now (as the Allocation says) and no longer names.
+ * What has drained stays listed until the Allocation is seen without it: it would be taken for what the member had until now, and drain anew.
+ */
 export function drainingOf(member: Member, had: Allocation | undefined, drainSeconds: number, now: Date): readonly Draining[] {
   const { podCIDRs, serviceCIDRs } = member.spec
   const wanted: readonly CIDR[] = [...podCIDRs, ...serviceCIDRs]
@@ -26,15 +29,19 @@ export function drainingOf(member: Member, had: Allocation | undefined, drainSec
   const until = time(new Date(now.getTime() + drainSeconds * 1000))
   const lost = (cidrs: readonly CIDR[], use: Draining['use']) =>
     cidrs.filter((cidr) => !known.has(cidr)).map((cidr): Draining => ({ cidr, use, until }))
+  const believed: readonly CIDR[] = [...(had?.spec.podCIDRs ?? []), ...(had?.spec.serviceCIDRs ?? [])]
   const all = [...before, ...lost(had?.spec.podCIDRs ?? [], 'Pods'), ...lost(had?.spec.serviceCIDRs ?? [], 'Services')]
   // What it has now needs no draining; of a block that it kept a part of, the rest does. What was said of it first stands.
   const rest = all.flatMap((d) => without(d.cidr, wanted).map((cidr) => [cidr, { ...d, cidr }] as const))
   const first = new Map(rest.toReversed())
   return [...new Set(rest.map(([cidr]) => cidr))]
     .flatMap((cidr) => first.get(cidr) ?? [])
-    .filter((d) => new Date(d.until) > now)
+    .filter((d) => isDraining(d, now) || believed.some((cidr) => overlaps(cidr, d.cidr)))
     .slice(-maxDraining)
 }
+
+/** Whether it is believed still. */
+export const isDraining = ({ until }: Draining, now: Date): boolean => new Date(until) > now
 
 /** What is released: what was and has not yet been reused, and the addresses of members that are going, those of re-joined clusters left out. */
 export function releasedOf(

@@ -125,6 +125,20 @@ suite('what a Member consists of', () => {
     assert.match(JSON.stringify(status), /"reason":"Quarantined".*tombolo quarantine west --lift/)
   })
 
+  test('what has drained leaves its Allocation first, and its status when that is seen: in between it would drain anew', () => {
+    const draining = [{ cidr: '10.9.0.0/16', use: 'Pods', until: '2026-01-01T23:59:59Z' }] as const
+    const member = { ...west, status: { ...west.status, draining: [...draining] } } as typeof west
+    const planned = (allocation: unknown) => {
+      const { steps } = planMember({ ...everything, member, allocation: allocation as Allocation })
+      const objects = steps.flatMap((s) => (s.do === 'apply' && s.kind.kind === 'Allocation' ? [s.object as Allocation] : []))
+      const status = steps.flatMap((s) => (s.do === 'status' ? [s.status as NonNullable<typeof west.status>] : []))
+      return { believed: objects[0]?.spec.podCIDRs, listed: status[0]?.draining }
+    }
+    const { allocation } = memberObjects(member, draining as unknown as Parameters<typeof memberObjects>[1])
+    assert.deepEqual(planned(allocation), { believed: ['10.2.0.0/16'], listed: draining })
+    assert.deepEqual(planned(everything.allocation), { believed: ['10.2.0.0/16'], listed: undefined })
+  })
+
   test('T5: its Allocation has the names that grants let it export; without a Fleet the rest stays as it was, at first closed', () => {
     const exportGrants = [{ spec: { namespace: 'payments', clusters: ['east'] } }] as unknown as MemberSeen['exportGrants']
     const ungranted = (change: Partial<MemberSeen>) => {

@@ -17,7 +17,7 @@ import { keyOf } from '#lib/kube/object.ts'
 import type { Plan, Step } from '#lib/kube/plan.ts'
 import { deleteStep } from '#lib/kube/plan.ts'
 import type { Draining } from './addresses.ts'
-import { drainingOf, isReleased, soonest } from './addresses.ts'
+import { drainingOf, isDraining, isReleased, soonest } from './addresses.ts'
 import type { Exports } from './exports.ts'
 import { exportsOf } from './exports.ts'
 import { memberObjects } from './objects.ts'
@@ -59,7 +59,8 @@ export function planMember(seen: MemberSeen): MemberPlan {
 
 function planPresence(member: Member, seen: MemberSeen): MemberPlan {
   const draining = drainingOf(member, seen.allocation, seen.fleet?.spec.join.drainSeconds ?? 0, seen.now)
-  const want = memberObjects(member, draining, exportsNow(member, seen))
+  const still = draining.filter((d) => isDraining(d, seen.now))
+  const want = memberObjects(member, still, exportsNow(member, seen))
   if (seen.namespace?.metadata.deletionTimestamp !== undefined)
     return { steps: [], finalizer: 'keep', next: again(1000, 'its namespace is being removed; it is made anew after that') }
   const quotaMs = quotaWait(seen)
@@ -76,7 +77,7 @@ function planPresence(member: Member, seen: MemberSeen): MemberPlan {
   ]
   // Nothing tells when time has passed.
   const waits = [
-    { ms: soonest(draining, seen.now), because: 'addresses that it gave up are draining' },
+    { ms: soonest(still, seen.now), because: 'addresses that it gave up are draining' },
     { ms: quotaMs === 0 ? undefined : quotaMs, because: 'the broker is too young for quotas' },
   ].flatMap(({ ms, because }) => (ms === undefined ? [] : [{ ms, because }]))
   const [first] = waits.toSorted((a, b) => a.ms - b.ms)

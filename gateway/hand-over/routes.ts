@@ -1,6 +1,6 @@
 // Where a gateway's routes to other clusters lead: into its cables, to another gateway of its cluster, or for a moment nowhere, while what
 // comes waits. It waits in the kernel's queue for a neighbour whose link address is not known: asked for one that nobody is, the kernel
-// keeps what is for it, in order, for three seconds, and sends it on when told the address.
+// keeps what is for it, in order, for three seconds, and sends it on when told the address. What comes while it does so may overtake.
 import type { Neighbour, Route, RouteTarget } from '#lib/host/ip.ts'
 import { dropNeighbour, putNeighbour } from '#lib/host/ip.ts'
 import type { NetworkChange } from '#lib/host/network.ts'
