@@ -5,6 +5,7 @@ import type { Route } from '#lib/host/ip.ts'
 import type { Network } from '#lib/host/network.ts'
 import { nothing } from '#lib/host/network.ts'
 import type { CIDR } from '#lib/net/cidr.ts'
+import { hostBlock } from '#lib/net/cidr.ts'
 import type { PresharedKey, PublicKey } from '#lib/net/keys.ts'
 import { tunnelAddress } from '#lib/net/keys.ts'
 import type { Announced, Refusal } from './admission.ts'
@@ -87,8 +88,7 @@ export type GatewayPlan = {
 
 export function planGateway(facts: GatewayFacts): GatewayPlan {
   const { own, nodeAddresses } = facts
-  const nodeBlocks = nodeAddresses.map((address) => `${address}/${address.includes(':') ? 128 : 32}` as CIDR)
-  const { remotes, refused } = admit([...own.podCIDRs, ...own.serviceCIDRs, ...nodeBlocks], facts.announced)
+  const { remotes, refused } = admit([...own.podCIDRs, ...own.serviceCIDRs, ...nodeAddresses.map(hostBlock)], facts.announced)
   const blocks = new Map(remotes.map((r) => [r.clusterID, r.podCIDRs]))
   const remote = remotes.flatMap((r) => r.podCIDRs)
 

@@ -11,7 +11,7 @@ import type { Address, Forwarding, Link, Neighbour, Route, Rule } from '#lib/hos
 import type { Network } from '#lib/host/network.ts'
 import type { Sysctl } from '#lib/host/sysctl.ts'
 import type { CIDR } from '#lib/net/cidr.ts'
-import { contains, familyOf } from '#lib/net/cidr.ts'
+import { contains, familyOf, hostBlock } from '#lib/net/cidr.ts'
 import type { Announced, Refusal } from '../admission.ts'
 import { admit } from '../admission.ts'
 import {
@@ -166,5 +166,3 @@ function nodeSources(self: NodeFacts, { own, machine }: AgentFacts): readonly st
   const v6 = found.find((a) => a.includes(':'))
   return [v4, v6].filter((a) => a !== undefined)
 }
-
-const hostBlock = (address: string): CIDR => `${address}/${address.includes(':') ? 128 : 32}` as CIDR

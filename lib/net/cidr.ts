@@ -24,6 +24,9 @@ export function parseCIDR(text: string): Result<CIDR> {
   return ip.value.bits % size === 0n ? ok(network as CIDR) : invalid('cidr', text, `the network address, ${network}`)
 }
 
+/** The block of one address, which must be one. */
+export const hostBlock = (address: string): CIDR => `${address}/${address.includes(':') ? 128 : 32}` as CIDR
+
 export const familyOf = (cidr: CIDR): IPFamily => (cidr.includes(':') ? 'IPv6' : 'IPv4')
 
 /** Whether the two share an address; blocks of different families never do. */

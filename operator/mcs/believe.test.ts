@@ -9,7 +9,7 @@ import type { Allocations } from './believe.ts'
 import { believer } from './believe.ts'
 
 const known: readonly string[] = ['east', 'west']
-const allocations: Allocations = (id) => (known.includes(id) ? allocationOf(id as 'east') : undefined)
+const allocations: Allocations = (id) => (known.includes(id) ? allocationOf(id as 'east') : 'its cluster was not admitted')
 const believe = believer(allocations)
 /** As the wire could carry it: any spec under any name. */
 const twisted = (object: KubeObject, spec: object, metadata: object = {}): KubeObject => ({
@@ -107,14 +107,14 @@ suite('what other members say', () => {
   })
 
   test('is read again when the cluster is admitted with other addresses, and only then', () => {
-    let now: Allocation | undefined = allocationOf('east')
+    let now: Allocation | string = allocationOf('east')
     const changing = believer(() => now)
     const object = endpoints('east', [1])
     const first = changing.endpoints(object)
     assert.equal(changing.endpoints(object), first)
     now = { ...now, spec: { ...now.spec, podCIDRs: allocationOf('west').spec.podCIDRs } }
     assert.deepEqual(changing.endpoints(object).object?.spec.endpoints, [])
-    now = undefined
+    now = 'its cluster is not routed here'
     assert.equal(changing.endpoints(object).object, undefined)
   })
 

@@ -1,5 +1,5 @@
 // What the other members say about their services, as far as it is believed: an object that parses, lies in its own member's
-// namespace (operator/door/judge.ts), belongs to a cluster that was admitted, is about a service that this cluster may export, and names
+// namespace (operator/door/judge.ts), belongs to a cluster that was admitted and is routed here, is about a service that this cluster may export, and names
 // only addresses that it was admitted with.
 import type { Allocation } from '#crds/allocation.ts'
 import type { ExportedEndpoints } from '#crds/exported-endpoints.ts'
@@ -22,8 +22,8 @@ export type Believed<T> = {
   readonly refused: readonly string[]
 }
 
-/** The Allocation of a cluster; undefined for one that was not admitted. */
-export type Allocations = (clusterID: string) => Allocation | undefined
+/** The Allocation of a cluster; for one of which nothing is believed why that is so. */
+export type Allocations = (clusterID: string) => Allocation | string
 
 export interface Believer {
   service(object: KubeObject): Believed<ExportedService>
@@ -36,17 +36,17 @@ export interface Believer {
 export function believer(allocations: Allocations): Believer {
   const judgeService = remembered((object: KubeObject, _: undefined) => judge(exportedService, object))
   const judgeEndpoints = remembered((object: KubeObject, _: undefined) => judge(exportedEndpoints, object))
-  const readService = remembered((object: KubeObject, allocation: Allocation | undefined) =>
+  const readService = remembered((object: KubeObject, allocation: Allocation | string) =>
     admitted(judgeService(object, undefined), allocation, believeService),
   )
-  const readEndpoints = remembered((object: KubeObject, allocation: Allocation | undefined) =>
+  const readEndpoints = remembered((object: KubeObject, allocation: Allocation | string) =>
     admitted(judgeEndpoints(object, undefined), allocation, believeEndpoints),
   )
   const judged = (object: KubeObject): Judgement<ExportedService | ExportedEndpoints> =>
     object.kind === exportedService.kind ? judgeService(object, undefined) : judgeEndpoints(object, undefined)
-  const allocationOf = (object: KubeObject): Allocation | undefined => {
+  const allocationOf = (object: KubeObject): Allocation | string => {
     const judgement = judged(object)
-    return judgement.verdict === 'admitted' ? allocations(judgement.object.spec.clusterID) : undefined
+    return judgement.verdict === 'admitted' ? allocations(judgement.object.spec.clusterID) : 'nothing of it is understood'
   }
   return {
     service: (object) => readService(object, allocationOf(object)),
@@ -62,13 +62,13 @@ export function believer(allocations: Allocations): Believer {
 
 function admitted<T extends Owned>(
   judgement: Judgement<T>,
-  allocation: Allocation | undefined,
+  allocation: Allocation | string,
   read: (object: T, allocation: Allocation) => Believed<T>,
 ): Believed<T> {
   if (judgement.verdict === 'refused')
     return { object: undefined, refused: [`${judgement.refusal.object}: ${judgement.refusal.why}`] }
-  if (allocation === undefined)
-    return { object: undefined, refused: [`${nameForPeople(judgement.object, judgement.object)}: its cluster was not admitted`] }
+  if (typeof allocation === 'string')
+    return { object: undefined, refused: [`${nameForPeople(judgement.object, judgement.object)}: ${allocation}`] }
   if (allocation.spec.state !== 'Admitted')
     return { object: undefined, refused: [`${nameForPeople(judgement.object, judgement.object)}: its cluster is in quarantine`] }
   return read(judgement.object, allocation)

@@ -16,7 +16,7 @@ import { types } from '#dns/wire/codes.ts'
 import { nameOf } from '#dns/wire/name.ts'
 import { kube } from '#lib/kube/client.ts'
 import type { EndpointSlice, Service } from '#lib/kube/kinds.ts'
-import { endpointSlices, namespaces, services } from '#lib/kube/kinds.ts'
+import { endpointSlices, namespaces, nodes, services } from '#lib/kube/kinds.ts'
 import type { KubeObject } from '#lib/kube/object.ts'
 import { keyOf } from '#lib/kube/object.ts'
 import type { Said } from '#lib/kube/events.ts'
@@ -451,6 +451,23 @@ suite('services across clusters', () => {
     })
     // Who is thrown out takes its endpoints with it, whatever it still says.
     set.west.remove(allocation, { namespace: systemNamespace, name: 'north' })
+    await eventually(async () => assert.deepEqual(await reachable(set.west), ['east 10.1.0.1']))
+  })
+
+  test('T4: of a member that was admitted with addresses of our nodes nothing is imported, until the node has gone', async () => {
+    await using set = await clusterset('east', 'west')
+    set.offer('east', [1])
+    await ready(set.west)
+    const node = { metadata: { name: 'west-9' }, status: { addresses: [{ type: 'InternalIP', address: '10.1.0.1' }] } }
+    set.west.put(nodes, { apiVersion: 'v1', kind: 'Node', ...node })
+    await eventually(async () => assert.deepEqual(await reachable(set.west), []))
+    await eventually(() =>
+      assert.match(
+        set.rejected.get('west')?.join('\n') ?? '',
+        /its cluster is not routed here: its 10\.1\.0\.0\/16 overlaps 10\.1\.0\.1\/32 of this cluster/,
+      ),
+    )
+    set.west.remove(nodes, { name: 'west-9' })
     await eventually(async () => assert.deepEqual(await reachable(set.west), ['east 10.1.0.1']))
   })
 

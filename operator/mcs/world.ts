@@ -14,7 +14,7 @@ import type { Kube } from '#lib/kube/client.ts'
 import type { Source } from '#lib/kube/controller.ts'
 import { source } from '#lib/kube/controller.ts'
 import type { EndpointSlice, Namespace, Service } from '#lib/kube/kinds.ts'
-import { endpointSlices, namespaces, services } from '#lib/kube/kinds.ts'
+import { endpointSlices, namespaces, nodes, services } from '#lib/kube/kinds.ts'
 import type { Key, Kind, KubeObject } from '#lib/kube/object.ts'
 import { keyOf, keyText, parseKey } from '#lib/kube/object.ts'
 import { reflect } from '#lib/kube/reflector.ts'
@@ -41,12 +41,14 @@ import type { SourceCluster } from './slices.ts'
 import type { ToldOfPolicy } from './traffic-status.ts'
 import type { Traffic } from './traffic.ts'
 import { cutOffFrom, pathsFrom } from './traffic.ts'
+import { unroutable } from './unroutable.ts'
 
 /** Starts the watches; they end with `signal`. `throttled`: told which clusters have more to say than we listen to. */
 export function watchAll(local: Kube, broker: Kube, self: ClusterID, throttled: Throttling, signal: AbortSignal) {
   const all = <T extends KubeObject>(kube: Kube, kind: Kind<T>): Store<T> => reflect(kube, kind, {}, signal).store
   return {
     namespaces: all(local, namespaces),
+    nodes: all(local, nodes),
     exports: all(local, serviceExport),
     services: all(local, services),
     slices: all(local, endpointSlices),
@@ -73,7 +75,13 @@ const doubtMs = 30_000
 
 export function worldOf(self: ClusterID, { allocations, gateways, importFrom }: Known, stores: Stores, signal: AbortSignal) {
   const allocationOf = (clusterID: string) => allocations.get({ namespace: systemNamespace, name: clusterID })
-  const believe = believer(allocationOf)
+  const routed = unroutable(self, allocations, stores.nodes, (clusterID) => offeredBy(clusterID))
+  const believe = believer((clusterID) => {
+    const why = routed.why(clusterID)
+    return why === undefined
+      ? (allocationOf(clusterID) ?? 'its cluster was not admitted')
+      : `its cluster is not routed here: ${why}`
+  })
   addIndexes(stores, believe, self)
   const readPolicy = remembered((object: KubeObject, _: undefined) => serviceTrafficPolicy.parse(object))
   const heard = [stores.brokerServices, stores.brokerEndpoints] as const
@@ -89,6 +97,7 @@ export function worldOf(self: ClusterID, { allocations, gateways, importFrom }: 
       const known = allocationOf(clusterID)
       return (
         known?.spec.state === 'Admitted' &&
+        routed.why(clusterID) === undefined &&
         whyNotExported(known.spec.exports, { namespace, name }) === undefined &&
         isTaken(importFrom, { namespace, clusterID: known.spec.clusterID })
       )
@@ -262,6 +271,7 @@ export function worldOf(self: ClusterID, { allocations, gateways, importFrom }: 
     /** The broker's word counts when it comes; nobody waits for it. Each cluster is a flow: what one changes is behind its own changes alone (T11). */
     brokerSources: [
       doubted.source,
+      routed.source,
       ...heard.map((store: Store) =>
         unawaited(source(store, about, { flow: ({ metadata: { namespace } }) => memberOf(namespace) })),
       ),
