@@ -19,20 +19,21 @@ export async function deleteObjects(kube: Kube, objects: readonly KubeObject[], 
   }
 }
 
-/** Deletes and resolves when it is gone. */
+/** Deletes and resolves when it is gone. `remedy`: what to do where it does not go, if more is known than how to look at it. */
 export async function removeObject(
   kube: Kube,
   kind: Kind,
   { uid, ...key }: Key & { readonly uid?: string },
   say: Say,
   signal: AbortSignal,
+  remedy = `kubectl get ${kind.plural} ${key.name} -o yaml says what holds it; then run the same command again.`,
 ): Promise<void> {
   await kube.delete(kind, key, { propagation: 'Foreground', ...(uid === undefined ? {} : { uid }) }, signal)
   await until(
     {
       what: `The removal of ${kind.kind} ${keyText(key)}`,
       timeoutMs,
-      remedy: `kubectl get ${kind.plural} ${key.name} -o yaml says what holds it; then run the same command again.`,
+      remedy,
       say,
     },
     async () => {

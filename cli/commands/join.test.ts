@@ -12,7 +12,7 @@ import { membership } from '#crds/membership.ts'
 import { formatGrant, GrantCode } from '#lib/identity/grant.ts'
 import { fingerprint } from '#lib/identity/identity.ts'
 import { kube } from '#lib/kube/client.ts'
-import { configMaps, namespaces, nodes, secrets } from '#lib/kube/kinds.ts'
+import { configMaps, namespaces, nodes, secrets, serviceAccounts } from '#lib/kube/kinds.ts'
 import { logger } from '#lib/std/log.ts'
 import type { ClusterID } from '#lib/net/cluster-id.ts'
 import type { ApiServer } from '#test/kit/apiserver.ts'
@@ -39,6 +39,7 @@ suite('joining by grant', () => {
   let front: Secure
   let config: Kubeconfig
   let running: Promise<unknown>
+  let controller: AsyncDisposable
   setup(async () => {
     stop = new AbortController()
     servers = { east: await apiserver(), west: await apiserver(), hub: await apiserver() }
@@ -53,21 +54,32 @@ suite('joining by grant', () => {
       metadata: { name: 'kube-root-ca.crt', namespace: 'kube-public' },
       data: { 'ca.crt': front.ca },
     })
-    running = Promise.all([brokerController(hub), controlPlane(east, stop.signal), controlPlane(west, stop.signal)])
+    controller = start(hub)
+    running = Promise.all([controlPlane(east, stop.signal), controlPlane(west, stop.signal)])
   })
   teardown(async () => {
     stop.abort()
     await running
+    await controller[Symbol.asyncDispose]()
     await config[Symbol.asyncDispose]()
     await front[Symbol.asyncDispose]()
     for (const server of Object.values(servers)) await server[Symbol.asyncDispose]()
   })
 
-  async function brokerController(hub: ApiServer): Promise<void> {
-    await using api = kube(hub.connection, logger('broker', 'silent'))
-    const stores = brokerStores(api, stop.signal)
+  /** The broker's controller, until it is disposed of. */
+  function start(hub: ApiServer): AsyncDisposable {
+    const ended = new AbortController()
+    const api = kube(hub.connection, logger('broker', 'silent'))
+    const stores = brokerStores(api, ended.signal)
     const controllers = [grantsController, joinsController, membersController].map((make) => make(api, stores))
-    await Promise.all(controllers.map((controller) => controller.run(stop.signal)))
+    const ran = Promise.all(controllers.map((one) => one.run(ended.signal)))
+    return {
+      [Symbol.asyncDispose]: async () => {
+        ended.abort()
+        await ran
+        await api[Symbol.asyncDispose]()
+      },
+    }
   }
 
   const tokens = ['token-of-member', 'token-of-joiner']
@@ -337,6 +349,28 @@ suite('joining by grant', () => {
     assert.equal(gone.code, 0, gone.err)
     for (const name of ['tombolo-m-east', 'tombolo-j-east'])
       await eventually(() => assert.equal(hub.read(namespaces, { name }), undefined))
+  })
+
+  test('revoked while the broker’s controller is down, its tokens are dead at once; what else it had goes with the next one', async () => {
+    const { east, hub } = servers
+    await withOperator(east, () => join('east', '10.1.0.0/16'))
+    await controller[Symbol.asyncDispose]()
+    const accounts = [
+      { namespace: 'tombolo-m-east', name: 'member' },
+      { namespace: 'tombolo-j-east', name: 'joiner' },
+    ]
+    assert.deepEqual(
+      accounts.map((at) => hub.read(serviceAccounts, at)?.metadata.name),
+      ['member', 'joiner'],
+    )
+    const revoking = run(['revoke', 'east', '--yes', '--context', 'hub'])
+    for (const at of accounts) await eventually(() => assert.equal(hub.read(serviceAccounts, at), undefined))
+    assert.notEqual(hub.read(member, inBroker('east')), undefined)
+    controller = start(hub)
+    const { code, err } = await revoking
+    assert.equal(code, 0, err)
+    for (const { namespace } of accounts)
+      await eventually(() => assert.equal(hub.read(namespaces, { name: namespace }), undefined))
   })
 
   test('a member changes its addresses by another grant, and keeps the old ones for a while', async () => {

@@ -2,7 +2,9 @@
 // other cluster drops what it has of it.
 import { joinGrant } from '#crds/join-grant.ts'
 import { member } from '#crds/member.ts'
-import { brokerNamespace } from '#crds/places.ts'
+import { brokerNamespace, joinerAccount, joinNamespace, memberAccount, memberNamespace } from '#crds/places.ts'
+import { controllerName } from '#broker/install/rbac.ts'
+import { serviceAccounts } from '#lib/kube/kinds.ts'
 import type { ClusterID } from '#lib/net/cluster-id.ts'
 import { parseClusterID } from '#lib/net/cluster-id.ts'
 import { openCluster } from '../cluster/cluster.ts'
@@ -48,7 +50,14 @@ async function run(id: ClusterID, options: Options, { output, signal, confirm }:
   await output.progress.step(`"${id}" is taken out`, async (say) => {
     // The grant first, or the cluster could come back by it.
     await broker.kube.delete(joinGrant, key, {}, signal)
-    await removeObject(broker.kube, member, key, say, signal)
+    await broker.kube.delete(member, key, { propagation: 'Foreground' }, signal)
+    // The controller does it too, if it lives; of a member that is going it makes none anew.
+    say('its tokens are dead from now on')
+    await broker.kube.delete(serviceAccounts, { namespace: memberNamespace(id), name: memberAccount }, {}, signal)
+    await broker.kube.delete(serviceAccounts, { namespace: joinNamespace(id), name: joinerAccount }, {}, signal)
+    const logs = `kubectl --context ${broker.context} -n ${brokerNamespace} logs deployment/${controllerName}`
+    const remedy = `Its tokens are dead. What other clusters have of it goes with the Member, which the broker controller removes: ${logs} says why it does not. Then run the same command again.`
+    await removeObject(broker.kube, member, key, say, signal, remedy)
   })
   output.result(
     `"${id}" is no member any more. Its addresses are kept from others for a while (spec.join.reuseAfterSeconds of the Fleet).`,
