@@ -549,6 +549,26 @@ suite('joining by grant', () => {
       assert.equal(east.read(secrets, inSystem('tombolo-broker')), undefined)
     })
 
+  test('where the broker knows its token and refuses it all the same, the cluster leaves and does not say that it was told', async () => {
+    const { east, hub } = servers
+    await withOperator(east, () => join('east', '10.1.0.0/16'))
+    hub.fault((s) => s.plural === 'joinrequests', { do: 'status', code: 403, reason: 'Forbidden' }, 1000)
+    const ran = await run(['leave', '--yes', '--context', 'east', '--timeout', '1'])
+    assert.equal(ran.code, 0, ran.err)
+    assert.match(ran.out, /What remains:\n {2}on the broker Member east, which could not be told: there tombolo revoke east/)
+    assert.equal(east.read(membership, ownMembership), undefined)
+  })
+
+  test('and where the refusal was of a token that is dead a moment later, it says nothing', async () => {
+    const { east, hub } = servers
+    await withOperator(east, () => join('east', '10.1.0.0/16'))
+    hub.fault((s) => s.plural === 'joinrequests', { do: 'status', code: 403, reason: 'Forbidden' }, 1)
+    hub.fault((s) => s.plural === 'joinrequests', { do: 'status', code: 401, reason: 'Unauthorized' }, 1000)
+    const ran = await run(['leave', '--yes', '--context', 'east', '--timeout', '10'])
+    assert.equal(ran.code, 0, ran.err)
+    assert.doesNotMatch(ran.out, /What remains/)
+  })
+
   for (const [silence, fault] of [
     ['refuses connections', { do: 'reset' }],
     ['takes them and never answers', { do: 'silence' }],

@@ -56,29 +56,36 @@ export async function withdrawItself(cluster: Cluster, timeoutMs: number, say: S
     version: ownVersion,
     capabilities: [],
   }
-  try {
-    const question = { asked, identity: identity.value, code: undefined }
-    const broker = { ...held.value, token: held.value.renewalToken }
-    await within(timeoutMs, signal, (limit) => askBroker(broker, question, timeoutMs, say, limit))
-    return true
-  } catch (error) {
-    if (error instanceof DeadlineError) {
-      say(`the broker (${held.value.server}) did not answer within ${Math.round(timeoutMs / 1000)} s`)
-      return false
-    }
-    if (error instanceof Problem) {
+  const question = { asked, identity: identity.value, code: undefined }
+  const broker = { ...held.value, token: held.value.renewalToken }
+  const undecided = performance.now() + Math.min(timeoutMs, tokenKnownMs)
+  for (;;)
+    try {
+      await within(timeoutMs, signal, (limit) => askBroker(broker, question, timeoutMs, say, limit))
+      return true
+    } catch (error) {
+      if (error instanceof DeadlineError) {
+        say(`the broker (${held.value.server}) did not answer within ${Math.round(timeoutMs / 1000)} s`)
+        return false
+      }
+      if (!(error instanceof Problem)) throw error
       if (isForgotten(error.cause, held.value.renewalToken)) return true
       say(`${error.message} ${error.remedy}`)
-      return false
+      if (!isForbidden(error.cause) || performance.now() > undecided) return false
+      await pause(500, signal)
     }
-    throw error
-  }
 }
+
+/**
+ * An apiserver takes a token that it knows for 10 s after its account is gone, and its rights went with it: until then a refusal can mean that
+ * we are forgotten, and that somebody took the rights and left the Member.
+ */
+const tokenKnownMs = 12_000
 
 /** Accounts go with the Member, so a token dies before its time where an earlier run, or a revocation, was heard. */
 function isForgotten(cause: unknown, token: string): boolean {
   const life = lifeOf(token)
-  return (isUnauthorized(cause) || isForbidden(cause)) && (life === undefined || life.expiresAt > new Date())
+  return isUnauthorized(cause) && (life === undefined || life.expiresAt > new Date())
 }
 
 /** Resolves to what is left there; the broker controller goes on with it whether anybody waits or not. */
