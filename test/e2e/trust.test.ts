@@ -9,14 +9,22 @@ import type { GatewayEndpoint } from '#crds/gateway-endpoint.ts'
 import { joinRequest } from '#crds/join-request.ts'
 import type { Member } from '#crds/member.ts'
 import { member } from '#crds/member.ts'
-import { brokerNamespace, brokerSecretName, heartbeatName, pairKeysSecretName, systemNamespace } from '#crds/places.ts'
+import {
+  brokerNamespace,
+  brokerSecretName,
+  componentLabel,
+  heartbeatName,
+  pairKeysSecretName,
+  systemNamespace,
+} from '#crds/places.ts'
+import { serviceImport } from '#crds/service-import.ts'
 import type { Found } from '#fleet/checks/index.ts'
 import type { HeldPairKey } from '#lib/identity/pair-key.ts'
 import type { Kube } from '#lib/kube/client.ts'
 import { kube } from '#lib/kube/client.ts'
 import { StatusError } from '#lib/kube/errors.ts'
 import type { Secret } from '#lib/kube/kinds.ts'
-import { leases } from '#lib/kube/kinds.ts'
+import { leases, pods, secrets } from '#lib/kube/kinds.ts'
 import { fromKubeconfig } from '#lib/kube/kubeconfig.ts'
 import type { KubeObject } from '#lib/kube/object.ts'
 import { keyOf } from '#lib/kube/object.ts'
@@ -88,14 +96,14 @@ suite('trust between clusters', function () {
     return traffic(cluster(side), { pod: 'shop/client', url: `http://[${podIP}]:8080/`, everyMs: 20, lostMs: 2_000 })
   }
 
-  const adminOfHub = async (): Promise<Kube> => {
-    const chosen = await fromKubeconfig({ path: at.rig.cluster('hub').kubeconfig })
+  const adminOf = async (id: Side | 'hub'): Promise<Kube> => {
+    const chosen = await fromKubeconfig({ path: at.rig.cluster(id).kubeconfig })
     if (!chosen.ok) throw new Error(chosen.error.want)
     return kube(chosen.value.connection, logger('test', 'silent'))
   }
   /** When the broker's apiserver tells of the first change of west that is one. */
   const written = async (isOne: (now: Member | undefined, old: Member | undefined) => boolean) => {
-    const hub = await adminOfHub()
+    const hub = await adminOf('hub')
     const stop = new AbortController()
     const { store, done } = reflect(hub, member, { namespace: brokerNamespace, fields: 'metadata.name=west' }, stop.signal)
     await store.whenSynced(at.signal)
@@ -353,7 +361,7 @@ suite('trust between clusters', function () {
       return Promise.all(Object.entries(facts).map(([what, isSo]) => isAt(what, isSo)))
     }
     const certificateOfWest = async () => {
-      await using hub = await adminOfHub()
+      await using hub = await adminOf('hub')
       const { items } = await hub.list(gatewayCertificate, { namespace: 'tombolo-m-west' }, at.signal)
       return items[0] ?? assert.fail('west has asked for no certificate')
     }
@@ -363,20 +371,41 @@ suite('trust between clusters', function () {
       const serial = (await certificateOfWest()).status?.serial ?? ''
       return async () => (await on('east', 'cat', `${dir}/denied`)).includes(serial)
     }
-    const goneInEast = {
-      tunnel: async () => (await wg('east', 'peers')).length === 0,
-      import: async () => (await cluster('east').kubectl(['-n', 'shop', 'get', 'serviceimport', '-o', 'name'])).trim() === '',
-      name: async () => {
-        const dig = ['dig', '+short', '+tries=1', '+time=2', 'AAAA', 'web.shop.svc.clusterset.local']
-        const { code, stdout } = await cluster('east').exec('shop/client', dig)
-        return code === 0 && stdout.trim() === ''
-      },
-      key: async () => (await heldBy('east')) === undefined,
+    /** From within its pods and by one connection: kubectl would take the processors from what is timed. */
+    const goneInEast = async (east: Kube): Promise<Facts> => {
+      const [gateway] = (await east.list(pods, { namespace: systemNamespace, labels: `${componentLabel}=gateway` }, at.signal))
+        .items
+      const inside = async (pod: string) => {
+        const { pid } = await cluster('east').process(pod)
+        return (...command: readonly string[]) =>
+          cluster('east')
+            .node(1)
+            .exec(['nsenter', '--target', String(pid), '--mount', '--net', ...command])
+      }
+      const inGateway = await inside(`${systemNamespace}/${gateway?.metadata.name ?? ''}`)
+      const inClient = await inside('shop/client')
+      return {
+        tunnel: async () => {
+          const { code, stdout } = await inGateway('wg', 'show', 'tmb-wg', 'peers')
+          return code === 0 && stdout.trim() === ''
+        },
+        import: async () => (await east.list(serviceImport, { namespace: 'shop' }, at.signal)).items.length === 0,
+        name: async () => {
+          const { code, stdout } = await inClient('dig', '+short', '+tries=1', '+time=2', 'AAAA', 'web.shop.svc.clusterset.local')
+          return code === 0 && stdout.trim() === ''
+        },
+        key: async () => {
+          const secret = await east.get(secrets, { namespace: systemNamespace, name: pairKeysSecretName }, at.signal)
+          return secret === undefined || !readPairKeys(secret).has('west')
+        },
+      }
     }
     const lastAnswer = ({ requests }: Traffic) =>
       Math.max(0, ...requests.filter((r) => r.lost === undefined).map((r) => r.at + r.ms))
     /** Runs a command that cuts west off; times are from the broker's write. */
-    const cutOff = async (command: readonly string[], facts: Facts, promised: (what: string) => boolean = () => true) => {
+    const cutOff = async (command: readonly string[], more: Facts) => {
+      await using east = await adminOf('east')
+      const facts = { ...(await goneInEast(east)), ...more }
       await using fromEast = await callsFrom('east')
       await using fromWest = await callsFrom('west')
       await using write = await written(
@@ -394,14 +423,13 @@ suite('trust between clusters', function () {
         'last answer to west': lastAnswer(fromWest),
       }).map(([what, when]) => [what, when - began] as const)
       process.stdout.write(`      ${command.join(' ')}, ms after the write: ${JSON.stringify(Object.fromEntries(figures))}\n`)
-      for (const [what, ms] of figures) if (promised(what)) assert.ok(ms <= promisedMs, `${what}: ${ms} ms`)
+      for (const [what, ms] of figures) assert.ok(ms <= promisedMs, `${what}: ${ms} ms`)
     }
 
     let isDenied: () => Promise<boolean>
     test('in quarantine: its cable, imports, names and certificate are gone in 5 s, no packet passes either way, and it is still to be seen', async () => {
       isDenied = await certificateDenied()
       await cutOff(['quarantine', 'west', '--context', 'hub'], {
-        ...goneInEast,
         certificate: isDenied,
         renewal: async () => {
           const { status } = await certificateOfWest()
@@ -456,19 +484,14 @@ suite('trust between clusters', function () {
     // An apiserver may take a token for 10 s more that it has just taken: rights go at once.
     const isRefused = (code: number) => code === 401 || code === 403
 
-    test('that leaves: no packet passes either way after 5 s, its tokens are dead, and its cable, routes, imports and names go', async () => {
+    test('that leaves: its cable, routes, imports, names and certificate are gone in 5 s, no packet passes either way, and its tokens are dead', async () => {
       const { asMember, asJoiner } = await tokensOfWest()
-      // West is taken down meanwhile by the same cores, so that each look at the rest takes one to three seconds: seen gone after 1.3 to 6.3 s.
-      await cutOff(
-        ['leave', '--context', 'west', '--yes'],
-        {
-          ...goneInEast,
-          route: routeGone,
-          token: async () => isRefused(await asMember()),
-          'renewal token': async () => isRefused(await asJoiner()),
-        },
-        (what) => /answer|token/.test(what),
-      )
+      await cutOff(['leave', '--context', 'west', '--yes'], {
+        route: routeGone,
+        certificate: await certificateDenied(),
+        token: async () => isRefused(await asMember()),
+        'renewal token': async () => isRefused(await asJoiner()),
+      })
       const { out } = await fleet().must('leave', '--context', 'west', '--yes', '-o', 'json')
       assert.equal((JSON.parse(out) as { readonly state: string }).state, 'Left')
     })
@@ -484,7 +507,6 @@ suite('trust between clusters', function () {
     test('revoked: its cable, routes, imports, names and certificate are gone in 5 s, no packet passes either way, and its tokens are dead', async () => {
       const { asMember, asJoiner, renewing } = await tokensOfWest()
       await cutOff(['revoke', 'west', '--yes', '--context', 'hub'], {
-        ...goneInEast,
         route: routeGone,
         certificate: await certificateDenied(),
         renewal: async () => isRefused(await renewing()),
