@@ -5,12 +5,14 @@ import { dirname, join } from 'node:path'
 import type { Command } from 'commander'
 import { delays, obstacles } from '#broker/joins/admit.ts'
 import { remarkTypes } from '#broker/joins/plan.ts'
+import { allowed, modules } from '#cli/gather/allowed.ts'
 import { program } from '#cli/program.ts'
 import { leavesOf, quietSession } from '#cli/tree.ts'
 import type { Leaf } from '#cli/tree.ts'
 import { grantStates } from '#crds/join-grant.ts'
 import { joinStates } from '#crds/join-request.ts'
 import { memberStates } from '#crds/member.ts'
+import type { Kind } from '#lib/kube/object.ts'
 import { choiceStates } from '#crds/service-traffic-policy.ts'
 
 const root = join(import.meta.dirname, '..')
@@ -86,6 +88,27 @@ suite('the guide', () => {
     for (const page of pages) if (page !== 'README.md') assert.ok(textOf('README.md').includes(`](${page})`), page)
     const answers = anchorsOf(textOf('from-submariner.md')).join(' ')
     for (const verb of subctl) assert.ok(answers.includes(verb), `from-submariner.md has nothing of subctl ${verb}`)
+    const own = leaves.map(({ path }) => path.join(' '))
+    assert.deepEqual(
+      own.filter(
+        (command) => !textOf('from-submariner.md').includes(`tombolo ${command}`) && !/^(diagnose|show|verify) /.test(command),
+      ),
+      [],
+    )
+  })
+
+  test('support-bundle.md names every kind that is taken, where it is', () => {
+    const text = textOf('support-bundle.md')
+    const rowOf = (module: string) => new RegExp(`^\\| \`${module}\` .*$`, 'm').exec(text)?.[0] ?? ''
+    const isIn = (part: string, { plural }: Kind) => part.toLowerCase().includes(plural)
+    const missing = allowed.flatMap(({ kind, modules: of }) =>
+      of.length === modules.length
+        ? isIn(/^All of them have .*$/m.exec(text)?.[0] ?? '', kind)
+          ? []
+          : [kind.kind]
+        : of.filter((module) => !isIn(rowOf(module), kind)).map((module) => `${module}: ${kind.kind}`),
+    )
+    assert.deepEqual(missing, [])
   })
 })
 

@@ -84,13 +84,12 @@ async function run(options: Options, session: Session): Promise<void> {
   const where = options.dir ?? `${name}.tar.gz`
   const all = [...pages, ...files]
   if (options.dir === undefined)
-    await writeFile(
+    await writeNew(
       where,
       tarball(
         all.map(({ path, text }) => ({ path: `${name}/${path}`, text })),
         takenAt,
       ),
-      { mode: 0o600 },
     )
   else await writeFolder(options.dir, all)
   const missing = parts.flatMap((part) => part.missing.map((m) => ({ context: part.context, ...m })))
@@ -135,6 +134,15 @@ async function writeFolder(folder: string, files: readonly File[]): Promise<void
   for (const { path, text } of files) {
     const at = join(folder, path)
     await mkdir(dirname(at), { recursive: true, mode: 0o700 })
-    await writeFile(at, text, { mode: 0o600 })
+    await writeNew(at, text)
+  }
+}
+
+/** Never what is there: its mode would stay, and a link of somebody else's would lead the bundle to a place of his. */
+async function writeNew(path: string, content: string | Uint8Array): Promise<void> {
+  try {
+    await writeFile(path, content, { mode: 0o600, flag: 'wx' })
+  } catch (error) {
+    throw failed(`${path} cannot be written: ${(error as Error).message}.`, 'Choose a new folder with --dir.', error)
   }
 }

@@ -12,6 +12,8 @@ import { parseClusterID } from '#lib/net/cluster-id.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import { fieldManager, openCluster } from '../cluster/cluster.ts'
 import { readFleet } from '../cluster/fleet.ts'
+import type { Reader } from '../cluster/live.ts'
+import { whileItChanges } from '../cluster/live.ts'
 import { removeObject } from '../cluster/remove.ts'
 import type { Say } from '../cluster/until.ts'
 import { until } from '../cluster/until.ts'
@@ -19,11 +21,11 @@ import { serviceCIDRsOf } from '../detect/cidrs.ts'
 import { gatherEvidence } from '../detect/gather.ts'
 import { brokerAddress } from '../join/broker-address.ts'
 import { checkPlace } from '../join/server-place.ts'
-import type { Column } from '../output/table.ts'
+import type { Column, Table } from '../output/table.ts'
 import { table } from '../output/table.ts'
 import { failed } from '../problem.ts'
-import type { AddCommand, CommonOptions, Session } from './command.ts'
-import { checked, commonOptions, timeoutOption } from './command.ts'
+import type { AddCommand, CommonOptions, Session, Watch } from './command.ts'
+import { checked, commonOptions, timeoutOption, watchOption } from './command.ts'
 
 type CreateOptions = CommonOptions & {
   readonly expires: number
@@ -64,8 +66,8 @@ Examples:
     .command('list')
     .summary('list grants and what became of them')
     .description('Lists the grants that the broker has.')
-    .addHelpText('after', '\nExample:\n  tombolo grant list --context hub')
-    .action((options: CommonOptions) => runList(options, session))
+    .addHelpText('after', '\nExamples:\n  tombolo grant list --context hub\n  tombolo grant list --context hub --watch')
+    .action((options: CommonOptions & Watch) => runList(options, session))
   const remove = group
     .command('remove')
     .summary('take a grant back')
@@ -73,6 +75,7 @@ Examples:
     .argument('<cluster-id>', 'the cluster it was made for', clusterID)
     .addHelpText('after', '\nExample:\n  tombolo grant remove east --context hub')
     .action((id: ClusterID, options: CommonOptions) => runRemove(id, options, session))
+  watchOption(list)
   for (const command of [create, list, remove]) commonOptions(command, 'the broker')
 }
 
@@ -167,10 +170,24 @@ async function tokenOf({ kube }: Cluster, id: string, seconds: number, signal: A
   return answer.status.token
 }
 
-async function runList(options: CommonOptions, { output, signal }: Session): Promise<void> {
+async function runList(options: CommonOptions & Watch, { output, signal }: Session): Promise<void> {
   await using broker = await openCluster(options)
   await readFleet(broker, signal)
-  const grants = (await broker.kube.list(joinGrant, { namespace: brokerNamespace }, signal)).items
+  const read = async (kube: Reader) => tableOf((await kube.list(joinGrant, { namespace: brokerNamespace }, signal)).items)
+  if (options.watch !== true) {
+    output.tables([await read(broker.kube)], options.output)
+    return
+  }
+  const live = output.live(options.output)
+  await whileItChanges(
+    broker.kube,
+    async (kube) => live.show([await read(kube)]),
+    (text) => output.note(text),
+    signal,
+  )
+}
+
+function tableOf(grants: readonly JoinGrant[]): Table {
   const rows = grants.map(({ metadata, spec, status }) => ({
     name: metadata.name,
     clusterID: spec.clusterID,
@@ -180,7 +197,7 @@ async function runList(options: CommonOptions, { output, signal }: Session): Pro
     usedBy: status?.usedBy ?? status?.claim?.by,
     approved: spec.approved,
   }))
-  output.tables([table('grants', rows, columns, 'No grants: tombolo grant create CLUSTER_ID makes one.')], options.output)
+  return table('grants', rows, columns, 'No grants: tombolo grant create CLUSTER_ID makes one.')
 }
 
 type Row = {

@@ -316,6 +316,24 @@ suite('joining by grant', () => {
     assert.match(label.err, /"East_1" is not valid \(want a DNS label/)
   })
 
+  test('grant list --watch shows what becomes of a grant, and ends well at an interrupt', async () => {
+    const { hub } = servers
+    const ends = new AbortController()
+    let seen = ''
+    const listing = inProcess(['grant', 'list', '--watch', '--context', 'hub', '--kubeconfig', config.path], {
+      ...{ signal: stop.signal, interrupt: ends.signal },
+      show: (text) => (seen += text),
+    })
+    await granted('east')
+    await eventually(() => assert.match(seen, /east +Open/))
+    hub.remove(joinGrant, inBroker('east'))
+    hub.put(joinGrant, grantFor(joiner('west'), { expiresAt: new Date(Date.now() - 1000).toISOString() }))
+    await eventually(() => assert.match(seen, /west +Expired/))
+    ends.abort()
+    const { code, err } = await listing
+    assert.equal(code, 0, err)
+  })
+
   for (const [name, grant] of [
     ['a line that was cut short', 'tombolo-grant-1.abc'],
     ['another word', 'kubeadm'],

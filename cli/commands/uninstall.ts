@@ -53,7 +53,7 @@ export const addUninstall: AddCommand = (program, session) => {
     .command('uninstall')
     .summary('take Tombolo off a cluster')
     .description(
-      'Takes a cluster out of its fleet and Tombolo off its nodes. Your Services and ServiceExports stay.\nWith --broker, removes the broker instead. Running it again goes on where it stopped.',
+      'Takes a cluster out of its fleet and Tombolo off its nodes. Your Services and ServiceExports stay, and so does\nforwarding of packets on the nodes, which their other pods need. With --broker, removes the broker instead. Running it again goes on where it stopped.',
     )
     .option('--broker-context <name>', 'kubeconfig context of the broker, for a cluster that cannot tell it itself')
     .option('--broker-kubeconfig <file>', 'kubeconfig file of the broker cluster (default: that of the cluster)')

@@ -145,7 +145,7 @@ export const allowed: readonly Allowed[] = [
     ],
   },
   { kind: exportGrant, modules: ['broker', 'service-discovery'], fields: ['spec.{namespace,services,clusters}'] },
-  { kind: member, modules: ['broker'], fields: [addresses, 'spec.clusterUID', ...status] },
+  { kind: member, modules: ['broker'], fields: [addresses, 'spec.{clusterUID,state}', ...status] },
   {
     kind: joinGrant,
     modules: ['broker', 'operator'],
