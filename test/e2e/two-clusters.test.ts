@@ -1,9 +1,6 @@
 // The main job, on two real clusters: a pod of one reaches a service of the other by its clusterset name, and goes on doing so
 // while everything that is not on its way fails.
 import assert from 'node:assert/strict'
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parse } from 'yaml'
 import type { ServiceExport } from '#crds/service-export.ts'
@@ -21,13 +18,12 @@ import type { Cluster } from '#test/rig/cluster.ts'
 import { eventually } from '#test/kit/eventually.ts'
 import { image, tombolo } from '#test/kit/cli.ts'
 import { callWeb, exportWeb, firstAnswer, fleetOf, webURL } from '#test/kit/fleet.ts'
-import type { PodRow } from '#test/kit/pods.ts'
-import { served, tomboloPods } from '#test/kit/pods.ts'
 import { lostMs, traffic } from '#test/kit/traffic.ts'
 import { onPair } from './fleets.ts'
 import { daemonsAreObservable } from './two-clusters/daemons.ts'
 import { dualStackService } from './two-clusters/dual-stack.ts'
 import { malformedObjects } from './two-clusters/malformed.ts'
+import { supportBundle } from './two-clusters/support-bundle.ts'
 import { trafficPolicy } from './two-clusters/traffic-policy.ts'
 import { whileTrafficFlows } from './two-clusters/while-traffic-flows.ts'
 
@@ -237,66 +233,7 @@ suite('two clusters', function () {
     })
   })
 
-  suite('a support bundle', () => {
-    test('T18: of real clusters holds what helps; no secret, real or planted, is in it, in a log or in a metric', async function () {
-      this.timeout(120_000)
-      const canary = 'kittiwake'
-      await west().apply(secretOf(canary))
-      await west().kubectl(['-n', systemNamespace, 'annotate', 'daemonset/tombolo-agent', `note=${canary}`])
-      await west().apply(talkative(canary))
-      await west().kubectl(['-n', systemNamespace, 'wait', '--for=condition=Ready', 'pod/talkative', '--timeout=60s'])
-      const gateway = (await tomboloPods(west())).find(({ component }) => component === 'gateway')?.name ?? ''
-      const { stdout: key } = await west().exec(`${systemNamespace}/${gateway}`, ['wg', 'show', 'tmb-wg', 'private-key'])
-      const token = await (await connectionOfMember(west())).token('accepted')
-      const secrets = [canary, Buffer.from(canary).toString('base64'), key.trim(), token ?? '']
-      for (const secret of secrets) assert.ok(secret.length > 8)
-
-      const folder = await mkdtemp(join(tmpdir(), 'tombolo-bundle-'))
-      try {
-        const dir = join(folder, 'bundle')
-        const { code, out, err } = await fleetOf(at.rig, at.signal).tombolo(
-          'gather',
-          '--contexts',
-          'east,west',
-          '--dir',
-          dir,
-          '--verbose',
-        )
-        assert.equal(code, 0, err)
-        const names = (await readdir(dir, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile())
-        const texts = new Map(
-          await Promise.all(
-            names.map(async ({ parentPath, name }) => {
-              const path = join(parentPath, name)
-              return [path.slice(dir.length + 1), await readFile(path, 'utf8')] as const
-            }),
-          ),
-        )
-        for (const secret of secrets)
-          for (const [path, text] of [...texts, ['stdout', out], ['stderr', err]] as const)
-            assert.ok(!text.includes(secret), `${path} has a secret`)
-        const has = (path: RegExp, what: RegExp) =>
-          assert.ok(
-            [...texts].some(([name, text]) => path.test(name) && what.test(text)),
-            `${String(path)} ${String(what)}`,
-          )
-        has(/^west\/objects\/gatewayendpoints\.yaml$/, /clusterID: east/)
-        has(/^west\/nodes\/west-1\/wg_show_all_latest-handshakes\.txt$/, /tmb-wg/)
-        has(/^west\/nodes\/west-2\/ip_-j_route_show_table_all\.txt$/, /"7300"|7300/)
-        has(/^west\/nodes\/west-1\/nft_-j_list_table_inet_tombolo-gateway\.txt$/, /"nftables"/)
-        has(/^east\/logs\/tombolo-broker-controller[^/]*\/.*\.log$/, /"level"/)
-        has(/^west\/logs\/talkative\/operator\.log$/, /"renewed".*\n\(left out: 1 fields .* 1 lines of other text\)/)
-        has(/^summary\.txt$/, /tombolo-gateway/)
-        // What our programs say and measure on their own, before any net.
-        for (const pod of await tomboloPods(west()))
-          for (const text of await saidBy(west(), pod))
-            for (const secret of secrets.slice(2)) assert.ok(!text.includes(secret), `${pod.name} says a secret`)
-      } finally {
-        await rm(folder, { recursive: true })
-        await west().kubectl(['-n', systemNamespace, 'delete', 'pod/talkative', 'secret/canary', '--grace-period=0', '--force'])
-      }
-    })
-  })
+  supportBundle(at)
 })
 
 /** To the broker, as the member itself connects: with what lies in its Secret. */
@@ -309,47 +246,6 @@ async function connectionOfMember(cluster: Cluster): Promise<Connection> {
   const { server, ca, token } = read.value
   return { server, ca, token: () => Promise.resolve(token) }
 }
-
-const secretOf = (value: string): string =>
-  JSON.stringify({
-    apiVersion: 'v1',
-    kind: 'Secret',
-    metadata: { name: 'canary', namespace: systemNamespace },
-    stringData: { value },
-  })
-
-/** A pod that passes for our operator, and says in its log and its environment what nobody should. */
-const talkative = (secret: string): string =>
-  JSON.stringify({
-    apiVersion: 'v1',
-    kind: 'Pod',
-    metadata: {
-      name: 'talkative',
-      namespace: systemNamespace,
-      labels: { 'app.kubernetes.io/component': 'operator', note: secret },
-    },
-    spec: {
-      containers: [
-        {
-          name: 'operator',
-          image,
-          imagePullPolicy: 'Never',
-          env: [{ name: 'CANARY', value: secret }],
-          command: [
-            'sh',
-            '-c',
-            `echo '{"msg":"renewed","token":"${secret}"}'; echo 'Authorization: Bearer ${secret}'; sleep infinity`,
-          ],
-        },
-      ],
-    },
-  })
-
-/** Its log, and what it serves on its metrics port. */
-const saidBy = async (cluster: Cluster, pod: PodRow): Promise<readonly string[]> => [
-  await served(cluster, pod, '/metrics'),
-  await cluster.kubectl(['-n', pod.namespace, 'logs', pod.name]),
-]
 
 const podIP = (cluster: Cluster, name: string): Promise<string> =>
   cluster.kubectl(['-n', 'shop', 'get', 'pod', name, '-o', 'jsonpath={.status.podIP}'])

@@ -21,11 +21,11 @@ export const trafficPolicy = (at: RigSuite): void => {
   const inShop = (...args: readonly string[]) => west().kubectl(['-n', 'shop', ...args], '', at.signal)
   const scale = (replicas: number) => inShop('scale', 'deployment/web', `--replicas=${replicas}`)
 
-  /** Who answers twelve calls, each of which resolves and connects anew. */
-  const answering = async (): Promise<readonly Side[]> => {
+  /** Who answers twelve calls, each of which resolves and connects anew; `nobody` for one that is lost. */
+  const answering = async (): Promise<readonly (Side | 'nobody')[]> => {
     const own = await inShop('get', 'pods', '-l', 'app=web', '-o', 'name')
     const answers = await Promise.all(Array.from({ length: 12 }, () => callWeb(west(), at.signal)))
-    const sides = answers.flatMap((answer): Side[] => (answer === undefined ? [] : [own.includes(answer.pod) ? 'west' : 'east']))
+    const sides = answers.map((answer) => (answer === undefined ? 'nobody' : own.includes(answer.pod) ? 'west' : 'east'))
     return [...new Set(sides)].toSorted()
   }
   const answeredBy = async (...sides: readonly Side[]): Promise<number> => {
@@ -50,7 +50,8 @@ export const trafficPolicy = (at: RigSuite): void => {
     await sleep(Math.max(0, to + lostMs + 500 - Date.now()))
     const made = requests.between(from, to)
     const gone = requests.lostBetween(from, to)
-    process.stdout.write(`      ${what}: ${gone.length} of ${made.length} requests lost in ${to - from} ms\n`)
+    const when = gone.length === 0 ? '' : `, at ${gone.map(({ at: began }) => began - from).join(', ')}`
+    process.stdout.write(`      ${what}: ${gone.length} of ${made.length} requests lost in ${to - from} ms${when}\n`)
     assert.ok(made.length > 0)
     return gone
   }
