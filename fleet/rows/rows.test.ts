@@ -447,14 +447,14 @@ suite('services, as a member sees them', () => {
       )
     })
 
-  test('a traffic policy shows who answers, and what of it holds nowhere', () => {
+  test('who answers is shown where not all do: by a traffic policy, with what of it holds nowhere, or as others have no endpoint here', () => {
     const policies = (...clusters: readonly Fields[]) => [
       object('ServiceTrafficPolicy', 'web', 'shop', {
         status: { clusters, conditions: [condition('Ready', 'False', 'spec.order names wets', 'UnknownCluster')] },
       }),
     ]
-    const shown = (trafficPolicies: readonly Fields[]) => {
-      const view = { imports: [svcImport('web', ['east', 'west'])], slices: [slice('web west 1/1')], trafficPolicies }
+    const shown = (trafficPolicies: readonly Fields[], ...slices: readonly string[]) => {
+      const view = { imports: [svcImport('web', ['east', 'west'])], slices: slices.map((text) => slice(text)), trafficPolicies }
       const [row] = servicesOf(member('east', view))
       return [row?.answering, row?.clusters, row?.state, row?.message]
     }
@@ -462,8 +462,16 @@ suite('services, as a member sees them', () => {
       { cluster: 'east', state: 'Unready' },
       { cluster: 'west', state: 'Answers' },
     ]
-    assert.deepEqual(shown([]), [undefined, ['east', 'west'], 'Ready', undefined])
-    assert.deepEqual(shown(policies(east, west)), [['west'], ['east', 'west'], 'Ready', 'traffic policy: spec.order names wets'])
+    const both = ['web east 0/1', 'web west 1/1']
+    assert.deepEqual(shown([], ...both), [undefined, ['east', 'west'], 'Ready', undefined])
+    assert.deepEqual(shown([], 'web west 1/1'), [['west'], ['east', 'west'], 'Ready', undefined])
+    assert.deepEqual(shown([])[0], undefined)
+    assert.deepEqual(shown(policies(east, west), ...both), [
+      ['west'],
+      ['east', 'west'],
+      'Ready',
+      'traffic policy: spec.order names wets',
+    ])
   })
 
   test('a service is shown with its name in the DNS, its addresses and ports', () => {

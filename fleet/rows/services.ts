@@ -22,7 +22,7 @@ export type ServiceRow = {
   readonly ports: readonly string[]
   /** Whose endpoints it has. */
   readonly clusters: readonly string[]
-  /** Those of them that answer the cluster asked, where its ServiceTrafficPolicy chooses. */
+  /** Those of them that answer the cluster asked, where not all do: its ServiceTrafficPolicy chooses, or some have no endpoint here. */
   readonly answering: readonly string[] | undefined
   /** Whether the cluster asked exports it; undefined as the broker sees it. */
   readonly exportedHere: boolean | undefined
@@ -46,18 +46,27 @@ function imported({ imports, exports, trafficPolicies, slices }: MemberView): re
     const sources = slices.filter((slice) => slice.namespace === namespace && slice.service === name)
     const counted = count(sources)
     const said = (item.status?.clusters ?? []).map(({ cluster }) => cluster)
+    const clusters = [...new Set(said.length > 0 ? said : sources.map((s) => s.cluster))].toSorted()
     return {
       ...named(namespace, name),
       type: item.spec.type,
       ips: item.spec.ips ?? [],
       ports: item.spec.ports.map((p) => `${p.port}/${p.protocol ?? 'TCP'}`),
-      clusters: [...new Set(said.length > 0 ? said : sources.map((s) => s.cluster))].toSorted(),
-      answering: policy?.status?.clusters?.flatMap(({ cluster, state }) => (state === 'Answers' ? [cluster] : [])),
+      clusters,
+      answering:
+        policy?.status?.clusters?.flatMap(({ cluster, state }) => (state === 'Answers' ? [cluster] : [])) ??
+        havingEndpoints(clusters, sources),
       exportedHere: own !== undefined,
       ...counted,
       ...stateOf(own, item, policy, counted.readyEndpoints),
     }
   })
+}
+
+/** Without a policy one that is cut off is left out of the slices while another has an endpoint. Undefined where it is all of them, or none. */
+function havingEndpoints(clusters: readonly string[], slices: readonly Slice[]): readonly string[] | undefined {
+  const having = clusters.filter((cluster) => slices.some((slice) => slice.cluster === cluster && slice.endpoints > 0))
+  return having.length === 0 || having.length === clusters.length ? undefined : having
 }
 
 /** Exports that have led to nothing yet: the service is missing or of the wrong type, or the operator has not come to it. */

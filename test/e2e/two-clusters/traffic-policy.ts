@@ -121,6 +121,7 @@ export const trafficPolicy = (at: RigSuite): void => {
         other = await answeredBy('west')
         await inShop('delete', 'servicetrafficpolicy/web')
         for (let i = 0; i < 3; i++) assert.deepEqual(await answering(), ['west'])
+        assert.deepEqual(await shown(), ['west'])
       }
       const healed = Date.now()
       const again = await answeredBy('east', 'west')
