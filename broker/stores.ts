@@ -8,7 +8,15 @@ import { joinRequest } from '#crds/join-request.ts'
 import { member } from '#crds/member.ts'
 import { brokerNamespace, clusterIDLabel } from '#crds/places.ts'
 import type { Kube } from '#lib/kube/client.ts'
-import { clusterRoleBindings, namespaces, resourceQuotas, roleBindings, serviceAccounts } from '#lib/kube/kinds.ts'
+import {
+  clusterRoleBindings,
+  flowSchemas,
+  namespaces,
+  priorityLevelConfigurations,
+  resourceQuotas,
+  roleBindings,
+  serviceAccounts,
+} from '#lib/kube/kinds.ts'
 import type { Kind, KubeObject, Where } from '#lib/kube/object.ts'
 import { reflect } from '#lib/kube/reflector.ts'
 
@@ -32,5 +40,7 @@ export function brokerStores(kube: Kube, signal: AbortSignal) {
     allocations: all(allocation, ofMembers),
     roleBindings: all(roleBindings, ofMembers),
     clusterRoleBindings: all(clusterRoleBindings, ofMembers),
+    levels: all(priorityLevelConfigurations, ofMembers),
+    schemas: all(flowSchemas, ofMembers),
   }
 }

@@ -2,6 +2,8 @@
 import { createHash } from 'node:crypto'
 
 export const brokerNamespace = 'tombolo-broker'
+/** The broker controller: its account and whatever else is called after it. */
+export const controllerName = 'tombolo-broker-controller'
 /** Where one cluster asks to be let in: nobody else's requests are there to be read. */
 export const joinNamespace = (clusterID: string): string => `tombolo-j-${clusterID}`
 /** The account that may ask there, and may do nothing else. */

@@ -1,7 +1,16 @@
-// What one cluster may take of the broker: so many objects, and its own queue at the apiserver. Whoever fills or floods hurts itself.
-import { mostOfAMember } from '#crds/limits.ts'
-import { brokerNamespace, managedBy } from '#crds/places.ts'
-import { controllerName } from './rbac.ts'
+// What one cluster may take of the broker: so many objects, and a level of its own at the apiserver. Whoever fills or floods hurts itself.
+import { levelOfAMember, mostOfAMember, schemaPrecedence } from '#crds/limits.ts'
+import {
+  brokerNamespace,
+  clusterIDLabel,
+  controllerName,
+  joinerAccount,
+  joinNamespace,
+  managedBy,
+  memberAccount,
+  memberNamespace,
+} from '#crds/places.ts'
+import type { FlowSchema, PriorityLevelConfiguration } from '#lib/kube/kinds.ts'
 
 /** In a member's namespace, by kind. Where a cluster asks to be let in there is no quota: one object has one possible name there (crds/rules). */
 export const memberQuota: Readonly<Record<string, string>> = {
@@ -22,52 +31,72 @@ export function quantity(count: number): string {
   return count === 0 ? '0' : `${count / 1000 ** thousands}${units[thousands] ?? ''}`
 }
 
-const level = 'tombolo-members'
-const schema = 'tombolo-members'
-const ownSchema = 'tombolo-broker-controller'
+const generalName = 'tombolo-members'
 const flowVersion = 'flowcontrol.apiserver.k8s.io/v1'
 
 /**
- * Requests for our kinds by accounts, each account a flow of its own: of a flood the flooder's own requests wait and are turned away, and
- * everybody else's find a queue that is empty. The broker controller is served beside them, not among them.
+ * For requests about our kinds by accounts that are no member's: mostly of clusters that ask to be let in, each a flow of its own. The broker
+ * controller is served beside them, not among them.
  */
 export const flowControl = () => [
-  {
-    apiVersion: flowVersion,
-    kind: 'PriorityLevelConfiguration',
-    metadata: { name: level, labels: managedBy },
-    spec: {
-      type: 'Limited',
-      limited: {
-        // About 20 requests at once where the apiserver takes 600, and never more: what runs side by side shares the processors, and is not
-        // queued fairly any more.
-        nominalConcurrencyShares: 10,
-        borrowingLimitPercent: 0,
-        // A flow is dealt 4 of 128 queues: that two flows share all of theirs has a chance of one in ten millions.
-        limitResponse: { type: 'Queue', queuing: { queues: 128, handSize: 4, queueLengthLimit: 50 } },
-      },
+  level(generalName, managedBy, {
+    type: 'Limited',
+    limited: {
+      // About 5 requests at once where the apiserver takes 600, and never more, for the reasons of a member's (crds/limits.ts).
+      nominalConcurrencyShares: 2,
+      borrowingLimitPercent: 0,
+      // A flow is dealt 4 of 128 queues: that two flows share all of theirs has a chance of one in ten millions.
+      limitResponse: { type: 'Queue', queuing: { queues: 128, handSize: 4, queueLengthLimit: 50 } },
     },
-  },
-  flowSchema(ownSchema, 1000, 'workload-high', {
-    kind: 'ServiceAccount',
-    serviceAccount: { name: controllerName, namespace: brokerNamespace },
   }),
-  flowSchema(schema, 1100, level, { kind: 'Group', group: { name: 'system:serviceaccounts' } }),
+  schema(controllerName, managedBy, 'workload-high', 1000, {
+    subjects: [account(brokerNamespace, controllerName)],
+    resourceRules: ofOurKinds,
+  }),
+  schema(generalName, managedBy, generalName, 1100, {
+    subjects: [{ kind: 'Group', group: { name: 'system:serviceaccounts' } }],
+    resourceRules: ofOurKinds,
+  }),
 ]
 
-const flowSchema = (name: string, matchingPrecedence: number, priorityLevel: string, subject: object) => ({
+/** What a member floods is its own level; that it has one is nobody else's business, so its requests wait for each other alone. */
+export const memberLevel = (clusterID: string) => level(memberNamespace(clusterID), labelsOf(clusterID), levelOfAMember)
+
+/** Whatever its two accounts ask, also what they will be refused, and what is no object. */
+export const memberSchema = (clusterID: string) =>
+  schema(memberNamespace(clusterID), labelsOf(clusterID), memberNamespace(clusterID), schemaPrecedence, {
+    subjects: [account(memberNamespace(clusterID), memberAccount), account(joinNamespace(clusterID), joinerAccount)],
+    resourceRules: [{ ...anything, apiGroups: ['*'], resources: ['*'] }],
+    nonResourceRules: [{ verbs: ['*'], nonResourceURLs: ['*'] }],
+  })
+
+const anything = { verbs: ['*'], namespaces: ['*'], clusterScope: true }
+const ofOurKinds = [{ ...anything, apiGroups: ['tombolo.dev'], resources: ['*'] }]
+
+const labelsOf = (clusterID: string) => ({ ...managedBy, [clusterIDLabel]: clusterID })
+const account = (namespace: string, name: string) => ({ kind: 'ServiceAccount', serviceAccount: { namespace, name } })
+
+const level = (name: string, labels: Record<string, string>, spec: NonNullable<PriorityLevelConfiguration['spec']>) => ({
+  apiVersion: flowVersion,
+  kind: 'PriorityLevelConfiguration',
+  metadata: { name, labels },
+  spec,
+})
+
+const schema = (
+  name: string,
+  labels: Record<string, string>,
+  to: string,
+  matchingPrecedence: number,
+  rule: NonNullable<NonNullable<FlowSchema['spec']>['rules']>[number],
+) => ({
   apiVersion: flowVersion,
   kind: 'FlowSchema',
-  metadata: { name, labels: managedBy },
+  metadata: { name, labels },
   spec: {
     matchingPrecedence,
-    priorityLevelConfiguration: { name: priorityLevel },
+    priorityLevelConfiguration: { name: to },
     distinguisherMethod: { type: 'ByUser' },
-    rules: [
-      {
-        subjects: [subject],
-        resourceRules: [{ apiGroups: ['tombolo.dev'], resources: ['*'], verbs: ['*'], namespaces: ['*'], clusterScope: true }],
-      },
-    ],
+    rules: [rule],
   },
 })

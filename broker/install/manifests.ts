@@ -1,11 +1,11 @@
 // What `tombolo deploy-broker` applies, as plain objects: the same values are printed by --dry-run, applied by the CLI and rendered into charts.
 import { brokerKinds } from '#crds/index.ts'
-import { brokerNamespace, componentLabel, fleetName, managedBy } from '#crds/places.ts'
+import { brokerNamespace, componentLabel, controllerName, fleetName, managedBy } from '#crds/places.ts'
 import { ownToken } from '#lib/kube/in-cluster.ts'
 import type { KubeObject } from '#lib/kube/object.ts'
 import { flowControl } from './limits.ts'
 import { admissionPolicies } from './policy.ts'
-import { brokerRoles, controllerName } from './rbac.ts'
+import { brokerRoles } from './rbac.ts'
 
 export const brokerMetricsPort = 9475
 

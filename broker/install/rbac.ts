@@ -2,14 +2,21 @@
 // member's own namespace only (the writes), one bound everywhere (the reads). Whoever may ask to join gets a third one, bound in a
 // namespace of its own. The controller holds none of those rights: it may `bind` exactly these roles, and make tokens of exactly the
 // accounts it made, which it hands out sealed (broker/joins/issue.ts).
-import { brokerNamespace, fleetCASecretName, heartbeatName, joinerAccount, managedBy, memberAccount } from '#crds/places.ts'
+import {
+  brokerNamespace,
+  controllerName,
+  fleetCASecretName,
+  heartbeatName,
+  joinerAccount,
+  managedBy,
+  memberAccount,
+} from '#crds/places.ts'
 
 export const memberReadRole = 'tombolo-member-read'
 export const memberWriteRole = 'tombolo-member-write'
 /** Bound in one joining namespace: to ask, to read the answer, to take the question back. */
 export const joinerRole = 'tombolo-joiner'
 export const memberFleetRole = 'tombolo-member-fleet'
-export const controllerName = 'tombolo-broker-controller'
 
 type Rule = {
   readonly apiGroups: readonly string[]
@@ -60,6 +67,12 @@ const controllerEverywhere: readonly Rule[] = [
   { apiGroups: core, resources: ['nodes'], verbs: ['list'] },
   { apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'], resourceNames: ['kubernetes'], verbs: ['get'] },
   { apiGroups: rbac, resources: ['rolebindings', 'clusterrolebindings'], verbs: write },
+  // The admission policies hold it to the levels of members (crds/rules/member-level.ts).
+  {
+    apiGroups: ['flowcontrol.apiserver.k8s.io'],
+    resources: ['prioritylevelconfigurations', 'flowschemas'],
+    verbs: ['list', 'watch', 'create', 'patch', 'delete'],
+  },
   { apiGroups: rbac, resources: ['clusterroles'], resourceNames: [memberReadRole, memberWriteRole, joinerRole], verbs: ['bind'] },
 ]
 

@@ -10,9 +10,17 @@ import {
   memberLabel,
   memberNamespace,
 } from '#crds/places.ts'
-import { memberQuota } from '#broker/install/limits.ts'
+import { memberLevel, memberQuota, memberSchema } from '#broker/install/limits.ts'
 import { clusterRoleBinding, memberFleetRole, memberReadRole, memberWriteRole, roleBinding } from '#broker/install/rbac.ts'
-import type { ClusterRoleBinding, Namespace, ResourceQuota, RoleBinding, ServiceAccount } from '#lib/kube/kinds.ts'
+import type {
+  ClusterRoleBinding,
+  FlowSchema,
+  Namespace,
+  PriorityLevelConfiguration,
+  ResourceQuota,
+  RoleBinding,
+  ServiceAccount,
+} from '#lib/kube/kinds.ts'
 import type { Key, Wanted } from '#lib/kube/object.ts'
 import type { Draining } from './addresses.ts'
 import type { Exports } from './exports.ts'
@@ -30,6 +38,10 @@ export type MemberObjects = {
   readonly reads: Wanted<ClusterRoleBinding>
   /** In the broker's namespace: the Fleet. */
   readonly readsFleet: Wanted<RoleBinding>
+  /** Of the apiserver: how much it may ask at once. */
+  readonly level: Wanted<PriorityLevelConfiguration>
+  /** That it is the member who asks there. */
+  readonly schema: Wanted<FlowSchema>
 }
 
 /** `draining`: what it had before and may still use. `exports`: the names it may export, as in a fleet without grants unless given. */
@@ -73,6 +85,8 @@ export function memberObjects(
     writes: roleBinding(namespace, memberWriteRole, { kind: 'ClusterRole', name: memberWriteRole }, subjects, labels),
     reads: clusterRoleBinding(namespace, memberReadRole, subjects, labels),
     readsFleet: roleBinding(brokerNamespace, namespace, { kind: 'Role', name: memberFleetRole }, subjects, labels),
+    level: memberLevel(clusterID),
+    schema: memberSchema(clusterID),
   }
 }
 
@@ -87,5 +101,7 @@ export function memberKeys(clusterID: string): Readonly<Record<keyof MemberObjec
     writes: { namespace, name: memberWriteRole },
     reads: { name: namespace },
     readsFleet: { namespace: brokerNamespace, name: namespace },
+    level: { name: namespace },
+    schema: { name: namespace },
   }
 }

@@ -25,6 +25,8 @@ const nothing: MemberSeen = {
   writes: undefined,
   reads: undefined,
   readsFleet: undefined,
+  level: undefined,
+  schema: undefined,
   now: new Date('2026-01-02T00:00:00Z'),
 }
 const everything: MemberSeen = { ...nothing, member: west, ...(memberObjects(west) as Partial<MemberSeen>) }
@@ -71,10 +73,12 @@ suite('a member that asked for addresses of another', () => {
 })
 
 suite('what a Member consists of', () => {
-  test('is made, its addresses before its account', () => {
+  test('is made, its addresses and its queue before its account', () => {
     assert.deepEqual(said({ ...nothing, member: west }), [
       '+Namespace tombolo-m-west',
       '+Allocation tombolo-m-west/allocation',
+      '+PriorityLevelConfiguration tombolo-m-west',
+      '+FlowSchema tombolo-m-west',
       '+ServiceAccount tombolo-m-west/member',
       '+RoleBinding tombolo-m-west/tombolo-member-write',
       '+ResourceQuota tombolo-m-west/member',
@@ -100,6 +104,8 @@ suite('what a Member consists of', () => {
       'delete RoleBinding tombolo-broker/tombolo-m-west',
       'delete RoleBinding tombolo-m-west/tombolo-member-write',
       'delete Allocation tombolo-m-west/allocation',
+      'delete FlowSchema tombolo-m-west',
+      'delete PriorityLevelConfiguration tombolo-m-west',
       'delete Namespace tombolo-m-west',
     ])
     assert.equal(planMember({ ...everything, member: leaving }).finalizer, 'keep')
@@ -121,6 +127,7 @@ suite('what a Member consists of', () => {
     const quarantined = { ...west, spec: { ...west.spec, state: 'Quarantined' as const } }
     const { spec } = memberObjects(quarantined).allocation as Allocation
     assert.deepEqual([spec.state, spec.podCIDRs], ['Quarantined', ['10.2.0.0/16']])
+    assert.ok(!said({ ...everything, member: quarantined }).some((step) => step.startsWith('delete')))
     const status = planMember({ ...everything, member: quarantined }).steps.at(-1)
     assert.match(JSON.stringify(status), /"reason":"Quarantined".*tombolo quarantine west --lift/)
   })
@@ -158,7 +165,9 @@ suite('what a Member consists of', () => {
   })
 
   test('goes also when the Member went without us', () => {
-    assert.ok(said({ ...everything, member: undefined }).includes('delete Namespace tombolo-m-west'))
+    const steps = said({ ...everything, member: undefined })
+    for (const step of ['delete Namespace tombolo-m-west', 'delete PriorityLevelConfiguration tombolo-m-west'])
+      assert.ok(steps.includes(step), step)
   })
 
   test('waits while its namespace is still being removed', () => {

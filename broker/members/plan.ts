@@ -10,8 +10,24 @@ import { member as memberKind } from '#crds/member.ts'
 import { sameIdentity } from '#lib/identity/identity.ts'
 import { conditionOf, setConditions } from '#lib/kube/conditions.ts'
 import { again, settled } from '#lib/kube/controller.ts'
-import type { ClusterRoleBinding, Namespace, ResourceQuota, RoleBinding, ServiceAccount } from '#lib/kube/kinds.ts'
-import { clusterRoleBindings, namespaces, resourceQuotas, roleBindings, serviceAccounts } from '#lib/kube/kinds.ts'
+import type {
+  ClusterRoleBinding,
+  FlowSchema,
+  Namespace,
+  PriorityLevelConfiguration,
+  ResourceQuota,
+  RoleBinding,
+  ServiceAccount,
+} from '#lib/kube/kinds.ts'
+import {
+  clusterRoleBindings,
+  flowSchemas,
+  namespaces,
+  priorityLevelConfigurations,
+  resourceQuotas,
+  roleBindings,
+  serviceAccounts,
+} from '#lib/kube/kinds.ts'
 import type { Kind, KubeObject, Wanted } from '#lib/kube/object.ts'
 import { keyOf } from '#lib/kube/object.ts'
 import type { Plan, Step } from '#lib/kube/plan.ts'
@@ -43,6 +59,8 @@ export type MemberSeen = {
   readonly writes: RoleBinding | undefined
   readonly reads: ClusterRoleBinding | undefined
   readonly readsFleet: RoleBinding | undefined
+  readonly level: PriorityLevelConfiguration | undefined
+  readonly schema: FlowSchema | undefined
   readonly now: Date
 }
 
@@ -68,6 +86,9 @@ function planPresence(member: Member, seen: MemberSeen): MemberPlan {
     put(namespaces, want.namespace, seen.namespace),
     // Before the account: the admission policies refuse everything while there is no Allocation, never the other way round.
     put(allocation, want.allocation, seen.allocation),
+    // And its queue, from its first request on. A schema that names no level is passed over, so the level is there before and after it.
+    put(priorityLevelConfigurations, want.level, seen.level),
+    put(flowSchemas, want.schema, seen.schema),
     put(serviceAccounts, want.account, seen.account),
     put(roleBindings, want.writes, seen.writes),
     ...(quotaMs === 0 ? [put(resourceQuotas, want.quota, seen.quota)] : []),
@@ -112,6 +133,8 @@ function planRemoval(seen: MemberSeen): MemberPlan {
     drop(roleBindings, seen.readsFleet),
     drop(roleBindings, seen.writes),
     drop(allocation, seen.allocation),
+    drop(flowSchemas, seen.schema),
+    drop(priorityLevelConfigurations, seen.level),
     drop(namespaces, seen.namespace),
   ].flat()
   if (seen.namespace !== undefined || seen.allocation !== undefined)

@@ -38,6 +38,8 @@ export function membersController(kube: Kube, stores: Stores): Controller {
         stores.allocations,
         stores.roleBindings,
         stores.clusterRoleBindings,
+        stores.levels,
+        stores.schemas,
       ].map((store) => source<KubeObject>(store, byLabel)),
     ],
     workers: 2,
@@ -70,6 +72,8 @@ function observe(key: Key, stores: Stores): MemberSeen {
     writes: stores.roleBindings.get(names.writes),
     reads: stores.clusterRoleBindings.get(names.reads),
     readsFleet: stores.roleBindings.get(names.readsFleet),
+    level: stores.levels.get(names.level),
+    schema: stores.schemas.get(names.schema),
     now: new Date(),
   }
 }

@@ -1,6 +1,5 @@
 // Which image and version each of our programs runs as, in a cluster that is a member, a broker, or both.
-import { controllerName } from '#broker/install/rbac.ts'
-import { brokerNamespace, systemNamespace } from '#crds/places.ts'
+import { brokerNamespace, controllerName, systemNamespace } from '#crds/places.ts'
 import type { Kube } from '#lib/kube/client.ts'
 import type { DaemonSet, Deployment } from '#lib/kube/kinds.ts'
 import { daemonSets, deployments } from '#lib/kube/kinds.ts'

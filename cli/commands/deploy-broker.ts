@@ -1,11 +1,10 @@
 // `tombolo deploy-broker`: makes a cluster the meeting place of a fleet.
 import { InvalidArgumentError } from 'commander'
 import { brokerCRDs, brokerManifests } from '#broker/install/manifests.ts'
-import { controllerName } from '#broker/install/rbac.ts'
 import type { Fleet } from '#crds/fleet.ts'
 import { fleet } from '#crds/fleet.ts'
 import { member } from '#crds/member.ts'
-import { brokerNamespace, fleetName } from '#crds/places.ts'
+import { brokerNamespace, controllerName, fleetName } from '#crds/places.ts'
 import { applyAll, applyCRDs, deploymentAvailable } from '../cluster/apply.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import { openCluster } from '../cluster/cluster.ts'

@@ -2,8 +2,7 @@
 // other cluster drops what it has of it.
 import { joinGrant } from '#crds/join-grant.ts'
 import { member } from '#crds/member.ts'
-import { brokerNamespace, joinerAccount, joinNamespace, memberAccount, memberNamespace } from '#crds/places.ts'
-import { controllerName } from '#broker/install/rbac.ts'
+import { brokerNamespace, controllerName, joinerAccount, joinNamespace, memberAccount, memberNamespace } from '#crds/places.ts'
 import { serviceAccounts } from '#lib/kube/kinds.ts'
 import type { ClusterID } from '#lib/net/cluster-id.ts'
 import { parseClusterID } from '#lib/net/cluster-id.ts'

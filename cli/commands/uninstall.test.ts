@@ -4,7 +4,17 @@ import { joinRequest } from '#crds/join-request.ts'
 import { member } from '#crds/member.ts'
 import { membership } from '#crds/membership.ts'
 import { serviceExport } from '#crds/service-export.ts'
-import { clusterRoles, configMaps, customResourceDefinitions, daemonSets, namespaces, nodes, roles } from '#lib/kube/kinds.ts'
+import {
+  clusterRoles,
+  configMaps,
+  customResourceDefinitions,
+  daemonSets,
+  flowSchemas,
+  namespaces,
+  nodes,
+  priorityLevelConfigurations,
+  roles,
+} from '#lib/kube/kinds.ts'
 import type { Kind, KubeObject } from '#lib/kube/object.ts'
 import { wire } from '#operator/install/corefile.ts'
 import type { ApiServer } from '#test/kit/apiserver.ts'
@@ -286,7 +296,8 @@ suite('tombolo uninstall', () => {
     assert.deepEqual(writes(hub), [])
     const forced = await run('--broker', '--context', 'hub', '--yes', '--force')
     assert.equal(forced.code, 0, forced.err)
-    assert.equal(hub.read(namespaces, { name: 'tombolo-m-east' }), undefined)
+    for (const kind of [namespaces, flowSchemas, priorityLevelConfigurations] as readonly Kind[])
+      assert.equal(hub.read(kind, { name: 'tombolo-m-east' }), undefined, kind.kind)
     assert.equal(hub.read(member, { namespace: 'tombolo-broker', name: 'west' }), undefined)
     assert.match(forced.out, /member east, which goes on with what it knows/)
   })

@@ -1,13 +1,12 @@
 // `tombolo upgrade`: brings what runs in a cluster, broker or member or both, to the version of this command. CRDs first, then rights
 // and the operator, then the image of what the operator installs; each step finds what an interrupted run left.
 import { brokerCRDs, brokerManifests } from '#broker/install/manifests.ts'
-import { controllerName } from '#broker/install/rbac.ts'
 import { memberKinds } from '#crds/index.ts'
 import type { Fleet } from '#crds/fleet.ts'
 import { fleet } from '#crds/fleet.ts'
 import type { Membership } from '#crds/membership.ts'
 import { membership } from '#crds/membership.ts'
-import { brokerNamespace, fleetName, membershipName, systemNamespace } from '#crds/places.ts'
+import { brokerNamespace, controllerName, fleetName, membershipName, systemNamespace } from '#crds/places.ts'
 import type { KubeObject } from '#lib/kube/object.ts'
 import { nameOf } from '#operator/install/manifests/pod.ts'
 import { operatorManifests } from '#operator/install/manifests/operator.ts'

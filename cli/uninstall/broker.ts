@@ -1,7 +1,6 @@
 // What a broker consists of, and taking it away. Its controller goes first, and what it would have done is done here: a broker
 // that is broken can be removed like any other.
 import { brokerManifests } from '#broker/install/manifests.ts'
-import { controllerName } from '#broker/install/rbac.ts'
 import type { Fleet } from '#crds/fleet.ts'
 import { fleet } from '#crds/fleet.ts'
 import type { Member } from '#crds/member.ts'
@@ -10,6 +9,7 @@ import { membership } from '#crds/membership.ts'
 import {
   brokerNamespace,
   clusterIDLabel,
+  controllerName,
   fleetName,
   joiningLabel,
   managedByLabel,
@@ -18,7 +18,7 @@ import {
   systemNamespace,
 } from '#crds/places.ts'
 import type { Namespace } from '#lib/kube/kinds.ts'
-import { clusterRoleBindings, deployments, namespaces } from '#lib/kube/kinds.ts'
+import { clusterRoleBindings, deployments, flowSchemas, namespaces, priorityLevelConfigurations } from '#lib/kube/kinds.ts'
 import type { KubeObject } from '#lib/kube/object.ts'
 import { keyOf } from '#lib/kube/object.ts'
 import type { Cluster } from '../cluster/cluster.ts'
@@ -100,6 +100,8 @@ export async function dropMembers({ kube }: Cluster, survey: BrokerSurvey, say: 
   await deleteObjects(kube, (await kube.list(clusterRoleBindings, ofMembers, signal)).items, say, signal)
   for (const { metadata } of survey.namespaces.filter(({ metadata: m }) => isOfMember(m.labels)))
     await removeObject(kube, namespaces, { name: metadata.name }, say, signal)
+  for (const kind of [flowSchemas, priorityLevelConfigurations])
+    await deleteObjects(kube, (await kube.list<KubeObject>(kind, ofMembers, signal)).items, say, signal)
   for (const one of await listIfKnown(kube, member, { namespace: brokerNamespace }, signal)) {
     say(`Member ${one.metadata.name}`)
     // The controller, which would take its finalizer off, is gone.

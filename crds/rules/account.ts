@@ -1,6 +1,6 @@
 // Who asks. The name of an account says which cluster it is of: `system:serviceaccount:tombolo-m-<id>:member`, and where it asks to be
 // let in, `system:serviceaccount:tombolo-j-<id>:joiner`.
-import { joinerAccount, joinNamespace, memberAccount, memberNamespace } from '../places.ts'
+import { brokerNamespace, controllerName, joinerAccount, joinNamespace, memberAccount, memberNamespace } from '../places.ts'
 import type { Request, Variable } from './rule.ts'
 
 const prefix = 'system:serviceaccount:'
@@ -46,6 +46,14 @@ export const joinerAtHome: Whom = {
   name: 'joiners-at-home',
   cel: `${startsWith(prefix + joiners)} && request.userInfo.username == '${prefix}' + request.?namespace.orValue('') + ':${joinerAccount}'`,
   includes: (request) => request.user === userOf(request.namespace, joinerAccount) && isIn(request, joiners),
+}
+
+const controller = userOf(brokerNamespace, controllerName)
+
+export const brokerController: Whom = {
+  name: 'the-broker-controller',
+  cel: `request.userInfo.username == '${controller}'`,
+  includes: ({ user }) => user === controller,
 }
 
 /** Somebody else, about an account of a cluster. */

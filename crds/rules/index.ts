@@ -1,15 +1,16 @@
-// What the account of a cluster may write on the broker, as one list: broker/install/policy.ts makes ValidatingAdmissionPolicies of it,
+// What the account of a cluster may write on the broker, and the controller where RBAC cannot say it, as one list: broker/install/policy.ts makes ValidatingAdmissionPolicies of it,
 // `evaluate` is the same list in TypeScript. Of one write at most one policy has anything to say, so both name the same rule.
 //
 // What a policy cannot tell, because it sees one object and one Allocation: whether a name is the hash of what the object says
 // (operator/door, operator/mcs), whether a candidate lies in another member's addresses (gateway/engine.ts), what is in a certificate
 // request (broker/pki), and anything that is read: admission is asked about writes alone. Nor is it asked about admission policies.
 import type { Whom } from './account.ts'
-import { accountVariables, anyCluster, forACluster, joinerAtHome, memberAtHome } from './account.ts'
+import { accountVariables, anyCluster, brokerController, forACluster, joinerAtHome, memberAtHome } from './account.ts'
 import { endpointAdmitted, endpointFamily, endpointReserved, endpointVariables } from './endpoint-address.ts'
 import { exportGranted, exportVariables } from './export-name.ts'
 import { candidateForm, candidateOutside, candidateReserved, gatewayName, gatewayVariables } from './gateway-candidates.ts'
 import { oneLease } from './heartbeat.ts'
+import { levelShape, membersOnly, schemaShape, schemaVariables } from './member-level.ts'
 import { metadataRules } from './metadata.ts'
 import { fixedIdentity, joinersID, ownID } from './own-id.ts'
 import type { Policy } from './policy.ts'
@@ -20,6 +21,11 @@ import { noPodsToken, shortToken } from './tokens.ts'
 
 const written: readonly Operation[] = ['CREATE', 'UPDATE']
 const ours = (resources: readonly string[]) => ({ groups: ['tombolo.dev'], resources, operations: written })
+const queues = (resource: string) => ({
+  groups: ['flowcontrol.apiserver.k8s.io'],
+  resources: [resource],
+  operations: [...written, 'DELETE'] as const,
+})
 const content = (whom: Whom) => ({ whom, allocation: whom === memberAtHome, variables: accountVariables })
 
 export const policies: readonly Policy[] = [
@@ -100,6 +106,22 @@ export const policies: readonly Policy[] = [
     allocation: false,
     variables: [],
     rules: [noPodsToken, shortToken],
+  },
+  {
+    name: 'tombolo-controller-levels',
+    about: queues('prioritylevelconfigurations'),
+    whom: brokerController,
+    allocation: false,
+    variables: [],
+    rules: [membersOnly, levelShape],
+  },
+  {
+    name: 'tombolo-controller-schemas',
+    about: queues('flowschemas'),
+    whom: brokerController,
+    allocation: false,
+    variables: schemaVariables,
+    rules: [membersOnly, schemaShape],
   },
 ]
 

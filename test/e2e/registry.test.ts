@@ -1,22 +1,25 @@
 // Who is let in, and with which addresses: the broker's controllers as they run, with the rights they have, on a real apiserver.
 import assert from 'node:assert/strict'
 import { grantsController } from '#broker/grants/reconcile.ts'
-import { controllerName } from '#broker/install/rbac.ts'
 import { joinsController } from '#broker/joins/reconcile.ts'
+import { memberKeys } from '#broker/members/objects.ts'
 import { membersController } from '#broker/members/reconcile.ts'
 import { brokerStores } from '#broker/stores.ts'
 import type { JoinGrant } from '#crds/join-grant.ts'
 import { joinGrant } from '#crds/join-grant.ts'
 import type { JoinRequest } from '#crds/join-request.ts'
 import { joinRequest } from '#crds/join-request.ts'
+import { levelOfAMember } from '#crds/limits.ts'
 import { member } from '#crds/member.ts'
-import { brokerNamespace, identityAnnotation, joinNamespace, systemNamespace } from '#crds/places.ts'
+import { brokerNamespace, controllerName, identityAnnotation, joinNamespace, systemNamespace } from '#crds/places.ts'
 import { userOf } from '#crds/rules/account.ts'
 import { fingerprint, publicIdentity } from '#lib/identity/identity.ts'
 import { timeIn, timeQuestion } from '#lib/kube/server-time.ts'
 import { conditionOf } from '#lib/kube/conditions.ts'
 import { isForbidden } from '#lib/kube/errors.ts'
-import { clusterRoles, namespaces, nodes } from '#lib/kube/kinds.ts'
+import type { FlowSchema } from '#lib/kube/kinds.ts'
+import { clusterRoles, flowSchemas, namespaces, nodes, priorityLevelConfigurations } from '#lib/kube/kinds.ts'
+import type { Kind } from '#lib/kube/object.ts'
 import { pause } from '#lib/std/pause.ts'
 import type { BareBroker } from '#test/kit/bare-broker.ts'
 import { bareBroker } from '#test/kit/bare-broker.ts'
@@ -213,6 +216,38 @@ suite('the registry of members, on a real apiserver', function () {
   test('a member may ask for the broker’s time', async () => {
     const answered = await broker.as(userOf('tombolo-m-short', 'member')).request(timeQuestion, stop.signal)
     assert.ok(Math.abs((timeIn(answered)?.getTime() ?? 0) - Date.now()) < 5000)
+  })
+
+  test('T11: a member has a level of the apiserver of its own from its admission on, and nothing of it is left when it is gone', async () => {
+    const one = joiner('level')
+    const levelOf = (kind: Kind) => broker.admin.get(kind, memberKeys(one.id).level, stop.signal)
+    await grant(one)
+    await asks(one, { pods: ['10.71.0.0/16'], services: ['10.171.0.0/16'] })
+    assert.equal((await answer(one)).state, 'Admitted')
+    assert.deepEqual((await levelOf(priorityLevelConfigurations))?.spec, levelOfAMember)
+    await eventually(async () => {
+      const { status } = (await levelOf(flowSchemas)) as FlowSchema
+      assert.deepEqual(
+        status?.conditions?.map(({ type, status: is }) => [type, is]),
+        [['Dangling', 'False']],
+      )
+    })
+    // What somebody takes away is put back.
+    await broker.admin.delete(flowSchemas, memberKeys(one.id).schema, {}, stop.signal)
+    await eventually(async () => assert.ok((await levelOf(flowSchemas)) !== undefined))
+    await broker.admin.delete(member, { namespace: brokerNamespace, name: one.id }, {}, stop.signal)
+    await eventually(async () => {
+      for (const kind of [member, flowSchemas, priorityLevelConfigurations, namespaces] as readonly Kind[])
+        assert.equal(
+          await broker.admin.get(
+            kind,
+            kind === member ? { namespace: brokerNamespace, name: one.id } : memberKeys(one.id).level,
+            stop.signal,
+          ),
+          undefined,
+          kind.kind,
+        )
+    }, 60_000)
   })
 
   const registry = () => ({ broker, signal: stop.signal, grant, asks, answer })

@@ -1,16 +1,19 @@
 // Every verb on every kind that a real apiserver serves, for every account that a cluster has on the broker: the answer is a table, and a
 // kind that the table does not know fails it.
 import assert from 'node:assert/strict'
+import { memberLevel, memberSchema } from '#broker/install/limits.ts'
 import { allocation } from '#crds/allocation.ts'
 import { brokerKinds } from '#crds/index.ts'
-import { heartbeatName } from '#crds/places.ts'
+import { brokerNamespace, controllerName, heartbeatName } from '#crds/places.ts'
 import { userOf } from '#crds/rules/account.ts'
 import type { Kube } from '#lib/kube/client.ts'
 import { StatusError } from '#lib/kube/errors.ts'
 import {
   clusterRoleBindings,
+  flowSchemas,
   leases,
   namespaces,
+  priorityLevelConfigurations,
   roleBindings,
   secrets,
   serviceAccounts,
@@ -180,6 +183,8 @@ suite('rights on the broker, on a real apiserver', function () {
       validatingAdmissionPolicyBindings,
       clusterRoleBindings,
       namespaces,
+      priorityLevelConfigurations,
+      flowSchemas,
     ]
     for (const who of Object.keys(identities) as Identity[]) {
       for (const kind of global)
@@ -199,6 +204,29 @@ suite('rights on the broker, on a real apiserver', function () {
       }
     }
     assert.deepEqual(wrong, [])
+  })
+
+  test('T11: the broker controller makes the levels of members, and changes no other', async () => {
+    const controller = broker.as(userOf(brokerNamespace, controllerName))
+    const options = { fieldManager: 'tombolo-broker' }
+    for (const [kind, object] of [
+      [priorityLevelConfigurations, memberLevel('north')],
+      [flowSchemas, memberSchema('north')],
+    ] as readonly (readonly [Kind, KubeObject])[]) {
+      const wanted: readonly (readonly [string, number])[] = [
+        ['tombolo-m-north', 200],
+        ['tombolo-members', 403],
+        ['global-default', 403],
+      ]
+      const applied = wanted.map(async ([name]) => [
+        name,
+        await codeOf(() => controller.apply(kind, { ...object, metadata: { ...object.metadata, name } }, options, stop.signal)),
+      ])
+      assert.deepEqual(await Promise.all(applied), wanted, kind.kind)
+      const deleted = wanted.map(async ([name]) => [name, await codeOf(() => controller.delete(kind, { name }, {}, stop.signal))])
+      assert.deepEqual(await Promise.all(deleted), wanted, kind.kind)
+      assert.equal(await codeOf(() => controller.request({ method: 'DELETE', path: pathOf(kind, {}) }, stop.signal)), 403)
+    }
   })
 
   test('T16: the broker controller makes the tokens that it hands out, which work there, and are good for nobody else', async () => {

@@ -1,5 +1,6 @@
 // What the accounts of clusters may and may not write on the broker, as one table: allow and deny, IPv4 and IPv6. Run against the rules in
 // TypeScript (crds/rules/index.test.ts) and against a real apiserver (test/e2e/admission.test.ts), which must agree on every case.
+import { memberSchema } from '#broker/install/limits.ts'
 import type { Allocation } from '#crds/allocation.ts'
 import { allocation, maxExportNames } from '#crds/allocation.ts'
 import type { Definition } from '#crds/define.ts'
@@ -8,7 +9,16 @@ import { exportedService } from '#crds/exported-service.ts'
 import { gatewayCertificate } from '#crds/gateway-certificate.ts'
 import { gatewayEndpoint } from '#crds/gateway-endpoint.ts'
 import { joinRequest } from '#crds/join-request.ts'
-import { allocationName, clusterIDLabel, heartbeatName, joinNamespace, memberNamespace } from '#crds/places.ts'
+import { levelOfAMember } from '#crds/limits.ts'
+import {
+  allocationName,
+  brokerNamespace,
+  clusterIDLabel,
+  controllerName,
+  heartbeatName,
+  joinNamespace,
+  memberNamespace,
+} from '#crds/places.ts'
 import { userOf } from '#crds/rules/account.ts'
 import type { Operation, Review } from '#crds/rules/rule.ts'
 import { leases } from '#lib/kube/kinds.ts'
@@ -16,6 +26,7 @@ import type { Kind, KubeObject, Meta } from '#lib/kube/object.ts'
 import type { CIDR } from '#lib/net/cidr.ts'
 import type { ClusterID } from '#lib/net/cluster-id.ts'
 import { joiner, requestBy } from './joining.ts'
+import { levelCases } from './level-cases.ts'
 
 export type Case = {
   readonly name: string
@@ -64,10 +75,10 @@ export const allocations: readonly Allocation[] = Object.entries(ranges).map(([i
 export const member = (id: string): string => userOf(memberNamespace(id), 'member')
 const asking = (id: string): string => userOf(joinNamespace(id), 'joiner')
 /** Of the broker cluster's own; whoever they are, they are RBAC's to judge. */
-export const others = ['jane', userOf('tombolo-broker', 'tombolo-broker-controller'), userOf('shop', 'member')] as const
+export const others = ['jane', userOf(brokerNamespace, controllerName), userOf('shop', 'member')] as const
 
 type Spec = Readonly<Record<string, unknown>>
-type Write = {
+export type Write = {
   readonly user?: string
   readonly operation?: Operation
   readonly subresource?: string
@@ -107,9 +118,17 @@ const good: Readonly<Record<string, Spec>> = {
   // All there is, and a part of what west has.
   Allocation: { clusterID: 'east', podCIDRs: ['0.0.0.0/0'], serviceCIDRs: ['10.2.7.0/24'] },
   Lease: { holderIdentity: 'east', leaseDurationSeconds: 60 },
+  PriorityLevelConfiguration: levelOfAMember,
+  FlowSchema: memberSchema('north').spec,
   JoinRequest: requestBy(joiner('east')).spec,
 }
-const names: Readonly<Record<string, string>> = { GatewayEndpoint: 'east-0a1b2c3d', Lease: heartbeatName, JoinRequest: 'east' }
+const names: Readonly<Record<string, string>> = {
+  GatewayEndpoint: 'east-0a1b2c3d',
+  Lease: heartbeatName,
+  JoinRequest: 'east',
+  PriorityLevelConfiguration: 'tombolo-m-north',
+  FlowSchema: 'tombolo-m-north',
+}
 
 /** One case. Without anything said, east's member creates what it should, where it should. */
 function write(name: string, kind: Kind, rule: string | undefined, how: Write = {}): Case {
@@ -605,5 +624,6 @@ export const cases: readonly Case[] = [
     connections,
     requests,
     tokens,
+    levelCases(write),
   ].flat(),
 ]

@@ -1,5 +1,6 @@
 // Test apiservers on which Tombolo is installed as the CLI installs it, with what its controllers would have made.
 import { brokerCRDs, brokerManifests } from '#broker/install/manifests.ts'
+import { memberLevel, memberSchema } from '#broker/install/limits.ts'
 import { memberKinds } from '#crds/index.ts'
 import type { Member } from '#crds/member.ts'
 import { member } from '#crds/member.ts'
@@ -116,6 +117,8 @@ export function installedBroker(server: ApiServer, members: Readonly<Record<stri
           labels: { 'app.kubernetes.io/managed-by': 'tombolo', 'tombolo.dev/cluster-id': id, 'tombolo.dev/member': 'true' },
         },
       },
+      memberLevel(id),
+      memberSchema(id),
     ])
   }
 }

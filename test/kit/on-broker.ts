@@ -6,7 +6,14 @@ import { allocation } from '#crds/allocation.ts'
 import type { Member } from '#crds/member.ts'
 import { joinerAccount, joinNamespace } from '#crds/places.ts'
 import type { Kube } from '#lib/kube/client.ts'
-import { clusterRoleBindings, namespaces, roleBindings, serviceAccounts } from '#lib/kube/kinds.ts'
+import {
+  clusterRoleBindings,
+  flowSchemas,
+  namespaces,
+  priorityLevelConfigurations,
+  roleBindings,
+  serviceAccounts,
+} from '#lib/kube/kinds.ts'
 import type { Kind, KubeObject } from '#lib/kube/object.ts'
 import { pathOf } from '#lib/kube/object.ts'
 
@@ -19,6 +26,8 @@ export async function putMember(admin: Kube, member: Member, signal: AbortSignal
   const objects = memberObjects(member, [], exports)
   await put(namespaces, objects.namespace)
   await put(allocation, objects.allocation)
+  await put(priorityLevelConfigurations, objects.level)
+  await put(flowSchemas, objects.schema)
   await put(serviceAccounts, objects.account)
   await put(roleBindings, objects.writes)
   await put(clusterRoleBindings, objects.reads)
