@@ -45,7 +45,7 @@ async function run(config: BrokerConfig, log: Logger, signal: AbortSignal): Prom
 async function work(api: Kube, signal: AbortSignal): Promise<void> {
   const stores = brokerStores(api, signal)
   const ca = pkiController(api, [
-    source(stores.fleets, () => wholeCA),
+    source(stores.fleets, () => wholeCA, { sees: ({ spec }) => spec }),
     source(stores.members, () => wholeCA),
     source(stores.certificates, () => wholeCA),
   ])

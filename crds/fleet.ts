@@ -3,11 +3,14 @@ import { z } from 'zod'
 import { keyIDField } from './ca-fields.ts'
 import type { ObjectOf } from './define.ts'
 import { define } from './define.ts'
-import { cableDrivers, cidrField, cidrsField, clusterIDField, conditionsField, tomboloGroup } from './fields.ts'
+import { cableDrivers, cidrField, cidrsField, clusterIDField, conditionsField, maxCIDRs, tomboloGroup } from './fields.ts'
 import { fingerprintField } from './join-grant.ts'
 
 /** In the order in which a rotation goes. */
 export const rotationTargets = ['Introduced', 'Issuing', 'Stable'] as const
+
+/** So many clusters at most are given addresses at once; others wait for a run of the controller. */
+export const maxReserved = 200
 
 /** Of names that no ExportGrant names. */
 export const ungrantedExports = ['Allow', 'Deny'] as const
@@ -115,6 +118,35 @@ export const fleet = define({
       .optional()
       .describe('Addresses of clusters that left, not yet to be had by others.')
       .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['cidr'] }),
+    reserved: z
+      .array(
+        z.object({
+          by: z
+            .string()
+            .min(1)
+            .max(64)
+            .describe('Which controller gives them, since its start or its last write that was not answered.'),
+          clusterID: clusterIDField,
+          clusterUID: z.string().max(64),
+          // Of both uses, those that it gets and those that it has until then.
+          cidrs: z
+            .array(cidrField)
+            .min(1)
+            .max(4 * maxCIDRs)
+            .meta({ 'x-kubernetes-list-type': 'set' }),
+          until: z
+            .string()
+            .max(40)
+            .meta({ format: 'date-time' })
+            .describe('Then no write of a Member can be under way that names them.'),
+        }),
+      )
+      .max(maxReserved)
+      .optional()
+      .describe(
+        'Addresses that are being given to a cluster at this moment: written before its Member, and to be had by no other.',
+      )
+      .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['clusterID', 'by'] }),
     conditions: conditionsField,
   }),
 })

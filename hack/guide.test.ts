@@ -115,7 +115,7 @@ suite('the guide', () => {
 /** Where conditions get theirs as they are written. */
 const reasons: readonly (readonly [file: string, reason: RegExp])[] = [
   ['broker/joins/plan.ts', /\b(ClockSkewed): /g],
-  ['broker/joins/reconcile.ts', /blocked\('(\w+)'/g],
+  ['broker/joins/run.ts', /blocked\('(\w+)'/g],
   ['broker/members/plan.ts', /(?:reason: |overlapping = )'(\w+)'/g],
   ['operator/membership/status.ts', /(?:reason: |const type = )'(\w+)'/g],
   ['operator/install/leave.ts', /name: '([A-Z]\w+)'/g],

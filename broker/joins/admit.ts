@@ -36,13 +36,15 @@ export type Asked = Pick<JoinRequest['spec'], 'clusterID' | 'clusterUID' | 'podC
 /** What the controller says of a member; the rest of its spec is the administrator's. */
 export type Granted = Omit<Member['spec'], 'state' | 'requestedAt'>
 
-/** Addresses that somebody has, or had lately, and what to call them. */
+/** Addresses that somebody has, gets or had lately, and what to call them. */
 export type Taken = {
   readonly cidr: CIDR
   readonly by: { readonly clusterID: string; readonly clusterUID: string }
   readonly as: string
 } & (
   | { readonly since: 'held' }
+  /** Perhaps it never gets them: then they are free in a while. */
+  | { readonly since: 'reserved' }
   /** `identity`: the fingerprint of who left; undefined where an earlier version did not write it down. */
   | { readonly since: 'released'; readonly identity: string | undefined }
 )
@@ -53,7 +55,7 @@ export type BrokerAddress = { readonly cidr: CIDR; readonly as: string }
 export type GatewayAddress = { readonly clusterID: string; readonly address: string }
 
 export type Ground = {
-  /** Of members, what drains among it, and of clusters that left lately. */
+  /** Of members, what drains among it, of clusters that are being let in, and of those that left lately. */
   readonly taken: readonly Taken[]
   readonly gateways: readonly GatewayAddress[]
   /** `identity`: fingerprint of the cluster that the broker runs in, if that is a member: it may have its own addresses. */
@@ -75,7 +77,7 @@ export function admit(asked: Asked, { taken, gateways, broker, pools }: Ground):
     outside(asked, pools) ??
     overlapsAnother(
       asked,
-      others.filter((t) => !isSaidToBeOwn(t, asked)),
+      others.filter((t) => t.since !== 'reserved' && !isSaidToBeOwn(t, asked)),
     ) ??
     (fingerprint(asked.identity) === broker.identity ? undefined : coversBroker(asked, broker.addresses)) ??
     coversGateway(
@@ -89,7 +91,10 @@ export function admit(asked: Asked, { taken, gateways, broker, pools }: Ground):
     : {
         state: 'Pending',
         reason: 'AddressesKept',
-        message: `It waits for ${kept.as}: it may be the same cluster, and its keys, which would prove it, are others. After that it is let in, without anybody's doing.`,
+        message:
+          kept.since === 'reserved'
+            ? `It waits for ${kept.as}. If that does not become a member with it, this one is let in, without anybody's doing.`
+            : `It waits for ${kept.as}: it may be the same cluster, and its keys, which would prove it, are others. After that it is let in, without anybody's doing.`,
       }
 }
 
@@ -125,7 +130,7 @@ export function admitAll<R extends { readonly spec: Asked }>(
 /** A cluster that left may come back under another id. While it is a member, the same cluster under another id is a copy of it. */
 const isOwn = (taken: Taken, { clusterID, clusterUID, identity }: Asked): boolean =>
   taken.by.clusterUID === clusterUID &&
-  (taken.since === 'held' ? taken.by.clusterID === clusterID : taken.identity === fingerprint(identity))
+  (taken.since === 'released' ? taken.identity === fingerprint(identity) : taken.by.clusterID === clusterID)
 
 /** Anybody may say so: the UID is no secret. */
 const isSaidToBeOwn = ({ by, since }: Taken, { clusterUID }: Asked): boolean =>

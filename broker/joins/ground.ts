@@ -1,4 +1,4 @@
-// The ground that requests are judged on (admit.ts): which addresses somebody has, or had lately, and which are kept free. Pure.
+// The ground that requests are judged on (admit.ts): which addresses somebody has, gets or had lately, and which are kept free. Pure.
 import type { Fleet } from '#crds/fleet.ts'
 import type { GatewayEndpoint } from '#crds/gateway-endpoint.ts'
 import { gatewayEndpoint } from '#crds/gateway-endpoint.ts'
@@ -11,17 +11,24 @@ import type { BrokerAddress, Ground, Taken } from './admit.ts'
 import { takenBy } from './admit.ts'
 import { keptFree } from './gateways.ts'
 import type { OwnAddresses } from './own-addresses.ts'
+import type { Reservation } from './reservations.ts'
 import type { ServerNames } from './server-names.ts'
 
 export type Registered = {
   readonly fleet: Fleet
   readonly members: readonly Member[]
+  /** Those that still stand. */
+  readonly reserved: readonly Reservation[]
   readonly grants: readonly JoinGrant[]
   readonly gateways: readonly GatewayEndpoint[]
   readonly now: Date
 }
 
-export function groundOf({ fleet, members, grants, gateways, now }: Registered, own: OwnAddresses, names: ServerNames): Ground {
+export function groundOf(
+  { fleet, members, reserved, grants, gateways, now }: Registered,
+  own: OwnAddresses,
+  names: ServerNames,
+): Ground {
   const draining = members.flatMap((member) =>
     (member.status?.draining ?? []).map(({ cidr, until }): Taken => ({
       cidr,
@@ -39,7 +46,15 @@ export function groundOf({ fleet, members, grants, gateways, now }: Registered, 
       identity,
       as: `${cidr} of "${clusterID}", which left and whose addresses are kept until ${until}`,
     }))
-  const taken = [...members.flatMap(({ spec }) => takenBy(spec)), ...draining, ...released]
+  const given = reserved.flatMap(({ cidrs, clusterID, clusterUID, until }) =>
+    cidrs.map((cidr): Taken => ({
+      cidr,
+      by: { clusterID, clusterUID },
+      since: 'reserved',
+      as: `${cidr}, which is being given to "${clusterID}", until ${until} at most`,
+    })),
+  )
+  const taken = [...members.flatMap(({ spec }) => takenBy(spec)), ...draining, ...released, ...given]
   const admitted = new Set(members.filter(isAdmitted).map(({ spec }) => spec.clusterID))
   // Members wrote them: one that is not what its kind says must not stand in anybody's way.
   const said = gateways

