@@ -189,6 +189,9 @@ const scenes: Readonly<Record<string, Scene>> = {
   },
 }
 
+/** What looks otherwise from the broker. */
+const registry: Scene = { args: ['networks', '--broker'], put: fleet }
+
 /** What is another each time. */
 const passing = new Set(['takenAt', 'expiresAt', 'grant', 'bundle', 'uid', 'resourceVersion', 'creationTimestamp', 'seconds'])
 const kept = (value: unknown): unknown =>
@@ -197,10 +200,10 @@ const kept = (value: unknown): unknown =>
 suite('what commands print', function () {
   this.timeout(20_000)
   let dir: string
-  let all: readonly string[]
+  let commands: readonly string[]
   suiteSetup(async () => {
     dir = mkdtempSync(join(tmpdir(), 'tombolo-formats-'))
-    all = leavesOf(await program([], quietSession)).map(({ path }) => path.join(' '))
+    commands = leavesOf(await program([], quietSession)).map(({ path }) => path.join(' '))
   })
   suiteTeardown(() => rmSync(dir, { recursive: true }))
 
@@ -225,10 +228,11 @@ suite('what commands print', function () {
   }
 
   test('is tried of every command here, or it is said where', () =>
-    assert.deepEqual([...Object.keys(scenes), ...Object.keys(elsewhere)].toSorted(), all.toSorted()))
+    assert.deepEqual([...Object.keys(scenes), ...Object.keys(elsewhere)].toSorted(), commands.toSorted()))
 
-  for (const [name, scene] of Object.entries(scenes))
-    test(`tombolo ${name}`, async () => {
+  const all = Object.entries(scenes).map(([name, scene]) => [`tombolo ${name}`, name, scene] as const)
+  for (const [title, name, scene] of [...all, ['tombolo show networks, from the broker', 'show', registry] as const])
+    test(title, async () => {
       const texts = new Map<Format, Ran>()
       for (const format of formats) texts.set(format, await printed(name, scene, format))
       const of = (format: Format) => texts.get(format)?.out ?? ''

@@ -12,6 +12,7 @@ import type { Leaf } from '#cli/tree.ts'
 import { grantStates } from '#crds/join-grant.ts'
 import { joinStates } from '#crds/join-request.ts'
 import { memberStates } from '#crds/member.ts'
+import { registryStates } from '#fleet/rows/registry.ts'
 import type { Kind } from '#lib/kube/object.ts'
 import { choiceStates } from '#crds/service-traffic-policy.ts'
 
@@ -58,7 +59,7 @@ suite('the guide', () => {
   test('joining.md has every state and reason of joining, membership and leaving', () => {
     const text = textOf('joining.md')
     const named = [
-      ...[...grantStates, ...joinStates, ...memberStates, ...obstacles, ...delays, ...remarkTypes],
+      ...[...grantStates, ...joinStates, ...memberStates, ...obstacles, ...delays, ...remarkTypes, ...registryStates],
       ...reasons.flatMap(([file, pattern]) => {
         const found = [...readFileSync(join(root, file), 'utf8').matchAll(pattern)].map(([, name = '']) => name)
         assert.ok(found.length > 0, `${file} has no reasons any more`)

@@ -1,7 +1,11 @@
 // How addresses change hands without a black hole and without a mix-up. Pure.
 //
-//   asked ──► Admitted ──(the member asks for others)──► Draining ──(drainSeconds)──► free
-//                └──────────(the member leaves)────────► Released ──(reuseAfterSeconds)──► free
+//   Requested ──► Admitted ──(the member asks for others)──► Draining ──(drainSeconds)──► free
+//                    └──────────(the member leaves)────────► Released ──(reuseAfterSeconds)──► free
+//
+// These words are those of `tombolo show networks` on the broker (fleet/rows/registry.ts). Requested is what a JoinRequest asks for that has
+// no answer yet; Admitted what a Member names, which was reserved in the Fleet before (broker/joins/reservations.ts); Draining is in the Member's
+// status, Released in the Fleet's. A request that is refused has none.
 //
 // Draining: still believed of the member, as its pods and the others' connections move over. Released: believed of nobody and given to
 // nobody else, as answers from a cache and half-open connections outlive a cluster. Neither counts against the cluster that had them.

@@ -27,7 +27,7 @@ export const addShow: AddCommand = (program, session) => {
     .command('show')
     .summary('show clusters, members, gateways, connections, services and what they are made of')
     .description(
-      'Shows the fleet as a member cluster sees it, or as the broker does.\nA member tells of its own connections, the broker of those of all members.',
+      'Shows the fleet as a member cluster sees it, or as the broker does.\nA member tells of its own connections, the broker of those of all members.\nOf networks the broker tells who was given which addresses, and until when what is given up is kept.',
     )
     .addArgument(new Argument('[what]', `only this, or all (default: ${glance.join(', ')})`).choices([...subjects, 'all']))
     .option('--broker', 'as the broker sees it, in a cluster that is a member too')
@@ -40,6 +40,7 @@ Examples:
   tombolo show connections --context east -o wide
   tombolo show connections --context east --watch
   tombolo show members --context hub
+  tombolo show networks --context hub
   tombolo show clusters --context hub --broker
   tombolo show all --context east -o yaml
   tombolo show services -o json | jq '.services[] | select(.state != "Ready")'`,

@@ -6,6 +6,7 @@ import type { EndpointRow } from '#fleet/rows/endpoints.ts'
 import type { GatewayRow } from '#fleet/rows/gateways.ts'
 import type { MemberRow } from '#fleet/rows/members.ts'
 import type { NetworkRow } from '#fleet/rows/networks.ts'
+import type { RegistryRow } from '#fleet/rows/registry.ts'
 import type { ServiceRow } from '#fleet/rows/services.ts'
 import type { VersionRow } from '#fleet/rows/versions.ts'
 import { addressesOf } from '#fleet/rows/endpoints.ts'
@@ -14,6 +15,7 @@ import { connectionsOf } from '#fleet/rows/connections.ts'
 import { gatewaysOf } from '#fleet/rows/gateways.ts'
 import { membersOf } from '#fleet/rows/members.ts'
 import { networksOf } from '#fleet/rows/networks.ts'
+import { registryOf } from '#fleet/rows/registry.ts'
 import { servicesOf } from '#fleet/rows/services.ts'
 import { versionsOf } from '#fleet/rows/versions.ts'
 import type { Snapshot } from '#fleet/snapshot.ts'
@@ -77,13 +79,21 @@ export const tableOf: Readonly<Record<Subject, (snapshot: Snapshot) => Table>> =
       (row) => `endpoint/${row.cluster}/${row.node}`,
     ),
   networks: (snapshot) =>
-    table(
-      'networks',
-      networksOf(snapshot),
-      networkColumns,
-      'No cluster has joined yet: tombolo join.',
-      (row) => `network/${row.cluster}`,
-    ),
+    snapshot.member === undefined
+      ? table(
+          'networks',
+          registryOf(snapshot),
+          registryColumns,
+          'No cluster has joined yet: tombolo join.',
+          (row) => `network/${row.cluster}/${row.cidr}`,
+        )
+      : table(
+          'networks',
+          networksOf(snapshot),
+          networkColumns,
+          'No cluster has joined yet: tombolo join.',
+          (row) => `network/${row.cluster}`,
+        ),
   versions: (snapshot) =>
     table(
       'versions',
@@ -201,6 +211,14 @@ const networkColumns: readonly Column<NetworkRow>[] = [
   { title: 'CNI', cell: (row) => row.cni, ifAny: true },
   { title: 'KUBE-PROXY', cell: (row) => row.kubeProxy, ifAny: true },
   { title: 'NODES', cell: (row) => row.nodes, ifAny: true },
+]
+
+const registryColumns: readonly Column<RegistryRow>[] = [
+  { title: 'CLUSTER', cell: (row) => row.cluster },
+  { title: 'CIDR', cell: (row) => row.cidr },
+  { title: 'USE', cell: (row) => row.use },
+  { title: 'STATE', cell: (row) => row.state, tone: ({ state }) => (state === 'Admitted' ? 'good' : 'warn') },
+  { title: 'UNTIL', cell: (row) => row.until },
 ]
 
 const versionColumns: readonly Column<VersionRow>[] = [

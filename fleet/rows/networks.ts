@@ -1,4 +1,4 @@
-// The addresses of each cluster, and what carries them.
+// The addresses of each cluster, and what carries them, as a member sees it. What the broker knows of addresses is in registry.ts.
 import { narrowest } from '#gateway/data-plane.ts'
 import { cniOf } from '../cni.ts'
 import type { Snapshot } from '../snapshot.ts'
@@ -6,7 +6,7 @@ import { by } from './order.ts'
 
 export type NetworkRow = {
   readonly cluster: string
-  readonly view: 'Local' | 'Peer' | 'Member'
+  readonly view: 'Local' | 'Peer'
   readonly podCIDRs: readonly string[]
   readonly serviceCIDRs: readonly string[]
   readonly families: readonly string[]
@@ -18,7 +18,10 @@ export type NetworkRow = {
   readonly mtu: number
 }
 
-export function networksOf({ member, broker, platform, probed }: Snapshot): readonly NetworkRow[] {
+/** Empty where there is no member. */
+export function networksOf({ member, platform, probed }: Snapshot): readonly NetworkRow[] {
+  if (member === undefined) return []
+  const { membership, allocations } = member
   const row = (cluster: string, view: NetworkRow['view'], spec: Pick<NetworkRow, 'podCIDRs' | 'serviceCIDRs'>): NetworkRow => ({
     cluster,
     view,
@@ -28,16 +31,11 @@ export function networksOf({ member, broker, platform, probed }: Snapshot): read
     cni: view === 'Local' ? cniOf(platform)?.name : undefined,
     kubeProxy: view === 'Local' ? (probed.networks[0]?.proxyMode ?? platform.kubeProxy?.mode) : undefined,
     nodes: view === 'Local' ? platform.nodes.length : undefined,
-    mtu: narrowest(member?.membership.spec.cables ?? ['wireguard'], 1500),
+    mtu: narrowest(membership.spec.cables, 1500),
   })
-  const rows =
-    member !== undefined
-      ? [
-          row(member.membership.spec.clusterID, 'Local', member.membership.spec),
-          ...member.allocations
-            .filter((a) => a.spec.clusterID !== member.membership.spec.clusterID)
-            .map((a) => row(a.spec.clusterID, 'Peer', a.spec)),
-        ]
-      : (broker?.members ?? []).map((m) => row(m.spec.clusterID, 'Member', m.spec))
-  return rows.toSorted(by((r) => [r.cluster]))
+  const own = membership.spec.clusterID
+  const peers = allocations.filter(({ spec }) => spec.clusterID !== own)
+  return [row(own, 'Local', membership.spec), ...peers.map(({ spec }) => row(spec.clusterID, 'Peer', spec))].toSorted(
+    by((r) => [r.cluster]),
+  )
 }
