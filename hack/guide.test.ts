@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { Command } from 'commander'
 import { delays, obstacles } from '#broker/joins/admit.ts'
-import { remarkTypes } from '#broker/joins/plan.ts'
+import { remarkTypes } from '#broker/joins/answer.ts'
 import { allowed, modules } from '#cli/gather/allowed.ts'
 import { program } from '#cli/program.ts'
 import { leavesOf, quietSession } from '#cli/tree.ts'
@@ -115,7 +115,7 @@ suite('the guide', () => {
 
 /** Where conditions get theirs as they are written. */
 const reasons: readonly (readonly [file: string, reason: RegExp])[] = [
-  ['broker/joins/plan.ts', /\b(ClockSkewed): /g],
+  ['broker/joins/answer.ts', /\b(ClockSkewed): /g],
   ['broker/joins/run.ts', /blocked\('(\w+)'/g],
   ['broker/members/plan.ts', /(?:reason: |overlapping = )'(\w+)'/g],
   ['operator/membership/status.ts', /(?:reason: |const type = )'(\w+)'/g],

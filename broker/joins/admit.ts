@@ -32,6 +32,9 @@ export type Decision =
   /** Time alone lets it in, or what the broker does not know yet. */
   | { readonly state: 'Pending'; readonly reason: Delay; readonly message: string }
 
+/** Of those who may join, and of those who may once they are approved. */
+export type Decisions = ReadonlyMap<JoinRequest, Decision>
+
 export type Asked = Pick<JoinRequest['spec'], 'clusterID' | 'clusterUID' | 'podCIDRs' | 'serviceCIDRs' | 'identity'>
 /** What the controller says of a member; the rest of its spec is the administrator's. */
 export type Granted = Omit<Member['spec'], 'state' | 'requestedAt'>

@@ -10,8 +10,9 @@ import { serviceAccounts } from '#lib/kube/kinds.ts'
 import type { Key } from '#lib/kube/object.ts'
 import { pathOf } from '#lib/kube/object.ts'
 import type { Step } from '#lib/kube/plan.ts'
-import type { Issue, Remarks } from './plan.ts'
-import { answer } from './plan.ts'
+import type { Remarks } from './answer.ts'
+import { answer } from './answer.ts'
+import type { Issue } from './plan.ts'
 
 export async function issue(
   kube: Pick<Kube, 'request'>,

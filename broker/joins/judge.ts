@@ -38,6 +38,8 @@ export type Verdict =
   /** Refused, and counted: it came with a grant and could not prove its code. */
   | { readonly kind: 'failedAttempt'; readonly message: string }
 
+export type Judged = { readonly request: JoinRequest; readonly verdict: Verdict }
+
 export function judge(request: JoinRequest, seen: Known): Verdict {
   const { member, grant } = seen
   const parsed = joinRequest.parse(request)
@@ -81,6 +83,10 @@ function byIdentity(request: JoinRequest, member: Member, proof: Proof, seen: Kn
       )
     : byGrant(request, proof, { ...seen, member: undefined })
 }
+
+/** The one that has the id of who asks, alive or not. */
+export const memberOf = (request: JoinRequest, members: readonly Member[]): Member | undefined =>
+  members.find((m) => m.metadata.name === request.metadata.name)
 
 export const sameAddresses = (a: Addresses, b: Addresses): boolean =>
   JSON.stringify([a.podCIDRs, a.serviceCIDRs]) === JSON.stringify([b.podCIDRs, b.serviceCIDRs])

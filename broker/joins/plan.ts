@@ -10,33 +10,31 @@
 import type { Fleet } from '#crds/fleet.ts'
 import type { GatewayEndpoint } from '#crds/gateway-endpoint.ts'
 import type { JoinGrant } from '#crds/join-grant.ts'
-import { approvalSeconds, joinGrant } from '#crds/join-grant.ts'
 import type { JoinRequest } from '#crds/join-request.ts'
-import { joinRequest, longestAnswer } from '#crds/join-request.ts'
-import { proofsOf } from '#crds/join-proof.ts'
 import type { Member } from '#crds/member.ts'
 import { member as memberKind } from '#crds/member.ts'
 import { toleratedSkewMs } from '#crds/rules/tokens.ts'
 import { brokerNamespace, clusterIDLabel, managedBy } from '#crds/places.ts'
-import { fingerprint, sameIdentity } from '#lib/identity/identity.ts'
-import { isTrue, setConditions } from '#lib/kube/conditions.ts'
+import { sameIdentity } from '#lib/identity/identity.ts'
+import { isTrue } from '#lib/kube/conditions.ts'
 import type { Next } from '#lib/kube/controller.ts'
 import { again, settled } from '#lib/kube/controller.ts'
-import { keyOf } from '#lib/kube/object.ts'
 import { time } from '#lib/kube/time.ts'
 import type { Plan, Step } from '#lib/kube/plan.ts'
 import { deleteStep } from '#lib/kube/plan.ts'
-import type { Claim } from '#broker/grants/state.ts'
-import { endOf, factsOf, messageOf, stateOf } from '#broker/grants/state.ts'
+import { endOf, factsOf } from '#broker/grants/state.ts'
 import type { Released } from '#broker/members/addresses.ts'
 import { releasedOf, soonest } from '#broker/members/addresses.ts'
 import { provisioned } from '#broker/members/plan.ts'
-import type { Decision, Granted, Refusal } from './admit.ts'
+import type { Decision, Decisions, Granted, Refusal } from './admit.ts'
 import { admitAll, byAge, grantedBy } from './admit.ts'
+import type { Remarks } from './answer.ts'
+import { answer, pending } from './answer.ts'
 import { misfitOf, skewOf } from './fit.ts'
+import { grantSteps } from './grant-status.ts'
 import { groundOf, isAdmitted, namesIn } from './ground.ts'
-import type { Verdict } from './judge.ts'
-import { judge, sameAddresses } from './judge.ts'
+import type { Judged, Verdict } from './judge.ts'
+import { judge, memberOf, sameAddresses } from './judge.ts'
 import type { OwnAddresses } from './own-addresses.ts'
 import type { Reading } from './reading.ts'
 import type { Reservation } from './reservations.ts'
@@ -70,24 +68,6 @@ export type JoinsPlan = Plan & {
 }
 
 export type Issue = { readonly request: JoinRequest; readonly remarks: Remarks }
-
-/**
- * What a person should know of a request, whatever the answer: each is a condition of this name, True while it is so. `Overlap`: somebody
- * else has the addresses. `VersionSkewed`: a member whose version would not be let in. `ShortCredentials`: the apiserver gives less than was asked.
- * `BrokerNameUnknown`: nothing is known of a name by which members reach the broker.
- */
-export type Remarks = Readonly<Partial<Record<(typeof remarkTypes)[number], string>>>
-export const remarkTypes = ['Overlap', 'VersionSkewed', 'ShortCredentials', 'BrokerNameUnknown'] as const
-
-type State = NonNullable<NonNullable<JoinRequest['status']>['state']>
-type Answer = {
-  readonly state: State
-  readonly message: string
-  /** CamelCase; the state if there is nothing more precise. */
-  readonly reason?: string
-  readonly remarks?: Remarks
-  readonly credentials?: NonNullable<JoinRequest['status']>['credentials']
-}
 
 export function planJoins(seen: JoinsSeen): JoinsPlan {
   const { fleet, requests, members, now } = seen
@@ -134,9 +114,6 @@ function inTurn(decisions: Decisions, judged: readonly Judged[], room: number, {
   return new Map([...decisions].filter(([request]) => !late.has(request)))
 }
 
-type Judged = { readonly request: JoinRequest; readonly verdict: Verdict }
-/** Of those who may join, and of those who may once they are approved. */
-type Decisions = ReadonlyMap<JoinRequest, Decision>
 type Outcome = { readonly steps: readonly Step[]; readonly issue?: Issue; readonly reserves?: Reservation }
 
 function decide(judged: readonly Judged[], reserved: readonly Reservation[], seen: JoinsSeen): Decisions {
@@ -233,9 +210,6 @@ function newMisfit(request: JoinRequest, { fleet, members, broker }: JoinsSeen):
 const isFinal = ({ status }: JoinRequest): boolean =>
   status?.state === 'Refused' || status?.state === 'Left' || (status?.state === 'Admitted' && status.credentials !== undefined)
 
-/** Whoever asks wrote it; only of what is nothing else is read. */
-const isWellFormed = (request: JoinRequest): boolean => joinRequest.parse(request).ok
-
 function judgeOne(request: JoinRequest, { fleet, grants, members, placed, now }: JoinsSeen): Verdict {
   const id = request.metadata.name
   const grant = grants.find((g) => g.metadata.name === id)
@@ -265,72 +239,6 @@ function unproven(request: JoinRequest, verdict: Verdict, members: readonly Memb
   }
 }
 
-function grantSteps(
-  { grants, placed, requests, members, now }: JoinsSeen,
-  judged: readonly Judged[],
-  decisions: Decisions,
-): readonly Step[] {
-  return grants.map((grant) => {
-    const id = grant.metadata.name
-    const failed = judged.filter(({ request, verdict }) => verdict.kind === 'failedAttempt' && request.metadata.name === id)
-    const before = factsOf(grant, placed.has(id))
-    const attempts = new Set([...before.failedAttempts, ...failed.map(({ request }) => request.metadata.uid ?? '')])
-    const usedBy = before.usedBy ?? letIn(id, judged, decisions, members) ?? joinedWith(grant, requests, members)
-    const claim = before.claim ?? claimOf(id, judged, decisions)
-    const facts = { ...before, failedAttempts: [...attempts], usedBy, claim }
-    const state = stateOf(facts, now)
-    const observedGeneration = grant.metadata.generation ?? 0
-    const ready = {
-      type: 'Ready',
-      status: state === 'Open' ? 'True' : 'False',
-      reason: state,
-      message: messageOf(state),
-    } as const
-    const status = {
-      observedGeneration,
-      state,
-      verifier: grant.spec.verifier,
-      ...(attempts.size === 0 ? {} : { failedAttempts: facts.failedAttempts }),
-      ...(claim === undefined ? {} : { claim: { by: claim.by, until: time(claim.until) } }),
-      ...(usedBy === undefined ? {} : { usedBy }),
-      conditions: setConditions(grant.status?.conditions, [{ ...ready, observedGeneration }], now),
-    }
-    return { do: 'status', kind: joinGrant, key: keyOf(grant), status, have: grant }
-  })
-}
-
-/** Whoever waits for approval has proved the grant. Timed from the request, so that a run that was cut off comes to the same. */
-function claimOf(id: string, judged: readonly Judged[], decisions: Decisions): Claim | undefined {
-  const waits = judged.find(({ request, verdict }) => verdict.kind === 'awaitsApproval' && request.metadata.name === id)
-  if (waits === undefined || decisions.get(waits.request)?.state !== 'Admitted') return undefined
-  const { metadata, spec } = waits.request
-  const until = new Date(new Date(metadata.creationTimestamp ?? '').getTime() + approvalSeconds * 1000)
-  return { by: fingerprint(spec.identity), until }
-}
-
-/** The identity that the grant lets in with this very run: later its request may be gone. */
-function letIn(id: string, judged: readonly Judged[], decisions: Decisions, members: readonly Member[]): string | undefined {
-  const joins = judged.find(
-    ({ request, verdict }) => request.metadata.name === id && verdict.kind === 'mayJoin' && verdict.by === 'grant',
-  )
-  if (joins === undefined || decisions.get(joins.request)?.state !== 'Admitted') return undefined
-  // Then it is not made yet.
-  if (memberOf(joins.request, members)?.metadata.deletionTimestamp !== undefined) return undefined
-  return fingerprint(joins.request.spec.identity)
-}
-
-/** The identity that a grant let in: it is a member now, and its request proves the grant's code. A run that was cut off is made good by this. */
-function joinedWith(grant: JoinGrant, requests: readonly JoinRequest[], members: readonly Member[]): string | undefined {
-  const request = requests.find((r) => r.metadata.name === grant.metadata.name && isWellFormed(r))
-  const member = request === undefined ? undefined : memberOf(request, members)
-  if (request === undefined || member === undefined || !sameIdentity(member.spec.identity, request.spec.identity))
-    return undefined
-  // One that left and comes again has not come yet.
-  if (member.metadata.deletionTimestamp !== undefined) return undefined
-  if (!sameAddresses(request.spec, member.spec)) return undefined
-  return proofsOf(request.spec, grant.spec.verifier).grant === 'Holds' ? fingerprint(member.spec.identity) : undefined
-}
-
 function fleetStatus(
   { status, metadata }: Fleet,
   released: readonly Released[],
@@ -350,9 +258,6 @@ function fleetStatus(
 const askedAt = ({ spec }: JoinRequest, now: Date): string =>
   time(new Date(Math.min(new Date(spec.requestedAt).getTime(), now.getTime() + toleratedSkewMs)))
 
-const memberOf = (request: JoinRequest, members: readonly Member[]): Member | undefined =>
-  members.find((m) => m.metadata.name === request.metadata.name)
-
 const memberObject = (spec: Omit<Member['spec'], 'state'>) => ({
   apiVersion: memberKind.apiVersion,
   kind: memberKind.kind,
@@ -366,50 +271,6 @@ const isProvisioned = ({ metadata, spec, status }: Member, decided: Omit<Member[
   status?.observedGeneration === metadata.generation &&
   sameIdentity(spec.identity, decided.identity) &&
   sameAddresses(spec, decided)
-
-const pending = (request: JoinRequest, message: string, now: Date): Step => answer(request, { state: 'Pending', message }, now)
-
-/** The answer as a status; `credentials` when it is Admitted. */
-export function answer(request: JoinRequest, { state, message, reason, remarks, credentials }: Answer, now: Date): Step {
-  const observedGeneration = request.metadata.generation ?? 0
-  const readable = isWellFormed(request)
-  const clock = readable ? clockSkewOf(request) : undefined
-  const remarked = { ...remarks, ...(clock === undefined ? {} : { ClockSkewed: clock }) }
-  const said = { reason: reason ?? state, message, observedGeneration }
-  const conditions = setConditions(
-    request.status?.conditions,
-    [
-      { type: 'Ready', status: state === 'Admitted' ? 'True' : 'False', ...said },
-      { type: 'Stalled', status: state === 'Refused' ? 'True' : 'False', ...said },
-      ...Object.entries(remarked).map(([type, text]) => ({
-        type,
-        status: 'True' as const,
-        reason: type,
-        message: text,
-        observedGeneration,
-      })),
-    ],
-    now,
-  )
-  const status = {
-    observedGeneration,
-    state,
-    // Some say what they were told, such as all its capabilities: an answer that is too long would be none.
-    message: message.length <= longestAnswer ? message : `${message.slice(0, longestAnswer - 1)}…`,
-    ...(readable ? { fingerprint: fingerprint(request.spec.identity) } : {}),
-    ...(credentials === undefined ? {} : { credentials }),
-    conditions,
-  }
-  return { do: 'status', kind: joinRequest, key: keyOf(request), status, have: request }
-}
-
-/** Tokens and certificates are good between two times, so clocks must agree roughly. Undefined while they do. */
-function clockSkewOf({ metadata, spec }: JoinRequest): string | undefined {
-  const ms = new Date(spec.requestedAt).getTime() - new Date(metadata.creationTimestamp ?? '').getTime()
-  if (Number.isNaN(ms) || Math.abs(ms) <= toleratedSkewMs) return undefined
-  const minutes = Math.round(Math.abs(ms) / 60_000)
-  return `The clock of the joining cluster is ${minutes} minutes ${ms > 0 ? 'ahead of' : 'behind'} the broker's: set it right (chrony, timesyncd), or its credentials will be taken for expired.`
-}
 
 /** How soon to look again at what no watch tells of. */
 const lookAgainMs = 10_000
