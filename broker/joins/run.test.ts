@@ -96,6 +96,16 @@ suite('joining, whatever the interleaving', function () {
     world.end()
   })
 
+  test('wherever a controller is stopped while another lets somebody in, it does not let in an overlap', async () => {
+    for (const steps of Array.from({ length: 8 }, (_, n) => n)) {
+      const world = worldOf(0, 300)
+      await plays(world, 'ask 1 0', ...Array.from({ length: steps }, () => 'step 0'))
+      await plays(world, 'ask 0 0', 'run 1', 'see to 0', 'run 1', 'ask 1 0', 'run 0', 'run 0', 'run 1')
+      assert.equal(world.members().length, 1, `after ${steps} steps`)
+      world.end()
+    }
+  })
+
   test('a controller that was stopped for too long after it reserved writes no Member any more', async () => {
     const world = worldOf(0, 300)
     await plays(world, ...asked, 'to the Fleet 0', 'wait 61000', 'run 0')
