@@ -41,6 +41,13 @@ export async function tomboloPods(cluster: Cluster): Promise<readonly PodRow[]> 
     .toSorted((a, b) => (`${a.component} ${a.name}` < `${b.component} ${b.name}` ? -1 : 1))
 }
 
+/** The agent of that node. */
+export async function agentOn(cluster: Cluster, node: string): Promise<PodRow> {
+  const found = (await tomboloPods(cluster)).find((pod) => pod.component === 'agent' && pod.node === node)
+  if (found === undefined) throw new Error(`no agent runs on ${node}`)
+  return found
+}
+
 /** Resolves when what keeps the pods of these components says that all of them are there and ready. */
 export async function allReady(cluster: Cluster, which: (component: string) => boolean = () => true): Promise<void> {
   const owners = new Map(
