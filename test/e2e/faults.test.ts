@@ -50,6 +50,13 @@ suite('tombolo why, tombolo diagnose', function () {
     assert.equal(out.split('\n').filter((line) => line.startsWith('✓')).length, 17, out)
   })
 
+  test('a pod of the other cluster is answered too, and its address; one that is not there is named', async () => {
+    const of = 'jsonpath={.items[0].metadata.name} {.items[0].status.podIP}'
+    const [name = '', podIP = ''] = (await east().kubectl(['-n', 'shop', 'get', 'pods', '-l', 'app=web', '-o', of])).split(' ')
+    for (const to of [`east/shop/${name}:8080`, `${podIP}:8080`]) await ask('shop/asker', to, 'yes', /./)
+    await ask('shop/asker', 'east/shop/nobody:8080', 'far pod', /nobody/)
+  })
+
   for (const fault of [...serviceFaults(at), ...wayFaults(at)])
     test(`${fault.name}: it is named`, async () => {
       const { plant, from = 'shop/asker', to = 'web.shop', at: wanted, says, types, diagnosis, thenAsk } = fault
