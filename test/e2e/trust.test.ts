@@ -37,7 +37,7 @@ import type { Cluster } from '#test/rig/cluster.ts'
 import { eventually } from '#test/kit/eventually.ts'
 import { exportWeb, firstAnswer, fleetOf, openClient, openShop } from '#test/kit/fleet.ts'
 import type { Traffic } from '#test/kit/traffic.ts'
-import { traffic } from '#test/kit/traffic.ts'
+import { lostMs, traffic } from '#test/kit/traffic.ts'
 import { isMember, onTrio } from './fleets.ts'
 import { grantedNames } from './trust/granted-names.ts'
 
@@ -310,7 +310,7 @@ suite('trust between clusters', function () {
       await openThere()
       await using old = await callsFrom('east')
       const url = `http://[${address}]:8080/`
-      await using fresh = await traffic(cluster('east'), { pod: 'shop/client', url, everyMs: 20, lostMs: 2_000 })
+      await using fresh = await traffic(cluster('east'), { pod: 'shop/client', url, everyMs: 20 })
       await using write = await written((now, was) => now?.spec.podCIDRs[0] === after && was?.spec.podCIDRs[0] === before)
       const began = Date.now()
       const [wrote] = await Promise.all([write.at, move(after)])
@@ -330,11 +330,11 @@ suite('trust between clusters', function () {
       })
       const gone = Date.now()
       assert.ok(gone - until <= promisedMs, `the old range was routed for ${gone - until} ms more`)
-      await pause(2_500, at.signal)
+      await pause(lostMs + 500, at.signal)
       // To the last moment; those that began just before it may be on their way still.
       assert.deepEqual(old.lostBetween(began, until - 500), [])
       assert.ok(old.between(began, until).length > 100)
-      assert.deepEqual(fresh.lostBetween(first, Date.now() - 2_000), [])
+      assert.deepEqual(fresh.lostBetween(first, Date.now() - lostMs), [])
       process.stdout.write(`      ms after the write: new range answers ${first - wrote}, old range given up ${gone - wrote}\n`)
     })
 
