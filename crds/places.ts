@@ -15,6 +15,12 @@ const memberPrefix = 'tombolo-m-'
 /** Whose namespace of the broker it is: a cluster id; undefined for one that belongs to no member. */
 export const memberOf = (namespace: string | undefined): string | undefined =>
   namespace?.startsWith(memberPrefix) === true ? namespace.slice(memberPrefix.length) : undefined
+/** Bound to the account of a member: everywhere, in its own namespace, and in that of the broker. */
+export const memberReadRole = 'tombolo-member-read'
+export const memberWriteRole = 'tombolo-member-write'
+export const memberFleetRole = 'tombolo-member-fleet'
+/** Bound in one joining namespace: to ask, to read the answer, to take the question back. */
+export const joinerRole = 'tombolo-joiner'
 /** Everything of ours in a member cluster. */
 export const systemNamespace = 'tombolo-system'
 

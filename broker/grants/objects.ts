@@ -1,6 +1,6 @@
 // Where one cluster may ask to be let in: a namespace, an account in it, and the right to ask. Nothing of another cluster is there.
-import { clusterIDLabel, joinerAccount, joiningLabel, joinNamespace, managedBy } from '#crds/places.ts'
-import { joinerRole, roleBinding } from '#broker/install/rbac.ts'
+import { clusterIDLabel, joinerAccount, joinerRole, joiningLabel, joinNamespace, managedBy } from '#crds/places.ts'
+import { roleBinding } from '#broker/install/rbac.ts'
 import type { Namespace, RoleBinding, ServiceAccount } from '#lib/kube/kinds.ts'
 import type { Wanted } from '#lib/kube/object.ts'
 

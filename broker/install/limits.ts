@@ -17,8 +17,9 @@ export const memberQuota: Readonly<Record<string, string>> = {
   ...Object.fromEntries(Object.entries(mostOfAMember).map(([kind, most]) => [`count/${kind}.tombolo.dev`, quantity(most)])),
   'count/gatewaycertificates.tombolo.dev': quantity(64),
   'count/leases.coordination.k8s.io': quantity(4),
-  // Nothing runs there.
+  // Nothing runs there, and nothing of ours is secret there: the second line where a Secret would be a token (crds/rules/tokens.ts).
   'count/pods': quantity(0),
+  'count/secrets': quantity(0),
 }
 
 /**

@@ -1,22 +1,32 @@
 import assert from 'node:assert/strict'
-import { joinerAccount, joinNamespace, memberAccount, memberNamespace } from '#crds/places.ts'
+import {
+  brokerNamespace,
+  controllerName,
+  joinerAccount,
+  joinerRole,
+  joinNamespace,
+  memberAccount,
+  memberNamespace,
+  memberWriteRole,
+} from '#crds/places.ts'
 import { userOf } from '#crds/rules/account.ts'
-import { policies } from '#crds/rules/index.ts'
+import { controllersPlace } from '#crds/rules/controller.ts'
+import { evaluate, policies } from '#crds/rules/index.ts'
 import { ownKinds } from '#crds/rules/reach.ts'
 import type { Request } from '#crds/rules/rule.ts'
 import type { KubeObject } from '#lib/kube/object.ts'
 import { memberQuota } from './limits.ts'
 import { admissionPolicies } from './policy.ts'
-import { brokerRoles, joinerRole, memberWriteRole } from './rbac.ts'
+import { brokerRoles } from './rbac.ts'
 
 type Rule = { readonly apiGroups: readonly string[]; readonly resources: readonly string[]; readonly verbs: readonly string[] }
 
-/** `group` and `resource`, also of a subresource, that the role may write. */
+/** `group` and `resource`, also of a subresource, that the ClusterRole lets one write. */
 const writes = (role: string): readonly { readonly group: string; readonly resource: string }[] =>
   (brokerRoles() as readonly (KubeObject & { readonly rules?: readonly Rule[] })[])
-    .filter(({ metadata }) => metadata.name === role)
+    .filter(({ kind, metadata }) => kind === 'ClusterRole' && metadata.name === role)
     .flatMap(({ rules = [] }) => rules)
-    .filter(({ verbs }) => verbs.some((verb) => !['get', 'list', 'watch'].includes(verb)))
+    .filter(({ verbs }) => verbs.some((verb) => !['get', 'list', 'watch', 'bind'].includes(verb)))
     .flatMap(({ apiGroups, resources }) => apiGroups.flatMap((group) => resources.map((resource) => ({ group, resource }))))
 
 suite('admission policies and rights', () => {
@@ -28,8 +38,12 @@ suite('admission policies and rights', () => {
   test('whatever RBAC lets a cluster write, the second line lets it write, and a policy judges what is in it', () => {
     for (const { group, resource: full, namespace, account } of all) {
       const [resource = '', subresource = ''] = full.split('/')
-      const request: Request = { operation: 'CREATE', user: userOf(namespace, account), group, resource, subresource, namespace }
-      assert.ok(ownKinds.holds({ request, object: undefined, oldObject: undefined, params: undefined }), full)
+      const user = userOf(namespace, account)
+      const request: Request = { operation: 'CREATE', user, group, resource, subresource, namespace, name: 'x' }
+      assert.ok(
+        ownKinds.holds({ request, object: undefined, oldObject: undefined, params: undefined, namespaceLabels: {} }),
+        full,
+      )
       const judging = policies.filter(
         ({ about, whom }) => !about.resources.includes('*/*') && about.resources.includes(full) && whom.includes(request),
       )
@@ -40,6 +54,28 @@ suite('admission policies and rights', () => {
   test('whatever a member may make, it may make so much of', () => {
     const kinds = all.filter(({ resource, account }) => account === memberAccount && !resource.includes('/'))
     for (const { group, resource } of kinds) assert.ok(`count/${resource}.${group}` in memberQuota, resource)
+  })
+
+  test('whatever RBAC lets the controller write in every namespace, a policy holds to what it makes', () => {
+    const everywhere = writes(controllerName)
+    assert.ok(everywhere.length > 0)
+    for (const { group, resource: full } of everywhere) {
+      const [resource = '', subresource = ''] = full.split('/')
+      for (const operation of ['CREATE', 'UPDATE', 'DELETE'] as const) {
+        const request = {
+          operation,
+          user: userOf(brokerNamespace, controllerName),
+          group,
+          resource,
+          subresource,
+          namespace: 'default',
+          name: 'x',
+        } as const
+        const review = { request, object: undefined, oldObject: undefined, params: undefined, namespaceLabels: {} }
+        const verdict = evaluate(review)
+        assert.equal(verdict.allowed ? 'allowed' : verdict.rule, controllersPlace.name, `${operation} ${full}`)
+      }
+    }
   })
 
   test('each policy is bound, and fails closed', () => {

@@ -1,22 +1,22 @@
 // Who may do what on the broker. Members get two fixed ClusterRoles, bound to each account by the controller: one bound in the
 // member's own namespace only (the writes), one bound everywhere (the reads). Whoever may ask to join gets a third one, bound in a
-// namespace of its own. The controller holds none of those rights: it may `bind` exactly these roles, and make tokens of exactly the
-// accounts it made, which it hands out sealed (broker/joins/issue.ts).
+// namespace of its own. The controller holds none of those rights: it may `bind` exactly these roles, and make tokens of accounts of two
+// names, which it hands out sealed (broker/joins/issue.ts). Rights know no pattern for a namespace or a name: that it touches no others
+// than it made is for the admission policies to say (crds/rules/controller.ts).
 import {
+  allocationName,
   brokerNamespace,
   controllerName,
   fleetCASecretName,
   heartbeatName,
   joinerAccount,
+  joinerRole,
   managedBy,
   memberAccount,
+  memberFleetRole,
+  memberReadRole,
+  memberWriteRole,
 } from '#crds/places.ts'
-
-export const memberReadRole = 'tombolo-member-read'
-export const memberWriteRole = 'tombolo-member-write'
-/** Bound in one joining namespace: to ask, to read the answer, to take the question back. */
-export const joinerRole = 'tombolo-joiner'
-export const memberFleetRole = 'tombolo-member-fleet'
 
 type Rule = {
   readonly apiGroups: readonly string[]
@@ -26,7 +26,8 @@ type Rule = {
 }
 
 const read = ['get', 'list', 'watch'] as const
-const write = [...read, 'create', 'update', 'patch', 'delete'] as const
+const change = ['create', 'update', 'patch', 'delete'] as const
+const write = [...read, ...change] as const
 const status = ['get', 'update', 'patch'] as const
 const tombolo = ['tombolo.dev'] as const
 const rbac = ['rbac.authorization.k8s.io'] as const
@@ -57,17 +58,20 @@ const joinerWrites: readonly Rule[] = [{ apiGroups: tombolo, resources: ['joinre
 const memberFleetReads: readonly Rule[] = [{ apiGroups: tombolo, resources: ['fleets', 'trustbundles'], verbs: read }]
 
 const controllerEverywhere: readonly Rule[] = [
-  { apiGroups: core, resources: ['namespaces', 'serviceaccounts'], verbs: write },
-  { apiGroups: core, resources: ['resourcequotas'], verbs: write },
+  { apiGroups: core, resources: ['namespaces'], verbs: write },
+  { apiGroups: core, resources: ['serviceaccounts', 'resourcequotas'], verbs: read },
+  { apiGroups: core, resources: ['serviceaccounts'], resourceNames: [memberAccount, joinerAccount], verbs: change },
+  { apiGroups: core, resources: ['resourcequotas'], resourceNames: [memberAccount], verbs: change },
   { apiGroups: core, resources: ['serviceaccounts/token'], resourceNames: [memberAccount, joinerAccount], verbs: ['create'] },
-  { apiGroups: tombolo, resources: ['allocations'], verbs: write },
-  { apiGroups: tombolo, resources: ['joinrequests', 'gatewayendpoints', 'gatewaycertificates'], verbs: read },
+  { apiGroups: tombolo, resources: ['allocations', 'joinrequests', 'gatewayendpoints', 'gatewaycertificates'], verbs: read },
+  { apiGroups: tombolo, resources: ['allocations'], resourceNames: [allocationName], verbs: change },
   { apiGroups: tombolo, resources: ['joinrequests/status', 'gatewaycertificates/status'], verbs: status },
   // Where the broker itself is: no member may have these addresses.
   { apiGroups: core, resources: ['nodes'], verbs: ['list'] },
   { apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'], resourceNames: ['kubernetes'], verbs: ['get'] },
-  { apiGroups: rbac, resources: ['rolebindings', 'clusterrolebindings'], verbs: write },
-  // The admission policies hold it to the levels of members (crds/rules/member-level.ts).
+  { apiGroups: rbac, resources: ['clusterrolebindings'], verbs: write },
+  { apiGroups: rbac, resources: ['rolebindings'], verbs: read },
+  { apiGroups: rbac, resources: ['rolebindings'], resourceNames: [memberWriteRole, joinerRole], verbs: change },
   {
     apiGroups: ['flowcontrol.apiserver.k8s.io'],
     resources: ['prioritylevelconfigurations', 'flowschemas'],
@@ -86,6 +90,7 @@ const controllerInBroker: readonly Rule[] = [
   // What was issued; and the CA, by its name.
   { apiGroups: core, resources: ['configmaps'], verbs: write },
   { apiGroups: core, resources: ['secrets'], resourceNames: [fleetCASecretName], verbs: ['get', 'create', 'patch'] },
+  { apiGroups: rbac, resources: ['rolebindings'], verbs: change },
   { apiGroups: rbac, resources: ['roles'], resourceNames: [memberFleetRole], verbs: ['bind'] },
   { apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: write },
 ]

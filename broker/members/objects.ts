@@ -7,11 +7,14 @@ import {
   clusterIDLabel,
   managedBy,
   memberAccount,
+  memberFleetRole,
   memberLabel,
   memberNamespace,
+  memberReadRole,
+  memberWriteRole,
 } from '#crds/places.ts'
 import { memberLevel, memberQuota, memberSchema } from '#broker/install/limits.ts'
-import { clusterRoleBinding, memberFleetRole, memberReadRole, memberWriteRole, roleBinding } from '#broker/install/rbac.ts'
+import { clusterRoleBinding, roleBinding } from '#broker/install/rbac.ts'
 import type {
   ClusterRoleBinding,
   FlowSchema,

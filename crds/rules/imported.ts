@@ -1,7 +1,7 @@
 // An object that came from another cluster, as if its member were writing it now: the importer asks what the broker should have asked.
 import type { KubeObject } from '#lib/kube/object.ts'
 import type { Allocation } from '../allocation.ts'
-import { memberAccount, memberNamespace } from '../places.ts'
+import { memberAccount, memberLabel, memberNamespace } from '../places.ts'
 import { userOf } from './account.ts'
 import type { Verdict } from './index.ts'
 import { evaluate } from './index.ts'
@@ -22,6 +22,9 @@ export function judgeImported(
     resource: kind.plural,
     subresource: '',
     namespace,
+    name: object.metadata.name,
   } as const
-  return evaluate({ request, object, oldObject: undefined, params })
+  // How the broker finds its policies is not asked again.
+  const namespaceLabels = { [memberLabel]: 'true' }
+  return evaluate({ request, object, oldObject: undefined, params, namespaceLabels })
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { cases, hostile } from '#test/kit/admission-cases.ts'
+import { brokerController } from './account.ts'
 import { evaluate, policies } from './index.ts'
 import { applies } from './policy.ts'
 
@@ -24,6 +25,20 @@ suite('the rules', () => {
       )
       assert.ok(refusing.length <= 1, `${name}: ${refusing.map((p) => p.name).join(', ')}`)
     }
+  })
+
+  test('the broker controller removes what is its own by its name, and never a collection', () => {
+    const deletes = cases.filter(
+      ({ review: { request } }) => request.operation === 'DELETE' && brokerController.includes(request),
+    )
+    const verdicts = (called: (name: string) => string) =>
+      new Set(
+        deletes.map(({ review }) => {
+          const { request } = review
+          return evaluate({ ...review, request: { ...request, name: called(request.name) } }).allowed
+        }),
+      )
+    assert.deepEqual([verdicts((name) => name).size, verdicts(() => '')], [2, new Set([false])])
   })
 
   test('every rule refuses something', () => {

@@ -1,31 +1,30 @@
-// What the account of a cluster may write on the broker, and the controller where RBAC cannot say it, as one list: broker/install/policy.ts makes ValidatingAdmissionPolicies of it,
-// `evaluate` is the same list in TypeScript. Of one write at most one policy has anything to say, so both name the same rule.
+// What the account of a cluster may write on the broker, and the broker controller where RBAC cannot say it, as one list:
+// broker/install/policy.ts makes ValidatingAdmissionPolicies of it, `evaluate` is the same list in TypeScript. Of one write at most one
+// policy has anything to say, so both name the same rule.
 //
 // What a policy cannot tell, because it sees one object and one Allocation: whether a name is the hash of what the object says
 // (operator/door, operator/mcs), whether a candidate lies in another member's addresses (gateway/engine.ts), what is in a certificate
 // request (broker/pki), and anything that is read: admission is asked about writes alone. Nor is it asked about admission policies.
 import type { Whom } from './account.ts'
 import { accountVariables, anyCluster, brokerController, forACluster, joinerAtHome, memberAtHome } from './account.ts'
+import { bindingVariables, controllersPlace, fixedRole, fixedSubject } from './controller.ts'
 import { endpointAdmitted, endpointFamily, endpointReserved, endpointVariables } from './endpoint-address.ts'
 import { exportGranted, exportVariables } from './export-name.ts'
 import { candidateForm, candidateOutside, candidateReserved, gatewayName, gatewayVariables } from './gateway-candidates.ts'
 import { oneLease } from './heartbeat.ts'
-import { levelShape, membersOnly, schemaShape, schemaVariables } from './member-level.ts'
+import { levelShape, schemaShape, schemaVariables } from './member-level.ts'
 import { metadataRules } from './metadata.ts'
 import { fixedIdentity, joinersID, ownID } from './own-id.ts'
 import type { Policy } from './policy.ts'
 import { applies } from './policy.ts'
-import { ownAccount, ownKinds, ownNamespace } from './reach.ts'
+import { markedNamespace, ownAccount, ownKinds, ownNamespace } from './reach.ts'
 import type { Operation, Review } from './rule.ts'
-import { noPodsToken, shortToken } from './tokens.ts'
+import { noLastingToken, noPodsToken, shortToken } from './tokens.ts'
 
 const written: readonly Operation[] = ['CREATE', 'UPDATE']
 const ours = (resources: readonly string[]) => ({ groups: ['tombolo.dev'], resources, operations: written })
-const queues = (resource: string) => ({
-  groups: ['flowcontrol.apiserver.k8s.io'],
-  resources: [resource],
-  operations: [...written, 'DELETE'] as const,
-})
+const changed: readonly Operation[] = [...written, 'DELETE']
+const queues = (resource: string) => ({ groups: ['flowcontrol.apiserver.k8s.io'], resources: [resource], operations: changed })
 const content = (whom: Whom) => ({ whom, allocation: whom === memberAtHome, variables: accountVariables })
 
 export const policies: readonly Policy[] = [
@@ -40,7 +39,7 @@ export const policies: readonly Policy[] = [
     whom: anyCluster,
     allocation: false,
     variables: accountVariables,
-    rules: [ownAccount, ownNamespace, ownKinds],
+    rules: [ownAccount, ownNamespace, ownKinds, markedNamespace],
   },
   {
     name: 'tombolo-member-gateways',
@@ -108,12 +107,43 @@ export const policies: readonly Policy[] = [
     rules: [noPodsToken, shortToken],
   },
   {
+    name: 'tombolo-lasting-tokens',
+    about: { groups: [''], resources: ['secrets'], operations: written },
+    whom: forACluster,
+    allocation: false,
+    variables: [],
+    rules: [noLastingToken],
+  },
+  {
+    name: 'tombolo-controller-places',
+    about: {
+      groups: ['', 'tombolo.dev'],
+      resources: [
+        ...['namespaces', 'serviceaccounts', 'serviceaccounts/token', 'resourcequotas'],
+        ...['allocations', 'gatewaycertificates/status', 'joinrequests/status'],
+      ],
+      operations: changed,
+    },
+    whom: brokerController,
+    allocation: false,
+    variables: [],
+    rules: [controllersPlace],
+  },
+  {
+    name: 'tombolo-controller-bindings',
+    about: { groups: ['rbac.authorization.k8s.io'], resources: ['rolebindings', 'clusterrolebindings'], operations: changed },
+    whom: brokerController,
+    allocation: false,
+    variables: bindingVariables,
+    rules: [controllersPlace, fixedRole, fixedSubject],
+  },
+  {
     name: 'tombolo-controller-levels',
     about: queues('prioritylevelconfigurations'),
     whom: brokerController,
     allocation: false,
     variables: [],
-    rules: [membersOnly, levelShape],
+    rules: [controllersPlace, levelShape],
   },
   {
     name: 'tombolo-controller-schemas',
@@ -121,7 +151,7 @@ export const policies: readonly Policy[] = [
     whom: brokerController,
     allocation: false,
     variables: schemaVariables,
-    rules: [membersOnly, schemaShape],
+    rules: [controllersPlace, schemaShape],
   },
 ]
 

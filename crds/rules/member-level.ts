@@ -1,19 +1,11 @@
-// What the broker controller may change of the queues of its apiserver: it makes each member a level of its own and a schema that leads there,
-// and by the rights that takes it could starve the cluster that the broker lives in.
+// What the broker controller may make of the queues of its apiserver: each member has a level of its own and a schema that leads there, and by
+// the rights that takes the controller could starve the cluster that the broker lives in. Whose they may be says controller.ts.
 import type { KubeObject } from '#lib/kube/object.ts'
 import { levelOfAMember, schemaPrecedence } from '../limits.ts'
 import { joinerAccount, joinNamespace, memberAccount, memberNamespace } from '../places.ts'
-import type { Review, Rule, Variable } from './rule.ts'
+import type { Rule, Variable } from './rule.ts'
 
 const prefix = memberNamespace('')
-const nameOf = ({ object, oldObject }: Review): string => (object ?? oldObject)?.metadata.name ?? ''
-
-export const membersOnly: Rule = {
-  name: 'members-only',
-  says: `the controller changes no level and no schema but those of members, ${prefix}ID`,
-  cel: `(object == null ? oldObject : object).metadata.name.startsWith('${prefix}')`,
-  holds: (review) => nameOf(review).startsWith(prefix),
-}
 
 type Leaf = readonly [path: readonly string[], value: string | number]
 

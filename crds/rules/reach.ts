@@ -1,5 +1,5 @@
 // Where the account of a cluster may write at all. RBAC says the same; this is the second line, should somebody ever bind too much to it.
-import { joinerAccount, memberAccount, memberNamespace } from '../places.ts'
+import { joinerAccount, memberAccount, memberLabel, memberNamespace } from '../places.ts'
 import { accountOf } from './account.ts'
 import type { Request, Rule } from './rule.ts'
 import { celList } from './rule.ts'
@@ -43,4 +43,12 @@ export const ownKinds: Rule = {
   cel: `(${kindCEL}) in (${isMemberCEL} ? ${celList(kindsOfMember)} : ${celList(kindsOfJoiner)})`,
   about: kindCEL,
   holds: ({ request }) => (isMember(request.user) ? kindsOfMember : kindsOfJoiner).includes(kindOf(request)),
+}
+
+/** The policies about what a member writes are bound to namespaces by this label: without it they would not be asked. */
+export const markedNamespace: Rule = {
+  name: 'marked-namespace',
+  says: `a member writes nothing while its namespace is without the label ${memberLabel}=true, which the broker controller puts back`,
+  cel: `!${isMemberCEL} || (namespaceObject != null && has(namespaceObject.metadata.labels) && '${memberLabel}' in namespaceObject.metadata.labels && namespaceObject.metadata.labels['${memberLabel}'] == 'true')`,
+  holds: ({ request, namespaceLabels }) => !isMember(request.user) || namespaceLabels[memberLabel] === 'true',
 }

@@ -16,6 +16,8 @@ export type Request = {
   readonly resource: string
   readonly subresource: string
   readonly namespace: string
+  /** Empty for a whole collection, of which each object is judged. */
+  readonly name: string
 }
 
 /** `Spec`: its shape by its schema, which the apiserver has checked before it asks for admission, and an importer when it parsed the object. */
@@ -27,6 +29,8 @@ export type Review<Spec = unknown> = {
   readonly oldObject: (KubeObject & { readonly spec: Spec }) | undefined
   /** The Allocation in the namespace of the request. */
   readonly params: Allocation | undefined
+  /** Of the namespace of the request; none where it is in none. */
+  readonly namespaceLabels: Readonly<Record<string, string>>
 }
 
 export interface Rule {

@@ -26,3 +26,13 @@ export const noPodsToken: Rule = {
   cel: "!request.userInfo.username.startsWith('system:node:')",
   holds: ({ request }) => !request.user.startsWith('system:node:'),
 }
+
+/** It would be a token of an account of its namespace that ends only with the account; its type cannot change afterwards. */
+const tokenSecret = 'kubernetes.io/service-account-token'
+
+export const noLastingToken: Rule = {
+  name: 'no-lasting-token',
+  says: 'no Secret is a token of a cluster’s account: that would have no end',
+  cel: `!has(object.type) || object.type != '${tokenSecret}'`,
+  holds: ({ object }) => object?.['type'] !== tokenSecret,
+}

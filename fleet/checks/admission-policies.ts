@@ -19,6 +19,11 @@ export const admissionPolicies: Check = {
   },
 }
 
+const wantOf = ({ metadata: { name } }: KubeObject): string =>
+  /^tombolo-(member|joiner)-/.test(name)
+    ? 'what members write is not held to their addresses'
+    : 'whoever comes to act as the broker controller, or beside it, is held by nothing but RBAC'
+
 const remedy = 'tombolo deploy-broker puts it back as it was made, and changes nothing else.'
 
 function judge(want: KubeObject, all: readonly KubeObject[]): Finding | undefined {
@@ -28,7 +33,7 @@ function judge(want: KubeObject, all: readonly KubeObject[]): Finding | undefine
     return {
       level: 'fail',
       about,
-      says: `${about[0]} is missing: what members write is not held to their addresses`,
+      says: `${about[0]} is missing: ${wantOf(want)}`,
       remedy,
     }
   const warnings = warningsOf(have)

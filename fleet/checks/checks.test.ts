@@ -789,7 +789,15 @@ const rows: readonly Row[] = [
     'a policy is missing',
     withoutAdmission('tombolo-member-identity'),
     'fail',
-    /ValidatingAdmissionPolicy tombolo-member-identity is missing/,
+    /ValidatingAdmissionPolicy tombolo-member-identity is missing: what members write is not held/,
+    /tombolo deploy-broker/,
+  ],
+  [
+    'admission-policies',
+    'the policy about the controller is missing',
+    withoutAdmission('tombolo-controller-places'),
+    'fail',
+    /tombolo-controller-places is missing: whoever comes to act as the broker controller/,
     /tombolo deploy-broker/,
   ],
   [

@@ -11,7 +11,16 @@ import type { JoinRequest } from '#crds/join-request.ts'
 import { joinRequest } from '#crds/join-request.ts'
 import { levelOfAMember } from '#crds/limits.ts'
 import { member } from '#crds/member.ts'
-import { brokerNamespace, controllerName, identityAnnotation, joinNamespace, systemNamespace } from '#crds/places.ts'
+import {
+  brokerNamespace,
+  clusterIDLabel,
+  controllerName,
+  identityAnnotation,
+  joinNamespace,
+  memberLabel,
+  memberNamespace,
+  systemNamespace,
+} from '#crds/places.ts'
 import { userOf } from '#crds/rules/account.ts'
 import { fingerprint, publicIdentity } from '#lib/identity/identity.ts'
 import { timeIn, timeQuestion } from '#lib/kube/server-time.ts'
@@ -203,6 +212,28 @@ suite('the registry of members, on a real apiserver', function () {
     })
     await broker.admin.patch(clusterRoles, key, { rules }, {}, stop.signal)
     assert.equal((await answer(comes)).state, 'Admitted')
+  })
+
+  test('the label without which a member may write nothing is put back', async () => {
+    const one = joiner('marked')
+    await grant(one)
+    await asks(one, { pods: ['10.51.0.0/16'], services: ['10.151.0.0/16'] })
+    assert.equal((await answer(one)).state, 'Admitted')
+    const key = { name: memberNamespace(one.id) }
+    const labels = async () => (await broker.admin.get(namespaces, key, stop.signal))?.metadata.labels ?? {}
+    await eventually(async () => assert.equal((await labels())[memberLabel], 'true'))
+    // With that by which the controller finds it, too.
+    await broker.admin.patch(
+      namespaces,
+      key,
+      { metadata: { labels: { [memberLabel]: null, [clusterIDLabel]: null } } },
+      {},
+      stop.signal,
+    )
+    await eventually(async () => {
+      const now = await labels()
+      assert.deepEqual([now[memberLabel], now[clusterIDLabel]], ['true', one.id])
+    })
   })
 
   test('where the apiserver gives shorter tokens than it is asked for, that is remarked', async () => {

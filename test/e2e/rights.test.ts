@@ -2,9 +2,10 @@
 // kind that the table does not know fails it.
 import assert from 'node:assert/strict'
 import { memberLevel, memberSchema } from '#broker/install/limits.ts'
+import { clusterRoleBinding, roleBinding } from '#broker/install/rbac.ts'
 import { allocation } from '#crds/allocation.ts'
 import { brokerKinds } from '#crds/index.ts'
-import { brokerNamespace, controllerName, heartbeatName } from '#crds/places.ts'
+import { brokerNamespace, controllerName, heartbeatName, memberFleetRole, memberReadRole, memberWriteRole } from '#crds/places.ts'
 import { userOf } from '#crds/rules/account.ts'
 import type { Kube } from '#lib/kube/client.ts'
 import { StatusError } from '#lib/kube/errors.ts'
@@ -227,6 +228,59 @@ suite('rights on the broker, on a real apiserver', function () {
       assert.deepEqual(await Promise.all(deleted), wanted, kind.kind)
       assert.equal(await codeOf(() => controller.request({ method: 'DELETE', path: pathOf(kind, {}) }, stop.signal)), 403)
     }
+  })
+
+  test('T16: whoever acts as the broker controller changes nothing of the cluster but what the controller makes', async () => {
+    const controller = broker.as(userOf(brokerNamespace, controllerName))
+    const unlabel = { metadata: { labels: { 'pod-security.kubernetes.io/enforce': null, other: 'x' } } }
+    const subjects = [{ kind: 'ServiceAccount', namespace: 'default', name: 'mine' }]
+    const as = { fieldManager: 'tombolo-broker' }
+    const { signal } = stop
+    const bind = (name: string, role: string) =>
+      controller.apply(clusterRoleBindings, clusterRoleBinding(name, role, subjects), as, signal)
+    const token = (namespace: string, name: string) => {
+      const body = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec: { expirationSeconds: 600 } }
+      return controller.request({ method: 'POST', path: pathOf(serviceAccounts, { namespace, name }, 'token'), body }, signal)
+    }
+    const account = { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'member', namespace: 'default' } }
+    await broker.admin.apply(serviceAccounts, account, as, signal)
+    const tried: Readonly<Record<string, () => Promise<unknown>>> = {
+      'take a label off kube-system': () => controller.patch(namespaces, { name: 'kube-system' }, unlabel, {}, signal),
+      'take a label off its own namespace': () => controller.patch(namespaces, { name: brokerNamespace }, unlabel, {}, signal),
+      'delete kube-node-lease': () => controller.delete(namespaces, { name: 'kube-node-lease' }, {}, signal),
+      'make a namespace': () =>
+        controller.apply(namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'mine' } }, as, signal),
+      'delete a binding of Kubernetes': () => controller.delete(clusterRoleBindings, { name: 'system:basic-user' }, {}, signal),
+      'delete all bindings': () => controller.request({ method: 'DELETE', path: pathOf(clusterRoleBindings, {}) }, signal),
+      'bind its own role': () => bind('tombolo-m-mine', controllerName),
+      'bind the administrator’s role': () => bind('tombolo-m-mine', 'cluster-admin'),
+      'let another read as a member': () => bind('tombolo-m-east', memberReadRole),
+      'let another write as a member': () =>
+        controller.apply(
+          roleBindings,
+          roleBinding('tombolo-m-east', memberWriteRole, { kind: 'ClusterRole', name: memberWriteRole }, subjects),
+          as,
+          signal,
+        ),
+      'let another read the Fleet': () =>
+        controller.apply(
+          roleBindings,
+          roleBinding(brokerNamespace, 'tombolo-m-east', { kind: 'Role', name: memberFleetRole }, subjects),
+          as,
+          signal,
+        ),
+      'delete its own right': () =>
+        controller.delete(roleBindings, { namespace: brokerNamespace, name: controllerName }, {}, signal),
+      'delete an account': () => controller.delete(serviceAccounts, { namespace: 'default', name: 'member' }, {}, signal),
+      'make a token of another account': () => token('default', 'member'),
+      'make a token of itself': () => token(brokerNamespace, controllerName),
+    }
+    const wrong: string[] = []
+    for (const [what, attempt] of Object.entries(tried)) {
+      const code = await codeOf(attempt)
+      if (code !== 403) wrong.push(`${what}: ${code}`)
+    }
+    assert.deepEqual(wrong, [])
   })
 
   test('T16: the broker controller makes the tokens that it hands out, which work there, and are good for nobody else', async () => {

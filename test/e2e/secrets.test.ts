@@ -47,7 +47,7 @@ const names = [
   [systemNamespace, brokerSecretName],
   [systemNamespace, pairKeysSecretName],
   [systemNamespace, 'theirs'],
-  ['tombolo-m-east', 'theirs'],
+  ['tombolo-j-east', 'theirs'],
   ['default', 'theirs'],
 ].map(([namespace = '', name = '']) => ({ namespace, name }))
 type Name = (typeof names)[number]
@@ -122,6 +122,12 @@ suite('who may do what in a cluster', function () {
       as.create(secrets, { apiVersion: 'v1', kind: 'Secret', metadata, data: {} }, { dryRun: true }, at.signal),
     )
     assert.deepEqual(posted, {}, 'a name that is not in the path is no name')
+  })
+
+  test('in the namespace of a member nobody makes one', async () => {
+    const cluster = at.rig.cluster('east')
+    const make = ['-n', 'tombolo-m-east', 'create', 'secret', 'generic', 'theirs', '--from-literal=a=b']
+    await assert.rejects(cluster.kubectl(make), /quota/)
   })
 
   suite('once they are there', () => {

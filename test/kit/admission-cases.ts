@@ -17,14 +17,16 @@ import {
   controllerName,
   heartbeatName,
   joinNamespace,
+  memberLabel,
   memberNamespace,
 } from '#crds/places.ts'
 import { userOf } from '#crds/rules/account.ts'
 import type { Operation, Review } from '#crds/rules/rule.ts'
-import { leases } from '#lib/kube/kinds.ts'
+import { leases, secrets } from '#lib/kube/kinds.ts'
 import type { Kind, KubeObject, Meta } from '#lib/kube/object.ts'
 import type { CIDR } from '#lib/net/cidr.ts'
 import type { ClusterID } from '#lib/net/cluster-id.ts'
+import { controllerCases } from './controller-cases.ts'
 import { joiner, requestBy } from './joining.ts'
 import { levelCases } from './level-cases.ts'
 
@@ -49,14 +51,16 @@ const grants: Readonly<Record<string, Partial<Allocation['spec']['exports']>>> =
   },
 }
 
-/** Who is a member, with which addresses. `wide` is what a broken controller might have admitted; `ghost` has no Allocation. */
+/** Who is a member, with which addresses. `wide` is what a broken controller might have admitted; `ghost` has no Allocation, `unmarked` no label. */
 const ranges: Readonly<Record<string, { readonly pods: readonly string[]; readonly services: readonly string[] }>> = {
   east: { pods: ['10.1.0.0/16', 'fd00:1::/64'], services: ['10.101.0.0/16', 'fd00:101::/112'] },
   west: { pods: ['10.2.0.0/16', 'fd00:2::/64'], services: ['10.102.0.0/16', 'fd00:102::/112'] },
   wide: { pods: ['0.0.0.0/0', '::/0'], services: ['203.0.113.0/24'] },
   shut: { pods: ['10.3.0.0/16'], services: ['10.103.0.0/16'] },
+  unmarked: { pods: ['10.4.0.0/16'], services: ['10.104.0.0/16'] },
 }
 export const ghost = 'ghost'
+export const unmarked = 'unmarked'
 export const joining = ['east', 'north'] as const
 
 export const allocations: readonly Allocation[] = Object.entries(ranges).map(([id, { pods, services }]) => ({
@@ -150,13 +154,20 @@ function write(name: string, kind: Kind, rule: string | undefined, how: Write = 
     kind,
     rule,
     review: {
-      request: { operation, user, group, resource: kind.plural, subresource, namespace },
+      request: {
+        ...{ operation, user, group, resource: kind.plural, subresource, namespace },
+        name: how.metadata?.name ?? names[kind.kind] ?? 'x',
+      },
       object: operation === 'DELETE' ? undefined : object(how.spec, how.metadata),
       oldObject: before,
       params: allocations.find(({ metadata }) => metadata.namespace === namespace),
+      namespaceLabels: labelsOf(namespace),
     },
   }
 }
+
+const labelsOf = (namespace: string): Readonly<Record<string, string>> =>
+  namespace.startsWith(memberNamespace('')) && namespace !== memberNamespace(unmarked) ? { [memberLabel]: 'true' } : {}
 
 const published: readonly Definition<KubeObject>[] = [gatewayEndpoint, exportedService, exportedEndpoints]
 const owned: readonly Definition<KubeObject>[] = [...published, gatewayCertificate]
@@ -505,6 +516,22 @@ const reach: readonly Case[] = [
   ...owned.map((kind) =>
     write('by another account of its namespace', kind, 'own-account', { user: userOf('tombolo-m-east', 'default') }),
   ),
+  ...[...owned, leases].flatMap((kind) => {
+    const own = {
+      ...(kind === gatewayEndpoint ? { metadata: { name: `${unmarked}-0a1b2c3d` } } : {}),
+      ...(kind === leases ? {} : { spec: { clusterID: unmarked, ...(kind === exportedEndpoints ? { endpoints: [] } : {}) } }),
+    }
+    const how = { user: member(unmarked), namespace: memberNamespace(unmarked), ...own }
+    return [
+      write('in its namespace without the label', kind, 'marked-namespace', how),
+      write('in its namespace without the label', kind, 'marked-namespace', {
+        ...how,
+        operation: 'DELETE',
+        metadata: { name: 'theirs' },
+      }),
+      write('in a namespace without the label, by an administrator', kind, undefined, { ...how, user: others[0] }),
+    ]
+  }),
   ...owned.map((kind) => write('by an account of the same name elsewhere', kind, undefined, { user: others[2] })),
   ...owned.map((kind) => write('by a namespace whose name begins alike', kind, 'own-namespace', { user: member('east-1') })),
   ...owned.map((kind) => write('by who may only ask', kind, 'own-namespace', { user: asking('east') })),
@@ -586,16 +613,65 @@ const requests: readonly Case[] = [
 
 const day = 24 * 3600
 
-function token(name: string, rule: string | undefined, user: string, namespace: string, expirationSeconds: number): Case {
+function token(
+  text: string,
+  rule: string | undefined,
+  user: string,
+  namespace: string,
+  expirationSeconds: number,
+  name = namespace.startsWith(joinNamespace('')) ? 'joiner' : 'member',
+): Case {
   const object = {
     apiVersion: 'authentication.k8s.io/v1',
     kind: 'TokenRequest',
-    metadata: { name: namespace.startsWith(joinNamespace('')) ? 'joiner' : 'member', namespace },
+    metadata: { name, namespace },
     spec: { expirationSeconds },
   }
-  const request = { operation: 'CREATE', user, group: '', resource: 'serviceaccounts', subresource: 'token', namespace } as const
+  const request = {
+    operation: 'CREATE',
+    user,
+    group: '',
+    resource: 'serviceaccounts',
+    subresource: 'token',
+    namespace,
+    name,
+  } as const
   const kind = builtin('v1', 'ServiceAccount', 'serviceaccounts')
-  return { name: `a token ${name}`, kind, rule, review: { request, object, oldObject: undefined, params: undefined } }
+  const namespaceLabels = labelsOf(namespace)
+  return {
+    name: `a token ${text}`,
+    kind,
+    rule,
+    review: { request, object, oldObject: undefined, params: undefined, namespaceLabels },
+  }
+}
+
+/** Filled by Kubernetes, one of the type is a token of the account that it names, for as long as both are there. */
+export const tokenSecret = (namespace: string, account: string, name = 'lasting') => ({
+  apiVersion: 'v1',
+  kind: 'Secret',
+  metadata: { name, namespace, annotations: { 'kubernetes.io/service-account.name': account } },
+  type: 'kubernetes.io/service-account-token',
+})
+
+function secret(text: string, rule: string | undefined, user: string, namespace: string, type?: string): Case {
+  const object = { ...tokenSecret(namespace, 'member'), spec: {}, ...(type === undefined ? {} : { type }) }
+  const request = {
+    operation: 'CREATE',
+    user,
+    group: '',
+    resource: 'secrets',
+    subresource: '',
+    namespace,
+    name: 'lasting',
+  } as const
+  const namespaceLabels = labelsOf(namespace)
+  return {
+    name: text,
+    kind: secrets,
+    rule,
+    review: { request, object, oldObject: undefined, params: undefined, namespaceLabels },
+  }
 }
 
 const tokens: readonly Case[] = [
@@ -610,6 +686,27 @@ const tokens: readonly Case[] = [
   token('of west, by the member east', 'own-namespace', member('east'), memberNamespace('west'), 600),
   token('to ask with, by the member', 'own-namespace', member('east'), joinNamespace('east'), 600),
   token('of its own, by who may only ask', 'own-kinds', asking('east'), joinNamespace('east'), 600),
+  token('of itself, by the controller', 'controllers-place', others[1], brokerNamespace, 600, controllerName),
+  token('of an account called like a member’s, by the controller', 'controllers-place', others[1], 'default', 600, 'member'),
+  token(
+    'of another account beside a member’s, by the controller',
+    'controllers-place',
+    others[1],
+    memberNamespace('east'),
+    600,
+    'other',
+  ),
+  token('of another account beside a member’s, by an administrator', undefined, others[0], memberNamespace('east'), 600, 'other'),
+  ...[...others, 'system:serviceaccount:kube-system:tokens-controller'].flatMap((user) => [
+    ...[memberNamespace('east'), memberNamespace(unmarked), joinNamespace('east')].flatMap((namespace) => [
+      secret(`a lasting token in ${namespace}, by ${user}`, 'no-lasting-token', user, namespace),
+      secret(`another Secret in ${namespace}, by ${user}`, undefined, user, namespace, 'Opaque'),
+    ]),
+    ...['default', 'tombolo-broker'].map((namespace) =>
+      secret(`a lasting token in ${namespace}, by ${user}`, undefined, user, namespace),
+    ),
+  ]),
+  secret('a lasting token of its own, by the member', 'own-kinds', member('east'), memberNamespace('east')),
 ]
 
 export const cases: readonly Case[] = [
@@ -625,5 +722,6 @@ export const cases: readonly Case[] = [
     requests,
     tokens,
     levelCases(write),
+    controllerCases(write, ghost),
   ].flat(),
 ]

@@ -24,10 +24,10 @@ export function levelCases(write: (name: string, kind: Kind, rule: string | unde
     }),
     write('of a member', kind, undefined, { ...queue, operation: 'DELETE', metadata: { name: 'tombolo-m-was' } }),
     ...['tombolo-members-2', 'tombolo-m', 'workload-higher', 'tombolo-j-north'].map((name) =>
-      write(`called ${name}`, kind, 'members-only', { ...queue, metadata: { name } }),
+      write(`called ${name}`, kind, 'controllers-place', { ...queue, metadata: { name } }),
     ),
-    write('of somebody else', kind, 'members-only', { ...queue, operation: 'UPDATE', metadata: { name: 'theirs' } }),
-    write('of somebody else', kind, 'members-only', { ...queue, operation: 'DELETE', metadata: { name: 'theirs' } }),
+    write('of somebody else', kind, 'controllers-place', { ...queue, operation: 'UPDATE', metadata: { name: 'theirs' } }),
+    write('of somebody else', kind, 'controllers-place', { ...queue, operation: 'DELETE', metadata: { name: 'theirs' } }),
     write('of somebody else, by an administrator', kind, undefined, {
       ...queue,
       user: 'jane',
