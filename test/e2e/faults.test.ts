@@ -6,7 +6,7 @@ import { exportWeb, firstAnswer, fleetOf } from '#test/kit/fleet.ts'
 import { askingOf } from './faults/asking.ts'
 import { gatewaysChange } from './faults/gateways-change.ts'
 import { askerOn, exportOf } from './faults/objects.ts'
-import { operatorAway } from './faults/operator-away.ts'
+import { muchAtOnce, operatorAway } from './faults/operator-away.ts'
 import { podsTalk } from './faults/pods-talk.ts'
 import { serviceFaults } from './faults/services.ts'
 import { wayFaults } from './faults/way.ts'
@@ -100,6 +100,8 @@ suite('tombolo why, tombolo diagnose', function () {
   })
 
   gatewaysChange(at)
+
+  muchAtOnce(at, asking)
 
   suite('when all faults are gone', () => {
     for (const cluster of ['east', 'west'])

@@ -4,29 +4,45 @@ import type { Asking } from './asking.ts'
 import { brokerFaults } from './broker-cluster.ts'
 import { memberFaults } from './member-cluster.ts'
 
-/** Takes west's operator away, and brings it back. */
-export const operatorAway = (at: RigSuite, { ask, diagnosed, together }: Asking): void => {
+/** Takes west's operator away for the tests of a suite, and brings it back. */
+function withoutOperator(at: RigSuite): void {
+  const inSystem = (...args: readonly string[]) => at.rig.cluster('west').kubectl(['-n', 'tombolo-system', ...args])
+  const operator = (replicas: number) => inSystem('scale', 'deployment', 'tombolo-operator', `--replicas=${replicas}`)
+  suiteSetup(async () => {
+    await operator(0)
+    await inSystem('wait', '--for=delete', 'pod', '-l', 'app.kubernetes.io/component=operator', '--timeout=40s')
+  })
+  suiteTeardown(async () => {
+    await operator(1)
+    await inSystem('rollout', 'status', 'deployment/tombolo-operator', '--timeout=40s')
+  })
+}
+
+/**
+ * To stand last: once in nine runs pods of west's second node, whose address had been gone, were not answered from the other cluster for a
+ * minute and more afterwards. Why is not known; `diagnose` finds nothing, and `why` nothing but the silence.
+ */
+export const muchAtOnce = (at: RigSuite, { together }: Asking): void => {
+  suite('while the operator is away and much is wrong at once', () => {
+    const west = () => at.rig.cluster('west')
+    withoutOperator(at)
+    // That a node is silent is known only after a while: meanwhile the other cluster is looked at.
+    suiteSetup(() => west().node(2).kubelet.stop())
+    suiteTeardown(async () => {
+      west().node(2).kubelet.resume()
+      await west().kubectl(['wait', 'node', west().node(2).name, '--for=condition=Ready', '--timeout=40s'])
+    })
+    test('diagnose finds all of it in the cluster of the broker', () => together('east', brokerFaults(at)))
+    test('diagnose finds all of it in a member', () => together('west', memberFaults(at)))
+  })
+}
+
+export const operatorAway = (at: RigSuite, { ask, diagnosed }: Asking): void => {
   suite('while the operator is away, which would mend it', () => {
     const west = () => at.rig.cluster('west')
     const inSystem = (...args: readonly string[]) => west().kubectl(['-n', 'tombolo-system', ...args])
     const kubeSystem = (...args: readonly string[]) => west().kubectl(['-n', 'kube-system', ...args])
-    const operator = (replicas: number) => inSystem('scale', 'deployment', 'tombolo-operator', `--replicas=${replicas}`)
-    suiteSetup(async () => {
-      await operator(0)
-      await inSystem('wait', '--for=delete', 'pod', '-l', 'app.kubernetes.io/component=operator', '--timeout=40s')
-    })
-    suiteTeardown(() => operator(1))
-
-    suite('and much is wrong at once', () => {
-      // That a node is silent is known only after a while: meanwhile the other cluster is looked at.
-      suiteSetup(() => west().node(2).kubelet.stop())
-      suiteTeardown(async () => {
-        west().node(2).kubelet.resume()
-        await west().kubectl(['wait', 'node', west().node(2).name, '--for=condition=Ready', '--timeout=40s'])
-      })
-      test('diagnose finds all of it in the cluster of the broker', () => together('east', brokerFaults(at)))
-      test('diagnose finds all of it in a member', () => together('west', memberFaults(at)))
-    })
+    withoutOperator(at)
 
     suite('and one thing is wrong', () => {
       test('the DNS servers are at 0', async () => {
