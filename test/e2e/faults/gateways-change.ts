@@ -12,10 +12,10 @@ import type { Cluster } from '#test/rig/cluster.ts'
 import { nothingOf, verified } from './pods-talk.ts'
 
 /**
- * Of a datagram every 5 ms. None is the rule; where both clusters share two busy cores a pulse may come so late that the lead passes as after
- * a death, which costs some sixty.
+ * Of a datagram every 5 ms. None is the rule, three and twelve were seen; where both clusters share two busy cores a pulse may come so late that
+ * the lead passes as after a death, which costs some sixty.
  */
-const mostLost = 10
+const mostLost = 30
 
 /** Makes a second gateway in east, and takes it back. */
 export const gatewaysChange = (at: RigSuite): void => {
