@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { mostOfAMember } from '#crds/limits.ts'
 import type { KubeObject } from '#lib/kube/object.ts'
 import { queue } from '#lib/kube/queue.ts'
 import type { WatchEvent } from '#lib/kube/watch.ts'
@@ -63,8 +64,12 @@ class Bed {
   }
 
   list(...objects: readonly KubeObject[]): void {
+    this.listAll(objects)
+  }
+
+  listAll(objects: readonly KubeObject[]): void {
     this.#meter.take({ type: 'reset' })
-    this.put(...objects)
+    for (const one of objects) this.put(one)
     this.#meter.take({ type: 'synced' })
   }
 
@@ -112,6 +117,22 @@ suite('T11: the budget of another cluster', () => {
     assert.deepEqual([...bed.store.keys()].toSorted(), ['south/a', 'west/a', 'west/c', 'west/d'])
     bed.until(20_000)
     assert.deepEqual(bed.shorts, [])
+  })
+
+  test('of 100 000 exports of one cluster so many are held as it may have, it is told, and another’s are all there', () => {
+    const most = mostOfAMember.exportedservices
+    const flood = Array.from({ length: 100_000 }, (_, n) => object('west', `s${n}`))
+    const theirs = Array.from({ length: 100 }, (_, n) => object('south', `s${n}`))
+    const counted = (bed: Bed) =>
+      ['west', 'south'].map((source) => [...bed.store.keys()].filter((name) => name.startsWith(`${source}/`)).length)
+    const listed = new Bed(budgetOf(most))
+    listed.listAll([...flood, ...theirs])
+    assert.deepEqual([counted(listed), listed.shorts], [[most, 100], ['west: objects']])
+    const heard = new Bed(budgetOf(most))
+    for (const one of [...flood, ...theirs]) heard.put(one)
+    assert.deepEqual(counted(heard), [budgetOf(most).burst, 100])
+    heard.until(60_000)
+    assert.deepEqual([counted(heard), heard.shorts], [[most, 100], ['west: objects']])
   })
 
   test('an object that grows beyond it keeps its last good state, and whatever shrinks makes room', () => {
