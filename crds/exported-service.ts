@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import type { ObjectOf } from './define.ts'
 import { define } from './define.ts'
+import { mostExportTo } from './export-to.ts'
 import {
   clusterIDField,
   dnsLabelField,
@@ -65,6 +66,13 @@ export const exportedService = define({
       .optional()
       .meta({ maxProperties: maxEntries })
       .describe('The ServiceExport’s exportedAnnotations, for the ServiceImport.'),
+    exportTo: z
+      .array(clusterIDField)
+      .min(1)
+      .max(mostExportTo)
+      .optional()
+      .describe('The clusters that may import it, beside the one that exports it; absent: every member.')
+      .meta({ 'x-kubernetes-list-type': 'atomic' }),
     exportedAt: z
       .string()
       .max(40)

@@ -20,7 +20,7 @@ export const serviceExport = define({
   versions: ['v1beta1', 'v1alpha1'],
   labels: mcsLabels,
   about:
-    'Exports the Service of the same name and namespace to the clusterset (KEP-1645). Written by users; the status is the operator’s.',
+    'Exports the Service of the same name and namespace to the clusterset (KEP-1645). Written by users; the status is the operator’s. Its annotation `tombolo.dev/export-to` names the clusters that may import it, as in `west,south`; without it every member may.',
   specOptional: true,
   spec: z.object({
     exportedLabels: z.record(z.string(), z.string()).optional(),

@@ -1,10 +1,12 @@
 // What every command is made of: how it enters the program, what it is given, and the options they share.
 import type { CableName } from '#crds/fields.ts'
+import { parseExportTo } from '#crds/export-to.ts'
 import { cableDrivers } from '#crds/fields.ts'
 import type { Command } from 'commander'
 import { InvalidArgumentError, Option } from 'commander'
 import type { CIDR } from '#lib/net/cidr.ts'
 import { parseCIDR } from '#lib/net/cidr.ts'
+import type { ClusterID } from '#lib/net/cluster-id.ts'
 import type { Result } from '#lib/std/result.ts'
 import { explain } from '#lib/std/result.ts'
 import type { Format, Output } from '../output/output.ts'
@@ -79,6 +81,9 @@ export const cableList = (text: string): readonly CableName[] =>
     if (found === undefined) throw new InvalidArgumentError(`Kinds of cables are ${cableDrivers.join(' and ')}.`)
     return found
   })
+
+/** `west,south`. */
+export const clusterList = (text: string): readonly ClusterID[] => checked(parseExportTo(text))
 
 /** The name of a Service or a namespace. */
 export const objectName = (text: string): string => {

@@ -127,6 +127,28 @@ suite('tombolo export service', () => {
     assert.match(ran.err, /cannot be exported: it is of no type.*\n.*tombolo unexport service web -n shop --context east/)
   })
 
+  test('--to says who may import it, and doing it again without leaves it at that', async () => {
+    joined()
+    serviceOf()
+    const says = condition('Ready', 'True', 'Exported', 'south and west can import the service')
+    const caution = condition('ImportersKnown', 'False', 'UnknownCluster', 'it names south, no member of the fleet')
+    const [ran] = await Promise.all([
+      run('export', 'service', 'web', '-n', 'shop', '--to', 'west, south'),
+      operatorSays(condition('Valid', 'True', 'Valid', 'ok'), says, caution),
+    ])
+    assert.equal(ran.code, 0, ran.err)
+    assert.match(ran.out, /is exported as web\.shop\.svc\.clusterset\.local: south and west can import the service\./)
+    assert.match(ran.err, /warning: it names south, no member/)
+    const annotations = () => server.read(serviceExport, key)?.metadata.annotations
+    assert.deepEqual(annotations(), { 'tombolo.dev/export-to': 'south,west' })
+    const again = await run('export', 'service', 'web', '-n', 'shop')
+    assert.equal(again.code, 0, again.err)
+    assert.deepEqual(annotations(), { 'tombolo.dev/export-to': 'south,west' })
+    const other = await run('export', 'service', 'web', '-n', 'shop', '--to', 'west;south')
+    assert.equal(other.code, 2)
+    assert.match(other.err, /"west;south" is not valid \(want ids of clusters with commas between/)
+  })
+
   test('--dry-run prints the manifest and changes nothing', async () => {
     joined()
     serviceOf()

@@ -1,10 +1,12 @@
 // `tombolo export service`: offers a Service to the whole fleet. Doing it again changes nothing and waits for the same.
 import type { Command } from 'commander'
+import { exportToAnnotation } from '#crds/export-to.ts'
 import type { ServiceExport } from '#crds/service-export.ts'
 import { serviceExport } from '#crds/service-export.ts'
 import { namespaces, services } from '#lib/kube/kinds.ts'
 import type { Key } from '#lib/kube/object.ts'
 import { keyText } from '#lib/kube/object.ts'
+import type { ClusterID } from '#lib/net/cluster-id.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import { fieldManager, openCluster } from '../cluster/cluster.ts'
 import type { Say } from '../cluster/until.ts'
@@ -14,10 +16,12 @@ import type { Outcome } from '../services/exports.ts'
 import { dnsNameOf, outcomeOf, unsupported } from '../services/exports.ts'
 import { readMembership } from '../cluster/membership.ts'
 import type { AddCommand, CommonOptions, DryRun, Session } from './command.ts'
-import { commonOptions, dryRunOption, objectName, timeoutOption } from './command.ts'
+import { clusterList, commonOptions, dryRunOption, objectName, timeoutOption } from './command.ts'
 
 export type ServiceOptions = CommonOptions &
   DryRun & { readonly namespace?: string; readonly wait: boolean; readonly timeout: number }
+
+type ExportOptions = ServiceOptions & { readonly to?: readonly ClusterID[] }
 
 export const addExport: AddCommand = (program, session) => {
   const group = program
@@ -28,17 +32,19 @@ export const addExport: AddCommand = (program, session) => {
   const command = serviceCommand(group)
     .summary('offer a Service to the fleet')
     .description(
-      'Makes the ServiceExport of a Service: pods of all clusters reach it as NAME.NAMESPACE.svc.clusterset.local.\nA Service that does not exist yet is exported as soon as it does.',
+      'Makes the ServiceExport of a Service: pods of all clusters reach it as NAME.NAMESPACE.svc.clusterset.local.\nA Service that does not exist yet is exported as soon as it does.\nFirst exported without --to, every member may import it; kubectl annotate serviceexport NAME tombolo.dev/export-to- makes it so again.',
     )
+    .option('--to <clusters>', 'only these may import it, with commas between; without it who may stays as it is', clusterList)
     .option('--no-wait', 'do not wait until the other clusters can import it')
     .addHelpText(
       'after',
       `
 Examples:
   tombolo export service web -n shop --context east
+  tombolo export service web -n shop --to west,south --context east
   tombolo export service web -n shop --dry-run`,
     )
-    .action((name: string, options: ServiceOptions) => run(name, options, session))
+    .action((name: string, options: ExportOptions) => run(name, options, session))
   commonOptions(dryRunOption(command))
 }
 
@@ -49,21 +55,26 @@ export const serviceCommand = (group: Command): Command =>
     .option('-n, --namespace <name>', 'its namespace (default: that of the context)', objectName)
     .addOption(timeoutOption(60))
 
-async function run(name: string, options: ServiceOptions, { output, signal }: Session): Promise<void> {
+async function run(name: string, options: ExportOptions, { output, signal }: Session): Promise<void> {
   await using cluster = await openCluster(options)
   const { kube, context } = cluster
   const key = { namespace: options.namespace ?? cluster.namespace, name }
   await readMembership(cluster, signal)
   const service = await checkedService(cluster, key, signal)
-  const wanted = { apiVersion: serviceExport.apiVersion, kind: serviceExport.kind, metadata: { ...key } }
+  const wanted = {
+    apiVersion: serviceExport.apiVersion,
+    kind: serviceExport.kind,
+    metadata: { ...key, ...(options.to === undefined ? {} : { annotations: { [exportToAnnotation]: options.to.join(',') } }) },
+  }
   if (options.dryRun === true) {
     output.manifests([wanted], options.output)
     return
   }
   const text = keyText(key)
   await output.progress.step(`ServiceExport ${text} in ${context}`, async (say) => {
-    await earlierOneGone(cluster, key, options.timeout * 1000, say, signal)
-    await kube.apply(serviceExport, wanted, { fieldManager }, signal)
+    const have = await earlierOneGone(cluster, key, options.timeout * 1000, say, signal)
+    // To apply it without the annotation would take away one that was applied before, and share it with every member.
+    if (have === undefined || options.to !== undefined) await kube.apply(serviceExport, wanted, { fieldManager }, signal)
   })
   if (service === 'missing') output.warn(`Service ${text} does not exist yet (NoService); it is exported as soon as it does.`)
   const facts = { context, ...key, dnsName: dnsNameOf(key.namespace, name) }
@@ -80,10 +91,11 @@ async function run(name: string, options: ServiceOptions, { output, signal }: Se
       `Take the export back: tombolo unexport service ${name} -n ${key.namespace} --context ${context}.`,
     )
   if (outcome.kind === 'conflict') output.warn(`the clusters that export ${text} differ: ${outcome.message}`)
+  if (outcome.kind === 'exported' && outcome.caution !== undefined) output.warn(outcome.caution)
   output.result(
     outcome.kind === 'early'
       ? `${text} will be exported as ${facts.dnsName} when the Service exists.`
-      : `${text} is exported as ${facts.dnsName}.`,
+      : `${text} is exported as ${facts.dnsName}${outcome.kind === 'exported' ? `: ${outcome.message}` : ''}.`,
     { ...facts, state: outcome.kind, message: outcome.message },
     options.output,
     [`serviceexport/${name}`],
@@ -106,8 +118,15 @@ async function checkedService({ kube, context }: Cluster, key: Key & { namespace
   return 'there'
 }
 
-async function earlierOneGone({ kube }: Cluster, key: Key, timeoutMs: number, say: Say, signal: AbortSignal): Promise<void> {
-  await until(
+/** The export that is there and stays. */
+async function earlierOneGone(
+  { kube }: Cluster,
+  key: Key,
+  timeoutMs: number,
+  say: Say,
+  signal: AbortSignal,
+): Promise<ServiceExport | undefined> {
+  const { stays } = await until(
     {
       what: `The end of the earlier ServiceExport ${keyText(key)}`,
       timeoutMs,
@@ -116,10 +135,11 @@ async function earlierOneGone({ kube }: Cluster, key: Key, timeoutMs: number, sa
     },
     async () => {
       const have = await kube.get(serviceExport, key, signal)
-      return have?.metadata.deletionTimestamp === undefined ? { done: true } : { waiting: 'it is being removed' }
+      return have?.metadata.deletionTimestamp === undefined ? { done: { stays: have } } : { waiting: 'it is being removed' }
     },
     signal,
   )
+  return stays
 }
 
 function exported(

@@ -107,7 +107,7 @@ export const allowed: readonly Allowed[] = [
     modules: ['service-discovery', 'broker'],
     // Labels and annotations of a service are its owner's, and may say anything.
     fields: [
-      'spec.{clusterID,namespace,name,type,ipFamilies,sessionAffinity,sessionAffinityTimeoutSeconds,exportedAt}',
+      'spec.{clusterID,namespace,name,type,ipFamilies,sessionAffinity,sessionAffinityTimeoutSeconds,exportTo,exportedAt}',
       'spec.{internalTrafficPolicy,trafficDistribution}',
       'spec.ports.{name,protocol,appProtocol,port}',
     ],

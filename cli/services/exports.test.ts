@@ -83,6 +83,23 @@ suite('how an export ends', () => {
       ends: { done: { kind: 'invalid', message: 'invalidservicetype' } },
     },
   ]
+  test('by what the operator says of those that may import it: not by what it said of others before', () => {
+    const exported = (exportTo: string, says: string): ServiceExport => {
+      const object = having('Valid=True/Valid', 'Ready=True/Exported', 'ImportersKnown=False/UnknownCluster')
+      const conditions = object.status?.conditions?.map((c) => (c.type === 'Ready' ? { ...c, message: says } : c))
+      const metadata = { ...object.metadata, annotations: { 'tombolo.dev/export-to': exportTo } }
+      return { ...object, metadata, status: { conditions } }
+    }
+    const says = 'south and west can import the service'
+    assert.deepEqual(outcomeOf(exported('west,south', says), 'there'), {
+      done: { kind: 'exported', message: says, caution: 'unknowncluster' },
+    })
+    const before = 'the other clusters can import the service'
+    assert.deepEqual(outcomeOf(exported('west,south', before), 'there'), {
+      waiting: 'the operator has not told the fleet yet who may import it',
+    })
+  })
+
   for (const { name, object, service, ends } of cases)
     test(name, () => assert.deepEqual(outcomeOf(object, service ?? 'there'), ends))
 })

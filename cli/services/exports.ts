@@ -1,4 +1,5 @@
 // What can be said of exporting a Service before and after it is asked for. Pure: objects in, a verdict out.
+import { exportToOf, importers } from '#crds/export-to.ts'
 import { clustersetZone, managedByLabel, mcsServiceNameLabel } from '#crds/places.ts'
 import type { ServiceExport } from '#crds/service-export.ts'
 import type { ServiceImport } from '#crds/service-import.ts'
@@ -25,7 +26,7 @@ export function unsupported(service: Service): { readonly says: string; readonly
 
 /** How an export ended, as far as there is an end. */
 export type Outcome =
-  | { readonly kind: 'exported'; readonly message: string }
+  | { readonly kind: 'exported'; readonly message: string; readonly caution?: string }
   /** It is there and waits for the Service. */
   | { readonly kind: 'early'; readonly message: string }
   | { readonly kind: 'conflict'; readonly message: string }
@@ -35,18 +36,26 @@ export type Outcome =
 export function outcomeOf(object: ServiceExport | undefined, service: 'there' | 'missing'): Probe<Outcome> {
   if (object === undefined) return { waiting: 'the ServiceExport is not there' }
   const condition = (type: string) => object.status?.conditions?.find((c) => c.type === type)
-  const [valid, ready, conflict] = [condition('Valid'), condition('Ready'), condition('Conflict')]
+  const [valid, ready, conflict, known] = ['Valid', 'Ready', 'Conflict', 'ImportersKnown'].map(condition)
+  const exportTo = exportToOf(object)
   if (valid === undefined) return { waiting: 'the operator has not looked at it yet' }
   if (valid.status !== 'True') {
     if (valid.reason !== 'NoService') return { done: { kind: 'invalid', message: valid.message } }
     return service === 'missing' ? { done: { kind: 'early', message: valid.message } } : { waiting: valid.message }
   }
   if (ready?.status !== 'True') return { waiting: ready?.message ?? 'the operator has not published it yet' }
+  // A change of an annotation leaves the generation as it is: only what is said tells whether the operator has seen it.
+  if (exportTo.ok && exportTo.value !== undefined && !ready.message.startsWith(importers(exportTo.value)))
+    return { waiting: 'the operator has not told the fleet yet who may import it' }
   return {
     done:
       conflict?.status === 'True'
         ? { kind: 'conflict', message: conflict.message }
-        : { kind: 'exported', message: ready.message },
+        : {
+            kind: 'exported',
+            message: ready.message,
+            ...(known?.status === 'False' ? { caution: known.message } : {}),
+          },
   }
 }
 

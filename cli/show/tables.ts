@@ -161,6 +161,7 @@ const serviceColumns: readonly Column<ServiceRow>[] = [
   { title: 'CLUSTERSET IP', cell: (row) => row.ips.join(','), ifAny: true },
   { title: 'PORTS', cell: (row) => row.ports.join(',') },
   { title: 'FROM', cell: (row) => row.clusters.join(',') },
+  { title: 'EXPORTED TO', cell: (row) => row.exportedTo.map(({ from, to }) => `${from}→${to.join(',')}`).join(' '), ifAny: true },
   { title: 'ANSWERING', cell: (row) => row.answering?.join(','), ifAny: true },
   {
     title: 'EXPORTED HERE',

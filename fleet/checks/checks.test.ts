@@ -546,6 +546,14 @@ const rows: readonly Row[] = [
     /not published: refused/,
     /diagnose broker/,
   ],
+  [
+    'exports-valid',
+    'it is for a cluster that is no member',
+    exported(['Valid', 'True'], ['Ready', 'True', 'published'], ['ImportersKnown', 'False', 'export-to names suoth']),
+    'warn',
+    /export-to names suoth/,
+    /tombolo export service web -n shop --to CLUSTERS/,
+  ],
   ['exports-valid', 'nobody has looked at it', exported(), 'warn', /has not looked at it/, /diagnose broker/],
   [
     'export-conflicts',

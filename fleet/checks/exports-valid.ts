@@ -14,12 +14,24 @@ export const exportsValid: Check = {
         const name = `${metadata.namespace ?? ''}/${metadata.name}`
         const about = [`ServiceExport ${name}`]
         const unexport = `tombolo unexport service ${metadata.name} -n ${metadata.namespace ?? ''} takes it back.`
-        const [valid, ready] = ['Valid', 'Ready'].map((type) => conditionOf(status?.conditions, type))
+        const [valid, ready, importersKnown] = ['Valid', 'Ready', 'ImportersKnown'].map((type) =>
+          conditionOf(status?.conditions, type),
+        )
         if (valid?.status === 'False') {
           const mend = valid.reason === 'NotGranted' ? 'Ask the administrator of the broker for that grant' : 'Mend the Service'
           return [{ level: 'fail', about, says: `${name}: ${valid.message}`, remedy: `${mend}, or: ${unexport}` }]
         }
-        if (ready?.status === 'True') return []
+        if (ready?.status === 'True')
+          return importersKnown?.status !== 'False'
+            ? []
+            : [
+                {
+                  level: 'warn',
+                  about,
+                  says: `${name}: ${importersKnown.message}`,
+                  remedy: `If it is to join, all is well; else: tombolo export service ${metadata.name} -n ${metadata.namespace ?? ''} --to CLUSTERS.`,
+                },
+              ]
         return [
           {
             level: ready?.reason === 'Failed' ? 'fail' : 'warn',

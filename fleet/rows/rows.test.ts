@@ -8,7 +8,8 @@ import { membersOf } from './members.ts'
 import { networksOf } from './networks.ts'
 import { servicesOf } from './services.ts'
 import { versionsOf } from './versions.ts'
-import { allocationOf, constituent } from '#test/kit/services.ts'
+import type { Cluster } from '#test/kit/services.ts'
+import { allocationOf, constituent, idOf } from '#test/kit/services.ts'
 import { emptySnapshot, gatewayOf, goodSnapshot, podOf, withBroker, withMember } from '#test/kit/snapshot.ts'
 import type { BrokerView, MemberView, Slice, Snapshot } from '../snapshot.ts'
 
@@ -474,6 +475,16 @@ suite('services, as a member sees them', () => {
     ])
   })
 
+  test('whom this cluster exports to is shown where that is not everybody, with what is wrong with it', () => {
+    const annotations = { 'tombolo.dev/export-to': 'west,suoth' }
+    const known = condition('ImportersKnown', 'False', 'export-to names suoth')
+    const own = svcExport('web', condition('Valid', 'True'), condition('Ready', 'True'), known)
+    const exports = [{ ...own, metadata: { name: 'web', namespace: 'shop', annotations } }]
+    const [row] = servicesOf(member('east', { imports: [svcImport('web', ['east'])], exports, slices: [slice('web east 1/1')] }))
+    assert.deepEqual(row?.exportedTo, [{ from: 'east', to: ['suoth', 'west'] }])
+    assert.deepEqual([row.state, row.message], ['Ready', 'export-to names suoth'])
+  })
+
   test('a service is shown with its name in the DNS, its addresses and ports', () => {
     const [row] = servicesOf(member('east', { imports: [svcImport('web', ['west'])] }))
     assert.deepEqual([row?.dnsName, row?.ips, row?.ports], ['web.shop.svc.clusterset.local', ['10.9.0.1'], ['80/TCP', '53/UDP']])
@@ -528,6 +539,21 @@ suite('services, as the broker sees them', () => {
     assert.deepEqual([found?.state, found?.type, found?.clusters, found?.endpoints], ['Conflict', 'ClusterSetIP', ['east'], 1])
     assert.match(found?.message ?? '', /^type: 1 of 2 clusters \(west\) differ from east/)
   })
+})
+
+test('clusters that export for different ones differ only where some cluster imports from both', () => {
+  const seen = (east: readonly Cluster[], west: readonly Cluster[]) => {
+    const services = [
+      constituent('east', { exportTo: east.map((id) => idOf(id)) }),
+      constituent('west', { exportTo: west.map((id) => idOf(id)), sessionAffinity: 'ClientIP' }),
+    ]
+    const [row] = servicesOf({ ...withBroker({ services, allocations: [] }), member: undefined })
+    return [row?.state, row?.exportedTo]
+  }
+  const to = (from: Cluster, ...clusters: readonly Cluster[]) => ({ from, to: clusters })
+  assert.deepEqual(seen(['north'], ['south']), ['Ready', [to('east', 'north'), to('west', 'south')]])
+  assert.deepEqual(seen(['north', 'south'], ['south']), ['Conflict', [to('east', 'north', 'south'), to('west', 'south')]])
+  assert.deepEqual(seen(['west'], ['south'])[0], 'Conflict')
 })
 
 test('T5: a service that a member publishes without a grant is a row of its own, and no part of the service', () => {

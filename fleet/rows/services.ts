@@ -1,15 +1,20 @@
 // The services of the clusterset: what is exported, imported, and answered by whom.
 import type { Condition } from '#crds/fields.ts'
 import type { ExportedService } from '#crds/exported-service.ts'
+import { exportToOf, isSharedWith } from '#crds/export-to.ts'
 import { clustersetZone } from '#crds/places.ts'
 import { whyNotExported } from '#crds/rules/export-name.ts'
 import type { ServiceExport } from '#crds/service-export.ts'
 import type { ServiceImport } from '#crds/service-import.ts'
 import type { ServiceTrafficPolicy } from '#crds/service-traffic-policy.ts'
 import { conditionOf } from '#lib/kube/conditions.ts'
+import type { Merged } from '#operator/mcs/merge.ts'
 import { merge } from '#operator/mcs/merge.ts'
 import type { BrokerView, MemberView, Slice, Snapshot } from '../snapshot.ts'
 import { by } from './order.ts'
+
+/** `to`: the clusters that may import what `from` exports. */
+export type ExportedTo = { readonly from: string; readonly to: readonly string[] }
 
 export type ServiceRow = {
   readonly namespace: string
@@ -24,6 +29,8 @@ export type ServiceRow = {
   readonly clusters: readonly string[]
   /** Those of them that answer the cluster asked, where not all do: its ServiceTrafficPolicy chooses, or some have no endpoint here. */
   readonly answering: readonly string[] | undefined
+  /** Of clusters that export it to some alone, as far as the cluster asked tells: a member of itself, the broker of all. */
+  readonly exportedTo: readonly ExportedTo[]
   /** Whether the cluster asked exports it; undefined as the broker sees it. */
   readonly exportedHere: boolean | undefined
   readonly endpoints: number
@@ -38,7 +45,7 @@ export function servicesOf({ member, broker }: Snapshot): readonly ServiceRow[] 
   return rows.toSorted(by((row) => [row.namespace, row.name]))
 }
 
-function imported({ imports, exports, trafficPolicies, slices }: MemberView): readonly ServiceRow[] {
+function imported({ membership, imports, exports, trafficPolicies, slices }: MemberView): readonly ServiceRow[] {
   return imports.map((item) => {
     const { name, namespace = '' } = item.metadata
     const own = exports.find(({ metadata }) => metadata.namespace === namespace && metadata.name === name)
@@ -56,6 +63,7 @@ function imported({ imports, exports, trafficPolicies, slices }: MemberView): re
       answering:
         policy?.status?.clusters?.flatMap(({ cluster, state }) => (state === 'Answers' ? [cluster] : [])) ??
         havingEndpoints(clusters, sources),
+      exportedTo: exportedTo(membership, own),
       exportedHere: own !== undefined,
       ...counted,
       ...stateOf(own, item, policy, counted.readyEndpoints),
@@ -69,8 +77,14 @@ function havingEndpoints(clusters: readonly string[], slices: readonly Slice[]):
   return having.length === 0 || having.length === clusters.length ? undefined : having
 }
 
+/** What is not understood is exported to nobody, and says so. */
+function exportedTo({ spec }: MemberView['membership'], own: ServiceExport | undefined): readonly ExportedTo[] {
+  const read = own === undefined ? undefined : exportToOf(own)
+  return read?.ok === true && read.value !== undefined ? [{ from: spec.clusterID, to: read.value }] : []
+}
+
 /** Exports that have led to nothing yet: the service is missing or of the wrong type, or the operator has not come to it. */
-const notImported = ({ exports, imports }: MemberView): readonly ServiceRow[] =>
+const notImported = ({ membership, exports, imports }: MemberView): readonly ServiceRow[] =>
   exports
     .filter(({ metadata: e }) => !imports.some(({ metadata: i }) => i.namespace === e.namespace && i.name === e.name))
     .map((item) => ({
@@ -80,6 +94,7 @@ const notImported = ({ exports, imports }: MemberView): readonly ServiceRow[] =>
       ports: [],
       clusters: [],
       answering: undefined,
+      exportedTo: exportedTo(membership, item),
       exportedHere: true,
       endpoints: 0,
       readyEndpoints: 0,
@@ -109,7 +124,8 @@ function stateOf(
   if (unready !== undefined) return { state: 'Pending', message: unready.message }
   if (item === undefined) return { state: 'Pending', message: 'the operator has not imported it yet' }
   const fault = of(policy, 'Ready', 'False')
-  const said = fault === undefined ? undefined : `traffic policy: ${fault.message}`
+  const unknown = of(own, 'ImportersKnown', 'False')
+  const said = fault === undefined ? unknown?.message : `traffic policy: ${fault.message}`
   return readyEndpoints === 0
     ? { state: 'NoEndpoints', message: said ?? 'no endpoint is ready' }
     : { state: 'Ready', message: said }
@@ -125,8 +141,19 @@ function published({ services, endpoints, allocations }: BrokerView): readonly S
   return [...byName.values()].flatMap((constituents) => {
     const { granted = [], not = [] } = Object.groupBy(constituents, (one) => (isGranted(one) ? 'granted' : 'not'))
     const merged = merge(granted)
-    return [...(merged === undefined ? [] : [publishedService(merged, granted, endpoints)]), ...not.map(notGranted)]
+    const seen = merged === undefined ? [] : [publishedService({ ...merged, conflict: conflictOf(granted) }, granted, endpoints)]
+    return [...seen, ...not.map(notGranted)]
   })
+}
+
+/** Of what is not exported to every member, only clusters that import both of two exports see that they differ. */
+function conflictOf(constituents: readonly ExportedService[]): Merged['conflict'] {
+  const named = constituents.flatMap(({ spec }) => [spec.clusterID, ...(spec.exportTo ?? [])])
+  // One that nobody names stands for all of these.
+  const viewers = new Set<string>([...named, ''])
+  return [...viewers]
+    .map((viewer) => merge(constituents.filter(({ spec }) => isSharedWith(spec, viewer)))?.conflict)
+    .find((conflict) => conflict !== undefined)
 }
 
 /** A member takes back what it may not export, so this one does not keep to the rules, or its operator is away. */
@@ -137,6 +164,7 @@ const notGranted = ({ spec }: ExportedService): ServiceRow => ({
   ports: [],
   clusters: [spec.clusterID],
   answering: undefined,
+  exportedTo: toldBy([spec]),
   exportedHere: undefined,
   endpoints: 0,
   readyEndpoints: 0,
@@ -145,7 +173,7 @@ const notGranted = ({ spec }: ExportedService): ServiceRow => ({
 })
 
 function publishedService(
-  { type, global, contributors, conflict }: Exclude<ReturnType<typeof merge>, undefined>,
+  { type, global, contributors, conflict }: Merged,
   constituents: readonly ExportedService[],
   endpoints: BrokerView['endpoints'],
 ): ServiceRow {
@@ -168,12 +196,16 @@ function publishedService(
     ports: global.ports.map((p) => `${p.port}/${p.protocol}`),
     clusters,
     answering: undefined,
+    exportedTo: toldBy(constituents.map(({ spec }) => spec)),
     exportedHere: undefined,
     ...counted,
     state: conflict !== undefined ? 'Conflict' : counted.readyEndpoints === 0 ? 'NoEndpoints' : 'Ready',
     message: conflict?.message ?? (counted.readyEndpoints === 0 ? 'no endpoint is ready' : undefined),
   }
 }
+
+const toldBy = (specs: readonly ExportedService['spec'][]): readonly ExportedTo[] =>
+  specs.flatMap(({ clusterID, exportTo }) => (exportTo === undefined ? [] : [{ from: clusterID, to: exportTo }]))
 
 /** A dual-stack endpoint is in a slice of each family: of each cluster the family that has more counts. */
 function count(

@@ -79,6 +79,13 @@ const rows: readonly (readonly [string, Partial<Facts>, string, RegExp, RegExp])
     /^echo '\{.*"kind":"ExportGrant".*"services":\["web"\],"clusters":\["east"\].*\}' \| kubectl --context BROKER apply -f -/,
   ],
   [
+    'it is exported for other clusters alone',
+    far({ snapshot: snapshotOf('east', { exports: [exporting({ annotations: { 'tombolo.dev/export-to': 'south' } })] }) }),
+    'export',
+    /^shop\/web is exported by east for south, and not for west$/,
+    /^tombolo export service web -n shop --to south,west --context east$/,
+  ],
+  [
     'it is imported from other clusters alone',
     member({ imports: [], membership: takingFrom('north') }),
     'import',

@@ -1,5 +1,6 @@
 // The part of the way that is about names: what the far cluster exports, what is imported here, and whether the name answers.
 import type { Condition } from '#crds/fields.ts'
+import { exportToAnnotation, exportToOf, importers, isSharedWith } from '#crds/export-to.ts'
 import { grantCommand } from '#crds/export-grant.ts'
 import { clustersetZone, membershipName, systemNamespace } from '#crds/places.ts'
 import { isTaken } from '#operator/mcs/import-from.ts'
@@ -73,6 +74,16 @@ export const exported: Hop = {
         `the export of ${namespace}/${name} is not valid: ${valid.message}`,
         `kubectl ${there} -n ${namespace} describe serviceexport ${name}`,
         `ServiceExport Valid=False, ${valid.reason}`,
+      )
+    const { clusterID } = far.snapshot.member.membership.spec
+    const self = facts.near.snapshot.member?.membership.spec.clusterID
+    const read = exportToOf(item)
+    const to = read.ok ? read.value : undefined
+    if (to !== undefined && self !== undefined && !isSharedWith({ clusterID, exportTo: to }, self))
+      return broken(
+        `${namespace}/${name} is exported by ${far.context} for ${importers(to)}, and not for ${self}`,
+        `tombolo export service ${name} -n ${namespace} --to ${[...to, self].join(',')} ${there}`,
+        `ServiceExport ${exportToAnnotation}: ${to.join(',')}`,
       )
     return fine(`${namespace}/${name} is exported by ${far.context}`)
   },

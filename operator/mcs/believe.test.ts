@@ -60,6 +60,21 @@ suite('what other members say', () => {
       twisted(constituent('east'), { annotations: { [`${'a.'.repeat(130)}b/x`]: '' } }),
       /annotations/,
     ],
+    [
+      'with an annotation longer than any that is exported',
+      twisted(constituent('east'), { annotations: { note: 'x'.repeat(200_000) } }),
+      /annotations\.note/,
+    ],
+    ['of a type that is none', twisted(constituent('east'), { type: 'ExternalName' }), /spec\.type/],
+    ['with a protocol that is none', twisted(constituent('east'), { ports: [{ ...http, protocol: 'QUIC' }] }), /protocol/],
+    ['with an affinity that is none', twisted(constituent('east'), { sessionAffinity: 'Cookie' }), /sessionAffinity/],
+    ['for a cluster that could be none', twisted(constituent('east'), { exportTo: ['west', '*'] }), /exportTo\.1/],
+    ['for no cluster at all', twisted(constituent('east'), { exportTo: [] }), /exportTo/],
+    [
+      'for more clusters than a fleet has',
+      twisted(constituent('east'), { exportTo: Array.from({ length: 501 }, (_, n) => `c${n}`) }),
+      /exportTo/,
+    ],
     ['with no family', twisted(constituent('east'), { ipFamilies: [] }), /ipFamilies/],
     ['with a name that is no Service’s', twisted(constituent('east'), { name: '../../x' }), /spec\.name/],
   ]

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
-import { exporting } from '#test/kit/services.ts'
-import { constituent } from '#test/kit/services.ts'
+import { constituent, exporting, idOf } from '#test/kit/services.ts'
 import type { Condition } from '#lib/kube/conditions.ts'
 import type { Offer } from './export.ts'
 import type { Told } from './export-status.ts'
 import { exportStatus } from './export-status.ts'
 
 const offered: Offer = { kind: 'offered', service: constituent('east'), endpoints: [], remarks: [] }
+const members = ['east', 'west', 'south'] as const
 const now = new Date('2030-01-01T00:00:00Z')
 const conflict = { reason: 'PortConflict', message: 'ports: 1 of 2 clusters differ' }
 
@@ -17,6 +17,7 @@ function told(change: Partial<Told>): readonly Condition[] {
     published: 'yes',
     failure: undefined,
     conflict: undefined,
+    members,
     now,
     ...change,
   })
@@ -93,6 +94,35 @@ suite('an export says of itself', () => {
     assert.equal(short(told({ export: before }))[2], 'Conflict False NoConflicts')
     const gone = told({ export: before, offer: { kind: 'refused', reason: 'NoService', message: '' } })
     assert.equal(short(gone)[2], 'Conflict False NoConflicts')
+  })
+
+  suite('whom it is for', () => {
+    const toSome = (...exportTo: readonly (typeof members)[number][]): Offer => ({
+      ...offered,
+      service: constituent('east', { exportTo: exportTo.map((id) => idOf(id)) }),
+    })
+    const importersKnown = (change: Partial<Told>) => told(change).find(({ type }) => type === 'ImportersKnown')
+
+    test('with the clusters that it names', () => {
+      const made = told({ offer: toSome('south', 'west') })
+      assert.deepEqual(short(made).at(-1), 'ImportersKnown True Named')
+      assert.equal(made.at(-1)?.message, 'south and west may import it, and no other member')
+      assert.equal(made[1]?.message, 'south and west can import the service')
+    })
+
+    test('and names those that are no members, with what to do, until they are', () => {
+      const made = importersKnown({ offer: toSome('south', 'west'), members: ['east', 'west'] })
+      assert.deepEqual([made?.status, made?.reason], ['False', 'UnknownCluster'])
+      assert.match(made?.message ?? '', /export-to names south, no member of the fleet: write ids as tombolo show clusters does/)
+    })
+
+    test('says nothing where that is everybody, but that it is again, or that nothing is exported', () => {
+      assert.equal(importersKnown({}), undefined)
+      const before = with_(told({ offer: toSome('west') }))
+      assert.equal(importersKnown({ export: before })?.reason, 'EveryMember')
+      const refused = { kind: 'refused', reason: 'NoService', message: '' } as const
+      assert.equal(importersKnown({ export: before, offer: refused })?.reason, 'NotExported')
+    })
   })
 
   test('nothing new when nothing is', () => {

@@ -1,4 +1,6 @@
-// What a ServiceExport says of itself (KEP-1645 "ServiceExport conditions"): is it valid, is it published, does it agree with the others.
+// What a ServiceExport says of itself (KEP-1645 "ServiceExport conditions"): is it valid, is it published, does it agree with the others;
+// and of ours, whether those are members whom it is for.
+import { exportToAnnotation, importers } from '#crds/export-to.ts'
 import type { ServiceExport } from '#crds/service-export.ts'
 import { serviceExport } from '#crds/service-export.ts'
 import type { Faults } from '#lib/kube/condition-events.ts'
@@ -8,15 +10,19 @@ import { keyOf } from '#lib/kube/object.ts'
 import type { Offer } from './export.ts'
 import type { Conflict } from './merge.ts'
 
+/** Whether the broker holds our ExportedService; `unheard` when it was not heard since we started. */
+export type Published = 'yes' | 'no' | 'unheard'
+
 export type Told = {
   readonly export: ServiceExport
   readonly offer: Offer
-  /** Whether the broker holds our ExportedService; `unheard` when it was not heard since we started. */
-  readonly published: 'yes' | 'no' | 'unheard'
+  readonly published: Published
   /** Why the broker does not take it. */
   readonly failure: string | undefined
   /** The verdict of the merge; `unheard` as above. */
   readonly conflict: Conflict | undefined | 'unheard'
+  /** Of the fleet, this cluster among them. */
+  readonly members: readonly string[]
   readonly now: Date
 }
 
@@ -27,12 +33,15 @@ export const exportFaults: Faults = {
   Valid: ({ status }) => status === 'False',
   Ready: ({ reason }) => reason === 'Failed',
   Conflict: ({ status }) => status === 'True',
+  ImportersKnown: ({ status }) => status === 'False',
 }
 
 export function exportStatus(told: Told) {
   const { generation: observedGeneration } = told.export.metadata
   const before = told.export.status?.conditions
-  const verdicts = [valid(told.offer), ready(told, before), conflict(told, before)].flatMap((verdict) => verdict ?? [])
+  const verdicts = [valid(told.offer), ready(told, before), conflict(told, before), importersKnown(told, before)].flatMap(
+    (verdict) => verdict ?? [],
+  )
   const conditions = setConditions(
     before,
     verdicts.map((verdict) => ({ ...verdict, ...(observedGeneration === undefined ? {} : { observedGeneration }) })),
@@ -68,7 +77,7 @@ function ready({ offer, published, failure }: Told, before: readonly Condition[]
         type,
         status: 'True',
         reason: 'Exported',
-        message: ['the other clusters can import the service', ...offer.remarks].join('; '),
+        message: [`${importers(offer.service.spec.exportTo)} can import the service`, ...offer.remarks].join('; '),
       }
     case 'no':
       return { type, status: 'False', reason: 'Pending', message: 'the broker does not hold the export yet' }
@@ -93,4 +102,25 @@ function conflict({ offer, conflict: found }: Told, before: readonly Condition[]
   return found === undefined
     ? { type, status: 'False', reason: 'NoConflicts', message: 'all clusters export the same' }
     : { type, status: 'True', reason: found.reason, message: found.message }
+}
+
+/** Of an export that was for every member all along nothing is said. */
+function importersKnown({ offer, members }: Told, before: readonly Condition[] | undefined): Verdict | undefined {
+  const type = 'ImportersKnown'
+  const isKnown = before?.some((condition) => condition.type === type) === true
+  if (offer.kind !== 'offered')
+    return isKnown ? { type, status: 'Unknown', reason: 'NotExported', message: 'nothing is exported' } : undefined
+  const { exportTo } = offer.service.spec
+  if (exportTo === undefined)
+    return isKnown ? { type, status: 'True', reason: 'EveryMember', message: 'every member may import it' } : undefined
+  const unknown = exportTo.filter((id) => !members.includes(id))
+  const may = `${importers(exportTo)} may import it, and no other member`
+  return unknown.length === 0
+    ? { type, status: 'True', reason: 'Named', message: may }
+    : {
+        type,
+        status: 'False',
+        reason: 'UnknownCluster',
+        message: `${exportToAnnotation} names ${importers(unknown)}, no member of the fleet: write ids as tombolo show clusters does; ${may}`,
+      }
 }

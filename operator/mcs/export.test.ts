@@ -35,6 +35,33 @@ suite('what a cluster offers', () => {
     assert.deepEqual(offer({ export: exporting(going) }), { kind: 'none' })
   })
 
+  /** What an apiserver of another version may have let in. */
+  const hostile: readonly (readonly [string, Partial<Exporting>, string, RegExp])[] = [
+    [
+      'a Service with a port name that none can have',
+      { service: service({ ports: [{ ...http, name: 'Port A' }] }) },
+      'InvalidExport',
+      /spec\.ports\.0\.name: "Port A" is not valid/,
+    ],
+    [
+      'a Service with more ports than are exported',
+      { service: service({ ports: Array.from({ length: 101 }, (_, n) => ({ ...http, name: `p${n}`, port: n + 1 })) }) },
+      'InvalidExport',
+      /spec\.ports/,
+    ],
+    [
+      'more annotations than an object can have',
+      { export: exporting({}, { exportedAnnotations: Object.fromEntries(Array.from({ length: 33 }, (_, n) => [`a${n}`, ''])) }) },
+      'InvalidExport',
+      /spec\.annotations/,
+    ],
+    [
+      'an annotation longer than any that is exported',
+      { export: exporting({}, { exportedAnnotations: { note: 'x'.repeat(200_000) } }) },
+      'InvalidExport',
+      /spec\.annotations\.note/,
+    ],
+  ]
   const refused: readonly (readonly [string, Partial<Exporting>, string, RegExp])[] = [
     ['a Service that does not exist', { service: undefined }, 'NoService', /no Service shop\/web: create it/],
     ['a Service that is being deleted', { service: { ...service(), metadata: { ...web, ...going } } }, 'NoService', /create it/],
@@ -56,6 +83,13 @@ suite('what a cluster offers', () => {
       'InvalidExport',
       /spec\.labels/,
     ],
+    [
+      'an annotation that names no clusters',
+      { export: exporting({ annotations: { 'tombolo.dev/export-to': 'west south' } }) },
+      'InvalidExport',
+      /metadata\.annotations\["tombolo\.dev\/export-to"\]: "west south" is not valid \(want ids of clusters with commas between/,
+    ],
+    ...hostile,
   ]
   for (const [name, change, reason, says] of refused)
     test(`[mcs 8] ${name} is refused, with what to do`, () => {
@@ -127,6 +161,13 @@ suite('what a cluster offers', () => {
       service: { ...service(), metadata: { ...web, labels: { of: 'the service' } } },
     }).service.spec
     assert.deepEqual([labels, annotations], [{ tier: 'front' }, { note: 'hi' }])
+  })
+
+  test('the clusters that may import it as the annotation of the ServiceExport says, and it alone', () => {
+    const annotations = { 'tombolo.dev/export-to': 'west, south' }
+    assert.deepEqual(offered({ export: exporting({ annotations }) }).service.spec.exportTo, ['south', 'west'])
+    const elsewhere = { export: exporting({}, { exportedAnnotations: annotations }), service: service() }
+    assert.equal(offered(elsewhere).service.spec.exportTo, undefined)
   })
 
   test('a ServiceExport without a spec is one', () => {

@@ -7,6 +7,7 @@ import { exportedEndpoints, maxEndpointsPerObject } from '#crds/exported-endpoin
 import type { ExportedService } from '#crds/exported-service.ts'
 import { exportedService } from '#crds/exported-service.ts'
 import { grantCommand } from '#crds/export-grant.ts'
+import { exportToOf } from '#crds/export-to.ts'
 import { clusterIDLabel, clustersetZone, hashedName, managedBy, mcsServiceNameLabel, memberNamespace } from '#crds/places.ts'
 import type { NotExported } from '#crds/rules/export-name.ts'
 import { whyNotExported } from '#crds/rules/export-name.ts'
@@ -15,6 +16,7 @@ import type { EndpointSlice, Service } from '#lib/kube/kinds.ts'
 import type { ClusterID } from '#lib/net/cluster-id.ts'
 import type { IPFamily } from '#lib/net/ip.ts'
 import { parseIP } from '#lib/net/ip.ts'
+import type { Invalid } from '#lib/std/result.ts'
 import { explain } from '#lib/std/result.ts'
 import type { ServiceKey } from './names.ts'
 import type { Group } from './export-endpoints.ts'
@@ -81,10 +83,11 @@ export function offerOf(now: Exporting): Offer {
     return { kind: 'waiting', message: 'the broker has not said yet which addresses this cluster was admitted with' }
   const why = whyNotExported(allocation.spec.exports, key)
   if (why !== undefined) return { kind: 'refused', reason: 'NotGranted', message: askFor(why, self, key) }
-  const exported = serviceOf(self, key, now.export, service)
+  const exportTo = exportToOf(now.export)
+  if (!exportTo.ok) return invalidExport(exportTo.error)
+  const exported = serviceOf(self, key, now.export, service, exportTo.value)
   const parsed = exportedService.parse(exported)
-  if (!parsed.ok)
-    return { kind: 'refused', reason: 'InvalidExport', message: `it cannot be exported as it is: ${explain(parsed.error)}` }
+  if (!parsed.ok) return invalidExport(parsed.error)
   const endpoints = endpointsOf(now.slices, allocation, (host) =>
     [host, self, key.name, key.namespace, 'svc', clustersetZone].join('.'),
   )
@@ -96,6 +99,12 @@ export function offerOf(now: Exporting): Offer {
   }
 }
 
+const invalidExport = (error: Invalid): Offer => ({
+  kind: 'refused',
+  reason: 'InvalidExport',
+  message: `it cannot be exported as it is: ${explain(error)}`,
+})
+
 const refusals: Readonly<Record<NotExported, string>> = {
   'granted to others': 'the fleet lets other clusters export it, and not this one',
   guarded:
@@ -106,7 +115,13 @@ const refusals: Readonly<Record<NotExported, string>> = {
 const askFor = (why: NotExported, self: ClusterID, key: ServiceKey): string =>
   `${key.namespace}/${key.name} is not exported: ${refusals[why]}; whoever administers the broker can grant it: ${grantCommand(self, key)} (docs/guide/trust.md)`
 
-function serviceOf(self: ClusterID, key: ServiceKey, from: AskedExport, { spec = {} }: Service): ExportedService {
+function serviceOf(
+  self: ClusterID,
+  key: ServiceKey,
+  from: AskedExport,
+  { spec = {} }: Service,
+  exportTo: readonly ClusterID[] | undefined,
+): ExportedService {
   const type = spec.clusterIP === 'None' ? 'Headless' : 'ClusterSetIP'
   const { exportedLabels: labels = {}, exportedAnnotations: annotations = {} } = from.spec ?? {}
   const timeout = spec.sessionAffinityConfig?.clientIP?.timeoutSeconds
@@ -131,6 +146,7 @@ function serviceOf(self: ClusterID, key: ServiceKey, from: AskedExport, { spec =
       ...(spec.trafficDistribution === undefined ? {} : { trafficDistribution: spec.trafficDistribution }),
       ...(Object.keys(labels).length === 0 ? {} : { labels }),
       ...(Object.keys(annotations).length === 0 ? {} : { annotations }),
+      ...(exportTo === undefined ? {} : { exportTo: [...exportTo] }),
       exportedAt: from.metadata.creationTimestamp ?? '',
     },
   }

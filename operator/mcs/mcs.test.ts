@@ -110,10 +110,16 @@ class Clusterset implements AsyncDisposable {
     return back
   }
 
-  offer(id: Running, pods: readonly number[], spec: object = {}): void {
+  offer(id: Running, pods: readonly number[], spec: object = {}, exportTo?: string): void {
     this[id].put(services, service(spec))
     this[id].put(endpointSlices, sliceOf(id, pods))
-    this[id].put(serviceExport, exporting())
+    this.share(id, exportTo)
+  }
+
+  /** Undefined: with every member. */
+  share(id: Running, exportTo?: string): void {
+    const annotations = { 'tombolo.dev/export-to': exportTo ?? '' }
+    this[id].put(serviceExport, exporting(exportTo === undefined ? {} : { annotations }))
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -660,6 +666,51 @@ suite('services across clusters', () => {
       for (const id of ['east', 'west'] as const) set[id].remove(serviceExport, web)
       await eventually(() => assert.equal(told(set.west), 'NoSuchService: '))
     })
+  })
+
+  test('T5: an export for some clusters is not there for another: no endpoint, no port, no conflict, and nothing that it left out', async () => {
+    await using set = await clusterset('east', 'west')
+    const ports = [http, { ...http, name: 'metrics', port: 9090 }]
+    set.offer('east', [1], { ports, sessionAffinity: 'ClientIP' }, 'north')
+    set.offer('west', [1])
+    // East may import what west exports to everybody, so it alone sees that they differ.
+    await eventually(() =>
+      assert.deepEqual(conditionsOf(set.east), {
+        Valid: 'True Valid',
+        Ready: 'True Exported',
+        Conflict: 'True PortConflict,SessionAffinityConflict',
+        ImportersKnown: 'False UnknownCluster',
+      }),
+    )
+    await eventually(async () => assert.deepEqual(await reachable(set.east), ['east 10.1.0.1', 'west 10.2.0.1']))
+    await eventually(() => assert.equal(conditionsOf(set.west).Conflict, 'False NoConflicts'))
+    assert.deepEqual(await reachable(set.west), ['west 10.2.0.1'])
+    assert.deepEqual(set.west.read(serviceImport, web)?.spec.ports, [http])
+    assert.deepEqual(clustersOf(set.west), ['west'])
+    await eventually(() => assert.deepEqual([set.leftOut.get('west'), set.rejected.get('west')], [[], []]))
+  })
+
+  test('T5: who may import an export changes with its annotation; its own cluster always does', async () => {
+    await using set = await clusterset('east', 'west')
+    set.offer('east', [1], {}, 'north')
+    await ready(set.east)
+    await eventually(() => assert.equal(conditionsOf(set.east).Ready, 'True Exported'))
+    assert.equal(set.west.read(serviceImport, web), undefined)
+    set.share('east', 'north, west')
+    await ready(set.west)
+    set.share('east', 'nor th')
+    await eventually(() => assert.equal(set.west.read(serviceImport, web), undefined))
+    await eventually(() => assert.equal(conditionsOf(set.east).Valid, 'False InvalidExport'))
+    set.share('east')
+    await Promise.all([ready(set.east), ready(set.west)])
+    set.share('east', 'east')
+    await eventually(() => assert.equal(set.west.read(serviceImport, web), undefined))
+    assert.equal(conditionOfImport(set.east), 'True Ready')
+    assert.deepEqual(await slicesOf(set.west), [])
+    await eventually(() => assert.equal(conditionsOf(set.east).ImportersKnown, 'True Named'))
+    set.east.put(allocation, allocationOf('north'))
+    set.share('east', 'north')
+    await eventually(() => assert.equal(conditionsOf(set.east).ImportersKnown, 'True Named'))
   })
 
   test('objects of others with our names are left alone', async () => {

@@ -83,7 +83,7 @@ export async function runMcs(mcs: Mcs, signal: AbortSignal): Promise<void> {
     name: 'mcs-export-status',
     log: mcs.log,
     workers: 4 * workers,
-    sources: [...world.exportSources, ...world.brokerSources],
+    sources: [...world.exportSources, ...world.memberSources, ...world.brokerSources],
     reconcile: async (key, stop) => {
       await pause(calm.statusMs, stop)
       const at = { namespace: key.namespace ?? '', name: key.name }
@@ -94,9 +94,10 @@ export async function runMcs(mcs: Mcs, signal: AbortSignal): Promise<void> {
       const step = exportStatus({
         export: found,
         offer,
-        published: !world.brokerHeard() ? 'unheard' : stores.brokerServices.by('ours', keyText(at)).length > 0 ? 'yes' : 'no',
+        published: world.published(at, offer),
         failure: failures.get(keyText(at)),
         conflict: merged === 'unheard' ? 'unheard' : merged?.conflict,
+        members: world.members(),
         now: new Date(),
       })
       const next = await applyPlan(mcs.local, { steps: [step], next: settled }, fieldManager, stop)

@@ -3,6 +3,7 @@
 import type { Allocation } from '#crds/allocation.ts'
 import { exportedEndpoints, type ExportedEndpoints } from '#crds/exported-endpoints.ts'
 import { exportedService, type ExportedService } from '#crds/exported-service.ts'
+import { exportToAnnotation, isSharedWith } from '#crds/export-to.ts'
 import type { GatewayEndpoint } from '#crds/gateway-endpoint.ts'
 import { mostOfAMember } from '#crds/limits.ts'
 import { derivedServiceName, memberNamespace, memberOf, systemNamespace } from '#crds/places.ts'
@@ -13,6 +14,7 @@ import { serviceTrafficPolicy, type ServiceTrafficPolicy } from '#crds/service-t
 import type { Kube } from '#lib/kube/client.ts'
 import type { Source } from '#lib/kube/controller.ts'
 import { source } from '#lib/kube/controller.ts'
+import { same } from '#lib/kube/differs.ts'
 import type { EndpointSlice, Namespace, Service } from '#lib/kube/kinds.ts'
 import { endpointSlices, namespaces, nodes, services } from '#lib/kube/kinds.ts'
 import type { Key, Kind, KubeObject } from '#lib/kube/object.ts'
@@ -29,6 +31,7 @@ import { believer } from './believe.ts'
 import { doubts } from './doubt.ts'
 import type { Offer } from './export.ts'
 import { offerOf } from './export.ts'
+import type { Published } from './export-status.ts'
 import type { Importing } from './import.ts'
 import { choicesIn } from './import.ts'
 import type { ImportFrom } from './import-from.ts'
@@ -120,7 +123,7 @@ export function worldOf(self: ClusterID, { allocations, gateways, importFrom }: 
     stores.brokerServices
       .by('key', keyText(key))
       .flatMap((object) => believe.service(object).object ?? [])
-      .filter(({ spec }) => spec.clusterID !== self && isTaken(importFrom, spec))
+      .filter(({ spec }) => spec.clusterID !== self && isSharedWith(spec, self) && isTaken(importFrom, spec))
 
   const merged = (key: ServiceKey, own: Offer): Merged | 'unheard' | undefined =>
     brokerHeard() && !doubted.has(keyText(key))
@@ -144,6 +147,14 @@ export function worldOf(self: ClusterID, { allocations, gateways, importFrom }: 
       })),
       ...(own.kind === 'offered' ? [{ service: own.service, endpoints: own.endpoints, nodes: 'ours' as const }] : []),
     ]
+  }
+
+  /** Whether the broker holds what we offer, and for those it is offered to. */
+  function published(key: ServiceKey, own: Offer): Published {
+    if (!brokerHeard()) return 'unheard'
+    const there = stores.brokerServices.by('ours', keyText(key))
+    const isSame = ({ spec }: ExportedService) => own.kind !== 'offered' || same(spec.exportTo, own.service.spec.exportTo)
+    return there.some(isSame) ? 'yes' : 'no'
   }
 
   const derivedKey = ({ namespace, name }: ServiceKey) => ({ namespace, name: derivedServiceName(namespace, name) })
@@ -180,9 +191,11 @@ export function worldOf(self: ClusterID, { allocations, gateways, importFrom }: 
     return {
       ...found,
       choices: !found.read.ok || seen.merged === undefined || seen.namespace === 'absent' ? undefined : choicesIn(seen),
-      members: allocations.list().map(({ spec }) => spec.clusterID),
+      members: members(),
     }
   }
+
+  const members = (): readonly string[] => allocations.list().map(({ spec }) => spec.clusterID)
 
   function importing(key: ServiceKey): Omit<Importing, 'have'> {
     const own = offer(key)
@@ -205,12 +218,12 @@ export function worldOf(self: ClusterID, { allocations, gateways, importFrom }: 
     ...stores.brokerEndpoints.list().flatMap((object) => believe.endpoints(object).refused),
   ]
 
-  /** What we do not want, though it is believed. */
+  /** What we do not want, though it is believed and we may have it. */
   const leftOut = (): readonly string[] =>
     stores.brokerServices
       .list()
       .flatMap((object) => believe.service(object).object ?? [])
-      .filter(({ spec }) => spec.clusterID !== self && !isTaken(importFrom, spec))
+      .filter(({ spec }) => spec.clusterID !== self && isSharedWith(spec, self) && !isTaken(importFrom, spec))
       .map(({ spec }) => `${spec.namespace}/${spec.name} of ${spec.clusterID}`)
       .sort()
 
@@ -222,6 +235,11 @@ export function worldOf(self: ClusterID, { allocations, gateways, importFrom }: 
   const offeredBy = (cluster: string): readonly Key[] => stores.brokerServices.by('cluster', cluster).flatMap(about)
   const leadsHere = ({ spec, status }: GatewayEndpoint): boolean => spec.clusterID === self && status?.role === 'Active'
   const everyExport = () => stores.exports.list().map(keyOf)
+  const everyNamingExport = () =>
+    stores.exports
+      .list()
+      .filter(({ metadata }) => metadata.annotations?.[exportToAnnotation] !== undefined)
+      .map(keyOf)
   const everyPolicy = () => stores.policies.list().map(keyOf)
 
   return {
@@ -230,9 +248,10 @@ export function worldOf(self: ClusterID, { allocations, gateways, importFrom }: 
     importing,
     imported,
     policed,
+    published,
+    members,
     refused,
     leftOut,
-    brokerHeard,
     /** Keys of our own objects at the broker. */
     ours: (object: KubeObject) => (object.metadata.namespace === memberNamespace(self) ? about(object) : []),
     exportSources: [
@@ -241,6 +260,8 @@ export function worldOf(self: ClusterID, { allocations, gateways, importFrom }: 
       source<EndpointSlice>(stores.slices, (slice) => serviceKeys(slice).flatMap(isExported)),
       source(allocations, ({ spec }) => (spec.clusterID === self ? everyExport() : [])),
     ],
+    /** Who is in the fleet: whether a name that somebody wrote is one of them. */
+    memberSources: [unawaited(source(allocations, everyNamingExport, { sees: ({ spec }) => spec.clusterID }))],
     importSources: [
       source<ServiceImport>(stores.imports, (object) => [keyOf(object)]),
       source<Service>(stores.services, importKeys),
