@@ -14,6 +14,18 @@ export type ChoiceState = (typeof choiceStates)[number]
 // Replaced whole by an apply: of a set, each manager would keep what it named.
 const clustersField = z.array(clusterIDField).min(1).max(500).meta({ 'x-kubernetes-list-type': 'atomic' })
 
+const percentField = z.int().min(0).max(100)
+const shareField = z
+  .object({
+    wantedPercent: percentField.describe('Its weight, of the weights of those that answer.'),
+    gotPercent: percentField.describe('Its endpoints that are in use, of all that are.'),
+    readyEndpoints: z.int().min(0),
+    usedEndpoints: z.int().min(0).describe('The other ready ones are left out of the EndpointSlices here.'),
+  })
+  .describe('There where weights hold. Of a dual-stack service, those of the family that has more endpoints.')
+/** Of the calls that go to one cluster. */
+export type Share = z.output<typeof shareField>
+
 const oneList = 'allow names all that may answer, deny all that may not: give one of the two'
 
 export const serviceTrafficPolicy = define({
@@ -46,12 +58,23 @@ export const serviceTrafficPolicy = define({
         .describe(
           'How those come that `order` does not name. `Local`: this cluster first, then all others together. `Nearest`: this cluster first, then by measured round trip, in steps of 1, 2, 5, 10, 20, 50, 100 and 200 ms; clusters of one step answer together.',
         ),
+      weights: z
+        .array(z.object({ cluster: clusterIDField, weight: z.int().min(0).max(1000) }))
+        .min(1)
+        .max(500)
+        .optional()
+        .describe(
+          'How calls are shared among those of these clusters that answer: 90 and 10, or 9 and 1. Kept by leaving endpoints out, and so not exactly: the status says what comes of it. A cluster that is not named, or has 0, comes after all others; while it must help, no endpoint is left out.',
+        )
+        .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['cluster'] }),
       minReadyEndpoints: z
         .int()
         .min(1)
         .max(10000)
         .default(1)
-        .describe('While those that answer have fewer ready endpoints than this, the next in order answers beside them.'),
+        .describe(
+          'While those that answer have fewer ready endpoints than this, the next in order answers beside them. `weights` leaves no fewer.',
+        ),
     })
     .refine(({ allow, deny }) => allow === undefined || deny === undefined, oneList)
     .meta({ 'x-kubernetes-validations': [{ rule: '!has(self.allow) || !has(self.deny)', message: oneList }] }),
@@ -63,6 +86,7 @@ export const serviceTrafficPolicy = define({
           cluster: clusterIDField,
           state: z.enum(choiceStates),
           message: z.string().max(1024).describe('Why.'),
+          share: shareField.optional(),
         }),
       )
       .max(500)

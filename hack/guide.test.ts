@@ -78,7 +78,7 @@ suite('the guide', () => {
       ...readFileSync(join(root, 'operator/mcs/traffic-status.ts'), 'utf8').matchAll(/(?:reason: |told\(\s*)'(\w+)'/g),
     ]
     const reasons = told.flatMap(([, reason = '']) => (reason === 'Applied' ? [] : [reason]))
-    assert.equal(reasons.length, 5)
+    assert.equal(reasons.length, 7)
     assert.deepEqual(
       [...choiceStates, ...reasons].filter((name) => !text.includes(`\`${name}\``)),
       [],

@@ -100,7 +100,13 @@ export const allowed: readonly Allowed[] = [
   {
     kind: serviceTrafficPolicy,
     modules: ['service-discovery'],
-    fields: ['spec.{allow,deny,order,locality,minReadyEndpoints}', 'status.clusters.{cluster,state,message}', ...status],
+    fields: [
+      'spec.{allow,deny,order,locality,minReadyEndpoints}',
+      'spec.weights.{cluster,weight}',
+      'status.clusters.{cluster,state,message}',
+      'status.clusters.share.{wantedPercent,gotPercent,readyEndpoints,usedEndpoints}',
+      ...status,
+    ],
   },
   {
     kind: exportedService,

@@ -154,6 +154,12 @@ const gatewayColumns: readonly Column<GatewayRow>[] = [
   { title: 'CERTIFICATE UNTIL', cell: (row) => row.certificateUntil, wide: true },
 ]
 
+/** `east 75%,west 25%` where weights hold. */
+const answeringCell = ({ answering, shares }: ServiceRow): string | undefined =>
+  answering
+    ?.map((cluster) => [cluster, ...(shares ?? []).flatMap((s) => (s.cluster === cluster ? [`${s.got}%`] : []))].join(' '))
+    .join(',')
+
 const serviceColumns: readonly Column<ServiceRow>[] = [
   { title: 'NAMESPACE', cell: (row) => row.namespace },
   { title: 'NAME', cell: (row) => row.name },
@@ -162,7 +168,7 @@ const serviceColumns: readonly Column<ServiceRow>[] = [
   { title: 'PORTS', cell: (row) => row.ports.join(',') },
   { title: 'FROM', cell: (row) => row.clusters.join(',') },
   { title: 'EXPORTED TO', cell: (row) => row.exportedTo.map(({ from, to }) => `${from}→${to.join(',')}`).join(' '), ifAny: true },
-  { title: 'ANSWERING', cell: (row) => row.answering?.join(','), ifAny: true },
+  { title: 'ANSWERING', cell: answeringCell, ifAny: true },
   {
     title: 'EXPORTED HERE',
     cell: ({ exportedHere }) => (exportedHere === undefined ? undefined : exportedHere ? 'yes' : 'no'),

@@ -485,6 +485,24 @@ suite('services, as a member sees them', () => {
     assert.deepEqual([row.state, row.message], ['Ready', 'export-to names suoth'])
   })
 
+  test('with weights that hold, what share of the calls each has that answers', () => {
+    const of = (cluster: string, wantedPercent: number, gotPercent: number) => ({
+      cluster,
+      state: 'Answers',
+      share: { wantedPercent, gotPercent, readyEndpoints: 4, usedEndpoints: 1 },
+    })
+    const clusters = [of('east', 70, 75), of('west', 30, 25), { cluster: 'south', state: 'Standby' }]
+    const view = {
+      imports: [svcImport('web', ['east', 'west', 'south'])],
+      trafficPolicies: [object('ServiceTrafficPolicy', 'web', 'shop', { status: { clusters } })],
+    }
+    const [row] = servicesOf(member('north', view))
+    assert.deepEqual(row?.shares, [
+      { cluster: 'east', wanted: 70, got: 75 },
+      { cluster: 'west', wanted: 30, got: 25 },
+    ])
+  })
+
   test('a service is shown with its name in the DNS, its addresses and ports', () => {
     const [row] = servicesOf(member('east', { imports: [svcImport('web', ['west'])] }))
     assert.deepEqual([row?.dnsName, row?.ips, row?.ports], ['web.shop.svc.clusterset.local', ['10.9.0.1'], ['80/TCP', '53/UDP']])

@@ -31,6 +31,8 @@ export type ServiceRow = {
   readonly answering: readonly string[] | undefined
   /** Of clusters that export it to some alone, as far as the cluster asked tells: a member of itself, the broker of all. */
   readonly exportedTo: readonly ExportedTo[]
+  /** Of the calls from the cluster asked, in percent, where a ServiceTrafficPolicy has weights that hold. */
+  readonly shares: readonly { readonly cluster: string; readonly wanted: number; readonly got: number }[] | undefined
   /** Whether the cluster asked exports it; undefined as the broker sees it. */
   readonly exportedHere: boolean | undefined
   readonly endpoints: number
@@ -64,11 +66,19 @@ function imported({ membership, imports, exports, trafficPolicies, slices }: Mem
         policy?.status?.clusters?.flatMap(({ cluster, state }) => (state === 'Answers' ? [cluster] : [])) ??
         havingEndpoints(clusters, sources),
       exportedTo: exportedTo(membership, own),
+      shares: sharesIn(policy),
       exportedHere: own !== undefined,
       ...counted,
       ...stateOf(own, item, policy, counted.readyEndpoints),
     }
   })
+}
+
+function sharesIn(policy: ServiceTrafficPolicy | undefined): ServiceRow['shares'] {
+  const shares = (policy?.status?.clusters ?? []).flatMap(({ cluster, share }) =>
+    share === undefined ? [] : [{ cluster, wanted: share.wantedPercent, got: share.gotPercent }],
+  )
+  return shares.length === 0 ? undefined : shares
 }
 
 /** Without a policy one that is cut off is left out of the slices while another has an endpoint. Undefined where it is all of them, or none. */
@@ -95,6 +105,7 @@ const notImported = ({ membership, exports, imports }: MemberView): readonly Ser
       clusters: [],
       answering: undefined,
       exportedTo: exportedTo(membership, item),
+      shares: undefined,
       exportedHere: true,
       endpoints: 0,
       readyEndpoints: 0,
@@ -165,6 +176,7 @@ const notGranted = ({ spec }: ExportedService): ServiceRow => ({
   clusters: [spec.clusterID],
   answering: undefined,
   exportedTo: toldBy([spec]),
+  shares: undefined,
   exportedHere: undefined,
   endpoints: 0,
   readyEndpoints: 0,
@@ -197,6 +209,7 @@ function publishedService(
     clusters,
     answering: undefined,
     exportedTo: toldBy(constituents.map(({ spec }) => spec)),
+    shares: undefined,
     exportedHere: undefined,
     ...counted,
     state: conflict !== undefined ? 'Conflict' : counted.readyEndpoints === 0 ? 'NoEndpoints' : 'Ready',

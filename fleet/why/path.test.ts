@@ -382,6 +382,20 @@ suite('why', () => {
     )
   })
 
+  test('who answers by a traffic policy is said where all is well, and with weights what share each has', () => {
+    const share = (gotPercent: number) => ({ wantedPercent: 75, gotPercent, readyEndpoints: 4, usedEndpoints: 1 })
+    const says = (...clusters: Parameters<typeof policyOf>[0] & object) => {
+      const step = walk(factsOf(member({ trafficPolicies: [policyOf(clusters)] }))).steps.find(({ at }) => at === 'import')
+      return step?.state === 'ok' ? step.says : undefined
+    }
+    const [east, west] = [choice('east', 'Answers'), choice('west', 'Answers')]
+    assert.match(says(east) ?? '', /; by its traffic policy east answers$/)
+    assert.match(
+      says({ ...east, share: share(75) }, { ...west, share: share(25) }) ?? '',
+      /east, west answer, of the calls east 75 %, west 25 %$/,
+    )
+  })
+
   test('what could not be read is unknown and says why, and nothing is called reachable without an answer', () => {
     const refused = notKnown('pods is forbidden')
     const { reachable, steps } = walk(

@@ -171,10 +171,11 @@ export const imported: Hop = {
         `the import of ${namespace}/${name} has no ready endpoint in ${near.context}`,
         `tombolo show services ${here} and tombolo show clusters ${here} say of whom none is believed`,
       )
+    const shares = choices.flatMap(({ cluster, share }) => (share === undefined ? [] : [`${cluster} ${share.gotPercent} %`]))
     const chosen =
       answering.length === 0
         ? ''
-        : `; by its traffic policy ${answering.join(', ')} ${answering.length === 1 ? 'answers' : 'answer'}`
+        : `; by its traffic policy ${answering.join(', ')} ${answering.length === 1 ? 'answers' : 'answer'}${shares.length > 1 ? `, of the calls ${shares.join(', ')}` : ''}`
     return fine(`${namespace}/${name} is imported from ${clusters.join(', ')}${chosen}`)
   },
 }

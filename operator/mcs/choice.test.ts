@@ -16,6 +16,7 @@ const candidate = (cluster: string, counts: string, path: Path = open()): Candid
   const [ready = 0, endpoints = 0] = counts.split('/').map(Number)
   return { cluster, ready, endpoints, path }
 }
+const weight = (cluster: string, of: number) => ({ cluster, weight: of })
 const answering = (choices: readonly Choice[]) => choices.filter(({ state }) => state === 'Answers').map(({ cluster }) => cluster)
 const show = (choices: readonly Choice[]) => choices.map(({ cluster, state }) => `${cluster} ${state}`).join(', ')
 
@@ -166,6 +167,34 @@ const rows: readonly (readonly [string, TrafficPolicy, readonly Candidate[], rea
     'north Answers, west Standby',
   ],
   [
+    'of those with a weight all answer, and who has none waits',
+    policy({ weights: [weight('east', 9), weight('west', 1), weight('south', 0)] }),
+    [candidate('east', '1/1'), candidate('north', '1/1'), candidate('south', '1/1'), candidate('west', '1/1')],
+    [],
+    'east Answers, north Standby, south Standby, west Answers',
+  ],
+  [
+    'who has no weight helps when the others are too few, though it is the first in order',
+    policy({ order: ['west', 'east'], weights: [weight('east', 9)], minReadyEndpoints: 2 }),
+    [candidate('east', '1/2'), candidate('west', '1/1')],
+    [],
+    'east Answers, west Answers',
+  ],
+  [
+    'a weight of 0 for all says nothing',
+    policy({ order: ['west', 'east'], weights: [weight('east', 0)] }),
+    [candidate('east', '1/1'), candidate('west', '1/1')],
+    [],
+    'east Standby, west Answers',
+  ],
+  [
+    'order comes before weights',
+    policy({ order: ['west', 'east'], weights: [weight('east', 9), weight('west', 1)] }),
+    [candidate('east', '1/1'), candidate('west', '1/1')],
+    [],
+    'east Standby, west Answers',
+  ],
+  [
     'who is denied does not answer',
     policy({ deny: ['east'] }),
     [candidate('east', '1/1'), candidate('west', '1/1')],
@@ -210,6 +239,13 @@ const policies: fc.Arbitrary<TrafficPolicy> = fc
     deny: someClusters,
     order: someClusters,
     locality: fc.constantFrom(undefined, 'Local' as const, 'Nearest' as const),
+    weights: fc.option(
+      fc.uniqueArray(fc.record({ cluster: fc.constantFrom(...ids), weight: fc.nat({ max: 3 }) }), {
+        minLength: 1,
+        selector: ({ cluster }) => cluster,
+      }),
+      { nil: undefined },
+    ),
     minReadyEndpoints: fc.integer({ min: 1, max: 10 }),
   })
   .map((spec) => policy(spec))

@@ -1,6 +1,6 @@
 // Which clusters answer a service here: from a policy and how the clusters are now, a verdict for each. Pure; what was chosen before is
 // read from the EndpointSlices there are, so nothing is remembered and a restart changes nothing.
-import type { ChoiceState, Locality, ServiceTrafficPolicy } from '#crds/service-traffic-policy.ts'
+import type { ChoiceState, Locality, ServiceTrafficPolicy, Share } from '#crds/service-traffic-policy.ts'
 
 export type TrafficPolicy = ServiceTrafficPolicy['spec']
 
@@ -21,11 +21,18 @@ export type Candidate = {
   readonly path: Path
 }
 
-export type Choice = { readonly cluster: string; readonly state: ChoiceState; readonly message: string }
+/** `share`: of the calls, where weights hold. */
+export type Choice = {
+  readonly cluster: string
+  readonly state: ChoiceState
+  readonly message: string
+  readonly share?: Share
+}
 
 /**
- * Clusters come in tiers: those of `order` one by one, the others by `locality`. Tiers are taken until what is taken has
- * `minReadyEndpoints`; of those taken, the clusters with a ready endpoint answer. A cluster behind a dead path has none.
+ * Clusters come in tiers: those of `order` one by one, the others by `locality`, and where there are `weights`, those without one last.
+ * Tiers are taken until what is taken has `minReadyEndpoints`; of those taken, the clusters with a ready endpoint answer. A cluster behind a
+ * dead path has none.
  *
  * Hysteresis: a later tier stops answering only when those before it have a quarter more than the minimum, or all their endpoints are ready
  * and enough. Round trips have theirs where they are published (gateway/publish.ts). With `answering` equal to what it chose, it
@@ -58,7 +65,12 @@ export function choose(
     ),
     ...tiers.slice(taken.length).flatMap((tier) =>
       tier.map(({ cluster }): Choice => {
-        return { cluster, state: 'Standby', message: `${listed(taken.flat())} ${verb(taken.flat(), 'comes', 'come')} before it` }
+        const why = isWeightless(policy, cluster) ? 'spec.weights gives it none: ' : ''
+        return {
+          cluster,
+          state: 'Standby',
+          message: `${why}${listed(taken.flat())} ${verb(taken.flat(), 'comes', 'come')} before it`,
+        }
       }),
     ),
   ]
@@ -81,16 +93,28 @@ function whyDenied({ allow, deny }: TrafficPolicy, cluster: string): string | un
   return names(allow) === false ? 'spec.allow does not name it' : undefined
 }
 
+/** 0 for one that is not named, as others get what is to be shared. */
+export const weightOf = ({ weights }: TrafficPolicy, cluster: string): number =>
+  weights?.find((one) => one.cluster === cluster)?.weight ?? 0
+
+const isWeightless = (policy: TrafficPolicy, cluster: string): boolean =>
+  policy.weights !== undefined && weightOf(policy, cluster) === 0
+
 function tiersOf(policy: TrafficPolicy, candidates: readonly Candidate[]): readonly (readonly Candidate[])[] {
   const rank = (candidate: Candidate): number => {
+    const named = policy.order?.length ?? 0
     const index = policy.order?.findIndex((cluster) => cluster === candidate.cluster) ?? -1
-    return index >= 0 ? index : (policy.order?.length ?? 0) + distance(policy.locality, candidate.path)
+    const place = index >= 0 ? index : named + distance(policy.locality, candidate.path)
+    return isWeightless(policy, candidate.cluster) ? named + furthest + place : place
   }
   return [...Map.groupBy(candidates, rank)].toSorted(([a], [b]) => a - b).map(([, tier]) => tier)
 }
 
 /** Upper ends, in milliseconds: what differs by less is equally near. */
 const steps = [1, 2, 5, 10, 20, 50, 100, 200] as const
+
+/** More than any distance. */
+const furthest = steps.length + 3
 
 /** 0 is here. */
 function distance(locality: Locality | undefined, path: Path): number {

@@ -296,6 +296,49 @@ suite('an import', () => {
       assert.deepEqual(behind(converged(of([1, 2]), converged(of([1, 2]), empty, change).have).have), ['east', 'west'])
     })
 
+    suite('that has weights', () => {
+      const weights = [
+        { cluster: idOf('east'), weight: 1 },
+        { cluster: idOf('west'), weight: 1 },
+      ]
+      const weighted = { traffic: { ...traffic, policy: { minReadyEndpoints: 1, weights } } }
+      const used = (have: Had) =>
+        Object.fromEntries(
+          [...Map.groupBy(have.slices, sourceOf)].map(([cluster, slices]) => [
+            cluster,
+            slices.flatMap(({ endpoints: some }) => some ?? []).length,
+          ]),
+        )
+
+      test('has so many endpoints of each as make its share, and is written once', () => {
+        const { have } = converged(of([1, 2, 3]), empty, weighted)
+        assert.deepEqual(used(have), { east: 1, west: 1 })
+        assert.deepEqual(planImport(seen(of([1, 2, 3]), have, weighted)).steps, [])
+      })
+
+      test('has all of one that answers alone, and all of both without them', () => {
+        const { have } = converged([source('east', {}, [1, 2, 3])], converged(of([1, 2, 3]), empty, weighted).have, weighted)
+        assert.deepEqual(used(have), { east: 3 })
+        assert.deepEqual(used(converged(of([1, 2, 3]), have).have), { east: 3, west: 1 })
+      })
+
+      test('asks no zone to call its own endpoints alone, as then others would call the rest', () => {
+        const hints = (change: Partial<Importing>) => {
+          const near = { ...constituent('east', { trafficDistribution: 'PreferSameZone' }) }
+          const zoned = { service: near, endpoints: [endpoints('east', [1], { zone: 'a' })], nodes: 'theirs' } as const
+          return converged([zoned], empty, change).have.slices.flatMap((s) =>
+            (s.endpoints ?? []).map((e) => e.hints !== undefined),
+          )
+        }
+        assert.deepEqual([hints({}), hints(weighted)], [[true], [false]])
+      })
+
+      test('leaves the others as they are while the broker is not heard', () => {
+        const { have } = converged(of([1, 2, 3]), empty, weighted)
+        assert.deepEqual(converged([source('west')], have, { ...weighted, merged: 'unheard' }).rounds, [])
+      })
+    })
+
     test('our own endpoints come to nobody’s help while the broker was not heard and another answers', () => {
       const { have } = converged(of([1, 2]), empty, change)
       const unheard = { ...change, merged: 'unheard' } as const

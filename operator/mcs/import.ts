@@ -29,8 +29,8 @@ import type { ServiceKey } from './names.ts'
 import { isOurs } from './names.ts'
 import type { SourceCluster } from './slices.ts'
 import { slicesOf } from './slices.ts'
-import type { Traffic } from './traffic.ts'
-import { choicesOf, nextChoiceMs, sourceOf } from './traffic.ts'
+import type { Chosen, Traffic } from './traffic.ts'
+import { chosenOf, nextChoiceMs, sourceOf } from './traffic.ts'
 
 /** Upstream's schema lets the spec be absent. */
 type HadImport = KubeObject & Partial<Pick<ServiceImport, 'spec'>> & Pick<ServiceImport, 'status'>
@@ -187,27 +187,32 @@ function apply<T extends KubeObject>(kind: Kind<T>, object: Wanted<NoInfer<T>>, 
   return { do: 'apply', kind, object, have }
 }
 
-/** What is put behind the import: of all that is offered the slices of the clusters that answer. */
+/** What is put behind the import: of all that is offered what answers. While the broker is not heard, the others stay as they are. */
 function wantedSlices(seen: Importing): readonly EndpointSlice[] {
   const offered = offeredSlices(seen)
-  const answering = new Set(choicesIn(seen, offered).flatMap(({ cluster, state }) => (state === 'Answers' ? [cluster] : [])))
-  return [...offered].filter(([cluster]) => answering.has(cluster)).flatMap(([, slices]) => slices)
+  return chosenAmong(seen, offered).slices.filter((slice) => offered.has(sourceOf(slice)))
 }
 
-/** Which clusters answer, and why. While the broker is not heard, the others offer what is here of them. */
-export function choicesIn(seen: Importing, offered = offeredSlices(seen)): readonly Choice[] {
-  const { merged, traffic, have } = seen
+/** Which clusters answer, and why. */
+export const choicesIn = (seen: Importing): readonly Choice[] => chosenAmong(seen, offeredSlices(seen)).choices
+
+/** While the broker is not heard, the others offer what is here of them. */
+function chosenAmong({ self, merged, traffic, have }: Importing, offered: Offered): Chosen {
   const here = Map.groupBy(have.slices, sourceOf)
-  return choicesOf(traffic, merged === 'unheard' ? new Map([...here, ...offered]) : offered, have.slices)
+  return chosenOf(self, traffic, merged === 'unheard' ? new Map([...here, ...offered]) : offered, have.slices)
 }
+
+type Offered = ReadonlyMap<string, readonly EndpointSlice[]>
 
 /** By cluster, of those that are heard; while the broker is not, of this cluster alone. */
-function offeredSlices({ self, merged, key, sources, have }: Importing): ReadonlyMap<string, readonly EndpointSlice[]> {
+function offeredSlices({ self, merged, key, sources, traffic, have }: Importing): Offered {
   const imported =
     merged === undefined || merged === 'unheard' ? knownBefore(have.import) : { ...merged.global, type: merged.type }
   const owner = imported?.type === 'Headless' ? have.import : have.service
   if (imported === undefined || owner === undefined) return new Map()
-  const { type, ports, trafficDistribution } = imported
+  const { type, ports } = imported
+  // Weights want every endpoint called alike, and hints would have some zones call some alone.
+  const trafficDistribution = traffic.policy?.weights === undefined ? imported.trafficDistribution : undefined
   const as = { key, type, ports, trafficDistribution, owner: ownedBy(owner) }
   return new Map(
     sources

@@ -1,6 +1,7 @@
 // Many items into few objects of bounded size, so that one item's change rewrites one object whatever was there before.
 // Items hang in a binary trie by the bits of their key's hash, and a leaf that grows too big splits in two: where an item lies
 // follows from the set of items alone, not from the order in which they came, so a restart moves nothing.
+import { hash32 } from '#lib/std/hash.ts'
 
 /** Leaf → its items in the order of their keys; a leaf's name is its path in the trie. No leaf is empty or has more than `most` items. */
 export function pack<T>(items: readonly T[], keyOf: (item: T) => string, most: number): ReadonlyMap<string, readonly T[]> {
@@ -23,13 +24,4 @@ export function pack<T>(items: readonly T[], keyOf: (item: T) => string, most: n
 
   place(entries, '')
   return leaves
-}
-
-/** FNV-1a, then the finalizer of MurmurHash3: neighbouring addresses must differ in their first bits. */
-function hash32(text: string): number {
-  let hash = 0x811c9dc5
-  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193)
-  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)
-  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)
-  return hash ^ (hash >>> 16)
 }

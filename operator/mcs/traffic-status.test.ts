@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import type { ServiceTrafficPolicy } from '#crds/service-traffic-policy.ts'
 import { serviceTrafficPolicy } from '#crds/service-traffic-policy.ts'
 import { web } from '#test/kit/services.ts'
+import type { Choice } from './choice.ts'
 import { choose } from './choice.ts'
 import { policyStatus } from './traffic-status.ts'
 
@@ -20,6 +21,7 @@ function told(spec: object) {
   const choices = read.ok ? choose(read.value.spec, candidates, new Set()) : undefined
   return policyStatus({ policy, read, choices, members: ['west', 'east', 'north'], now: at }).status
 }
+const weight = (cluster: string, of: number) => ({ cluster, weight: of })
 const ready = (spec: object) => {
   const [condition] = told(spec).conditions
   return [condition?.status, condition?.reason, condition?.message] as const
@@ -53,6 +55,20 @@ const rows: readonly (readonly [string, object, string, RegExp])[] = [
   ],
   ['a deny list with every exporter', { deny: ['east', 'west'] }, 'NoClusterLeft', /if spec\.deny did not name it/],
   [
+    'weights for who is no member, and for who is denied',
+    { weights: [weight('wets', 1), weight('west', 1), weight('east', 1)], deny: ['west'] },
+    'UnknownCluster',
+    /^spec\.weights names wets, .*; spec\.weights names west, which spec\.deny names too: .* take it out of spec\.weights/,
+  ],
+  [
+    'weights of 0 everywhere',
+    { weights: [weight('east', 0), weight('west', 0)] },
+    'NoWeight',
+    /^spec\.weights gives east, west, which may answer shop\/web, no weight above 0, so all endpoints are called alike: give one/,
+  ],
+  ['weights for nobody that exports it', { weights: [weight('north', 5)] }, 'NoWeight', /^spec\.weights gives east, west, which/],
+  ['a weight below 0', { weights: [weight('east', -1)] }, 'Invalid', /^spec\.weights.* is -1, want .*>=0: it holds nowhere$/],
+  [
     'both lists',
     { allow: ['east'], deny: ['west'] },
     'Invalid',
@@ -81,6 +97,29 @@ suite('the status of a traffic policy', () => {
     const { status } = policyStatus({ policy, read, choices: undefined, members: ['east'], now: at })
     assert.deepEqual([status.conditions[0]?.reason, status.clusters], ['NoSuchService', undefined])
     assert.match(status.conditions[0]?.message ?? '', /^there is no ServiceImport shop\/web in this cluster: give the policy/)
+  })
+
+  test('a share that is far off is told with what it is, and the endpoints that it takes', () => {
+    const policy = made({ weights: [weight('east', 90), weight('west', 10)] })
+    const read = serviceTrafficPolicy.parse(policy)
+    const of = (cluster: string, wantedPercent: number, gotPercent: number, usedEndpoints: number) =>
+      ({
+        cluster,
+        state: 'Answers',
+        message: 'it is allowed',
+        share: { wantedPercent, gotPercent, usedEndpoints, readyEndpoints: 3 },
+      }) as const
+    const say = (...choices: readonly Choice[]) =>
+      policyStatus({ policy, read, choices, members: ['east', 'west'], now: at }).status.conditions[0]
+    assert.equal(say(of('east', 90, 85, 3), of('west', 10, 15, 1))?.reason, 'Applied')
+    const told = say(of('east', 90, 75, 3), of('west', 10, 25, 1))
+    assert.deepEqual(
+      [told?.reason, told?.message],
+      [
+        'Inexact',
+        'east gets 75 % of the calls instead of 90 %, west gets 25 % of the calls instead of 10 %, as near as whole endpoints come to spec.weights: with 6 ready endpoints in east (it has 3) it is off by 5 points at most',
+      ],
+    )
   })
 
   test('two faults are told in one condition, and the rest of the policy holds', () => {

@@ -5,6 +5,8 @@ import type { Faults } from '#lib/kube/condition-events.ts'
 import { setConditions } from '#lib/kube/conditions.ts'
 import { keyOf } from '#lib/kube/object.ts'
 import type { Choice, TrafficPolicy } from './choice.ts'
+import { weightOf } from './choice.ts'
+import { neededFor, statedPoints } from './share.ts'
 
 export type ToldOfPolicy = {
   /** As stored; `read` is what was made of it. */
@@ -56,13 +58,16 @@ function faultsOf(
   members: readonly string[],
   service: string,
 ): readonly Fault[] {
-  const { allow, deny, order } = policy
-  const lists = Object.entries({ allow, deny, order })
+  const { allow, deny, order, weights } = policy
+  const weighted = weights?.filter(({ weight }) => weight > 0).map(({ cluster }) => cluster)
+  const lists = Object.entries({ allow, deny, order, weights: weights?.map(({ cluster }) => cluster) })
   const unknown = lists.flatMap(([list, named = []]) =>
     named.filter((cluster) => !members.includes(cluster)).map((cluster) => ({ list, cluster })),
   )
-  const useless = (order ?? []).filter(
-    (cluster) => members.includes(cluster) && (deny?.includes(cluster) === true || allow?.includes(cluster) === false),
+  const useless = Object.entries({ order, weights: weighted }).flatMap(([list, named = []]) =>
+    named
+      .filter((cluster) => members.includes(cluster) && (deny?.includes(cluster) === true || allow?.includes(cluster) === false))
+      .map((cluster) => ({ list, cluster })),
   )
   const isNobodyLeft = choices !== undefined && choices.length > 0 && choices.every(({ state }) => state === 'Denied')
   const exporters = some((choices ?? []).map(({ cluster }) => cluster))
@@ -91,14 +96,38 @@ function faultsOf(
     ...told(
       'Contradiction',
       useless.map(
-        (cluster) =>
-          `spec.order names ${cluster}, which ${allow === undefined ? 'spec.deny names too' : 'spec.allow does not name'}: it does not answer; take it out of spec.order, or let it answer`,
+        ({ list, cluster }) =>
+          `spec.${list} names ${cluster}, which ${allow === undefined ? 'spec.deny names too' : 'spec.allow does not name'}: it does not answer; take it out of spec.${list}, or let it answer`,
       ),
     ),
+    ...told('NoWeight', noWeight(policy, choices ?? [], service)),
+    ...told('Inexact', inexact(policy, choices ?? [])),
+  ]
+}
+
+function noWeight(policy: TrafficPolicy, choices: readonly Choice[], service: string): readonly string[] {
+  if (policy.weights === undefined) return []
+  const may = choices.flatMap(({ cluster, state }) => (state === 'Denied' ? [] : [cluster]))
+  if (may.length === 0 ? policy.weights.some(({ weight }) => weight > 0) : may.some((cluster) => weightOf(policy, cluster) > 0))
+    return []
+  const whose = may.length === 0 ? 'every cluster' : `${some(may)}, which may answer ${service},`
+  return [`spec.weights gives ${whose} no weight above 0, so all endpoints are called alike: give one, or take spec.weights out`]
+}
+
+/** How far it is off, and which endpoints it takes. */
+function inexact(policy: TrafficPolicy, choices: readonly Choice[]): readonly string[] {
+  const shares = choices.flatMap(({ cluster, share }) => (share === undefined ? [] : [{ cluster, ...share }]))
+  const off = shares.filter(({ gotPercent, wantedPercent }) => Math.abs(gotPercent - wantedPercent) > statedPoints)
+  if (off.length === 0) return []
+  const parts = shares.map(({ cluster, readyEndpoints: ready }) => ({ cluster, weight: weightOf(policy, cluster), ready }))
+  const needed = neededFor(parts, policy.minReadyEndpoints)
+  const lacking = parts.filter(({ cluster, ready }) => ready < (needed.get(cluster) ?? 0))
+  return [
+    `${several(off.map(({ cluster, gotPercent, wantedPercent }) => `${cluster} gets ${gotPercent} % of the calls instead of ${wantedPercent} %`))}, as near as whole endpoints come to spec.weights: with ${several(lacking.map(({ cluster, ready }) => `${needed.get(cluster) ?? 0} ready endpoints in ${cluster} (it has ${ready})`))} it is off by ${statedPoints} points at most`,
   ]
 }
 
 const told = (reason: string, messages: readonly string[]): readonly Fault[] => messages.map((message) => ({ reason, message }))
 
-const some = (clusters: readonly string[]): string =>
-  `${clusters.toSorted().slice(0, 5).join(', ')}${clusters.length > 5 ? ', …' : ''}`
+const some = (clusters: readonly string[]): string => several(clusters.toSorted())
+const several = (texts: readonly string[]): string => `${texts.slice(0, 5).join(', ')}${texts.length > 5 ? ', …' : ''}`

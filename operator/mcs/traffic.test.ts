@@ -4,9 +4,11 @@ import { mcsSourceClusterLabel } from '#crds/places.ts'
 import type { EndpointSlice } from '#lib/kube/kinds.ts'
 import { gatewayOf } from '#test/kit/snapshot.ts'
 import { idOf, sliceOf } from '#test/kit/services.ts'
-import type { KnownPath } from './traffic.ts'
-import { choicesOf, cutOffFrom, nextChoiceMs, pathsFrom } from './traffic.ts'
+import type { KnownPath, Traffic } from './traffic.ts'
+import { chosenOf, cutOffFrom, nextChoiceMs, pathsFrom } from './traffic.ts'
 
+const choicesOf = (traffic: Traffic, offered: ReadonlyMap<string, readonly EndpointSlice[]>, have: readonly EndpointSlice[]) =>
+  chosenOf(idOf('north'), traffic, offered, have).choices
 const now = new Date('2030-01-01T00:01:00Z')
 
 const connected = (changes: readonly Partial<Connection>[], status: object = {}): GatewayEndpoint => {

@@ -2,10 +2,12 @@
 // broker is silent is no part of it.
 import type { Connection, GatewayEndpoint } from '#crds/gateway-endpoint.ts'
 import { mcsSourceClusterLabel } from '#crds/places.ts'
+import type { Share } from '#crds/service-traffic-policy.ts'
 import type { EndpointSlice } from '#lib/kube/kinds.ts'
 import type { ClusterID } from '#lib/net/cluster-id.ts'
 import type { Candidate, Choice, Path, TrafficPolicy } from './choice.ts'
 import { choose, chooseAll } from './choice.ts'
+import { weighed } from './weigh.ts'
 
 /** A path that was not always there: for how long it has been. */
 export type KnownPath = Path | { readonly kind: 'back'; readonly forMs: number; readonly rttMicros: number | undefined }
@@ -19,8 +21,33 @@ export const holdMs = 5000
 
 export const sourceOf = ({ metadata }: Pick<EndpointSlice, 'metadata'>): string => metadata.labels?.[mcsSourceClusterLabel] ?? ''
 
-/** `offered`: by cluster, the slices that there are if it answers; `have`: those there are now. */
-export function choicesOf(
+/** Who answers, and with which slices. */
+export type Chosen = { readonly choices: readonly Choice[]; readonly slices: readonly EndpointSlice[] }
+
+/** `offered`: by cluster, the slices that there are if all of it answers; `have`: those there are now. */
+export function chosenOf(
+  self: ClusterID,
+  traffic: Traffic,
+  offered: ReadonlyMap<string, readonly EndpointSlice[]>,
+  have: readonly EndpointSlice[],
+): Chosen {
+  const { policy } = traffic
+  const choices = choicesOf(traffic, offered, have)
+  const answers = new Set(choices.flatMap(({ cluster, state }) => (state === 'Answers' ? [cluster] : [])))
+  const answering = new Map([...offered].filter(([cluster]) => answers.has(cluster)))
+  if (policy?.weights === undefined) return { choices, slices: [...answering.values()].flat() }
+  const { slices, shares } = weighed(policy, self, answering, Map.groupBy(have, sourceOf))
+  return { choices: choices.map((choice) => withShare(choice, shares.get(choice.cluster))), slices }
+}
+
+function withShare(choice: Choice, share: Share | undefined): Choice {
+  if (share === undefined) return choice
+  const { usedEndpoints: used, readyEndpoints: ready, gotPercent, wantedPercent } = share
+  const says = `${used} of its ${ready} ready endpoints ${used === 1 ? 'gets' : 'get'} ${gotPercent} % of the calls, of ${wantedPercent} % by spec.weights`
+  return { ...choice, message: `${choice.message}; ${says}`, share }
+}
+
+function choicesOf(
   { policy, pathTo }: Traffic,
   offered: ReadonlyMap<string, readonly EndpointSlice[]>,
   have: readonly EndpointSlice[],
