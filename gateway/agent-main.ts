@@ -69,6 +69,9 @@ async function run(config: AgentConfig, log: Logger, signal: AbortSignal): Promi
     reconcile: (_, during) => agent.reconcile(during),
     log,
   })
+  const lookAtMachine = async () => {
+    if (await agent.isOutdated(signal)) work.add(everything)
+  }
   const registry = new Registry()
   gauge(
     registry,
@@ -83,7 +86,7 @@ async function run(config: AgentConfig, log: Logger, signal: AbortSignal): Promi
   await Promise.all([
     work.run(signal),
     every(fullPassMs, () => work.add(everything), signal),
-    followNetwork({ host, followed, log }, () => work.add(everything), signal),
+    followNetwork({ host, followed, log }, { ours: () => work.add(everything), others: () => void lookAtMachine() }, signal),
     ...Object.values(kept).map((reflection) => reflection.done),
   ])
   log.info({}, 'stopped; routes stay')

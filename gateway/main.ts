@@ -187,7 +187,7 @@ async function run(config: GatewayConfig, log: Logger, asked: AbortSignal): Prom
     every(fullPassMs, () => work.add(everything), signal),
     followNetwork(
       { host, followed: { links: cables.map(({ device }) => device), tables: [gatewayTable] }, log },
-      () => work.add(everything),
+      { ours: () => work.add(everything) },
       signal,
     ),
     allocations.done,

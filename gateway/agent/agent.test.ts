@@ -127,6 +127,25 @@ suite('an agent at work', () => {
     assert.deepEqual([host.print(), host.ran.length], before)
   })
 
+  test('is out of date when the first pod brings the address of the node among pods, and not with the second, nor with a device', async () => {
+    host = fakeHost({ devices: { eth0: ['172.29.1.2/24'] } })
+    const it = agent()
+    const pod = async (device: string, address: string) => {
+      await host.run('ip', ['link', 'add', device, 'type', 'dummy'], {}, signal)
+      await host.run('ip', ['-4', '-batch', '-'], { stdin: `address replace ${address} dev ${device}\n` }, signal)
+    }
+    assert.equal(await it.isOutdated(signal), false, 'a node that was not set up is not out of date')
+    await it.reconcile(signal)
+    assert.equal(await it.isOutdated(signal), false)
+    await pod('veth1', '10.241.2.1/32')
+    assert.equal(await it.isOutdated(signal), true)
+    await it.reconcile(signal)
+    for (const address of ['10.241.2.1/32', '169.254.1.1/32']) {
+      await pod(`veth${address}`, address)
+      assert.equal(await it.isOutdated(signal), false, address)
+    }
+  })
+
   test('a gateway that is none any more is not routed to, though its GatewayEndpoint still says Active', async () => {
     const it = agent()
     await it.reconcile(signal)

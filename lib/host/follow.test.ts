@@ -7,6 +7,7 @@ import type { Host } from './host.ts'
 suite('following a node’s network', () => {
   let stop: AbortController
   let changes: number
+  let others: number
   let running: Map<string, { readonly say: (line: string) => void; readonly end: () => void }>
   let done: Promise<void>
   const started: string[] = []
@@ -29,10 +30,12 @@ suite('following a node’s network', () => {
   setup(() => {
     stop = new AbortController()
     changes = 0
+    others = 0
     running = new Map()
     started.length = 0
     const followed = { links: ['tmb-wg'], tables: ['tombolo'] }
-    done = followNetwork({ host: { start }, followed, log: logger('test', 'silent') }, () => changes++, stop.signal)
+    const heard = { ours: () => changes++, others: () => others++ }
+    done = followNetwork({ host: { start }, followed, log: logger('test', 'silent') }, heard, stop.signal)
   })
   teardown(async () => {
     stop.abort()
@@ -53,6 +56,18 @@ suite('following a node’s network', () => {
       await eventually(() => assert.equal(changes, 1))
     })
 
+  const ofTheMachine: readonly (readonly [string, string])[] = [
+    ['an address that a pod brings', '31: vethab12    inet 10.242.2.1/32 scope global vethab12'],
+    ['one that goes', 'Deleted 2: eth0    inet6 fd00::2/64 scope global'],
+    ['the size of packets', '2: eth0@if5: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1496 qdisc noqueue state UP group default'],
+  ]
+  for (const [what, line] of ofTheMachine)
+    test(`tells of the machine: ${what}`, async () => {
+      say('ip', line)
+      await eventually(() => assert.equal(others, 1))
+      assert.equal(changes, 0)
+    })
+
   test('tells not of what is others’, and of many changes once', async () => {
     say('ip', 'Deleted 10.241.3.0/24 via 172.29.1.3 dev eth0')
     say('ip', '31: vethab12@if2: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500')
@@ -60,7 +75,7 @@ suite('following a node’s network', () => {
     say('nft', 'delete table inet tombolo-of-another')
     say('nft', 'delete table ip kube-proxy')
     await new Promise((resolve) => setTimeout(resolve, 700))
-    assert.equal(changes, 0)
+    assert.deepEqual([changes, others], [0, 1])
     for (let n = 0; n < 100; n++) say('nft', 'delete table inet tombolo')
     await new Promise((resolve) => setTimeout(resolve, 1_300))
     assert.equal(changes, 1)

@@ -10,6 +10,14 @@ import { ourProtocol } from './ip.ts'
 /** What is ours besides what carries our protocol number. */
 export type Followed = { readonly links: readonly string[]; readonly tables: readonly string[] }
 
+/** What to do within `calmMs` and a little of a change, whoever made it. */
+export type Heard = {
+  /** To what is ours. */
+  readonly ours: () => void
+  /** To the rest: addresses come and go with pods, a device takes larger packets. Whether it matters is for the hearer to find out. */
+  readonly others?: () => void
+}
+
 /** So long do changes gather: what restarts makes hundreds, our own writes among them, and looking costs more than they do. */
 const calmMs = 500
 const programs = [
@@ -17,23 +25,18 @@ const programs = [
   ['nft', 'monitor', 'destroy', 'tables'],
 ] as const
 
-/** Calls `onChange` within `calmMs` and a little of a change to what is ours, whoever made it. Runs until `signal` aborts. */
+/** Runs until `signal` aborts. */
 export async function followNetwork(
   { host, followed, log }: { readonly host: Pick<Host, 'start'>; readonly followed: Followed; readonly log: Logger },
-  onChange: () => void,
+  heard: Heard,
   signal: AbortSignal,
 ): Promise<void> {
-  let gathering = false
-  const tell = async () => {
-    if (gathering) return
-    gathering = true
-    await pause(calmMs, signal)
-    gathering = false
-    if (!signal.aborted) onChange()
-  }
+  const ours = gathered(heard.ours, signal)
+  const others = gathered(heard.others ?? (() => undefined), signal)
   const isOurs = concerning(followed)
   const onLine = (line: string) => {
-    if (isOurs(line)) void tell()
+    if (isOurs(line)) ours()
+    else if (ofMachine.test(line)) others()
   }
   await Promise.all(
     programs.map(async ([command, ...args]) => {
@@ -45,11 +48,28 @@ export async function followNetwork(
         log.warn({ program: [command, ...args].join(' '), how }, 'ended; what others change is not heard until it runs again')
         await pause(wait.next(), signal)
         // Of what happened meanwhile nobody tells.
-        void tell()
+        ours()
       }
     }),
   )
 }
+
+/** Of many calls within `calmMs` the last is as good as all. */
+function gathered(tell: () => void, signal: AbortSignal): () => void {
+  let gathering = false
+  const wait = async () => {
+    gathering = true
+    await pause(calmMs, signal)
+    gathering = false
+    if (!signal.aborted) tell()
+  }
+  return () => {
+    if (!gathering) void wait()
+  }
+}
+
+/** An address, or the state of a device: what `gateway/machine.ts` reads. */
+const ofMachine = /\binet6? |\bmtu /
 
 function concerning({ links, tables }: Followed): (line: string) => boolean {
   const words = [...links, `proto ${ourProtocol}`, ...tables.map((name) => `table inet ${name}`)]

@@ -189,7 +189,7 @@ function dataPlane(kind: CableName): void {
         const stop = new AbortController()
         let heard = 0
         const followed = { links: ['vx-tombolo'], tables: ['tombolo-agent'] }
-        const following = followNetwork({ host: machine.host, followed, log }, () => heard++, stop.signal)
+        const following = followNetwork({ host: machine.host, followed, log }, { ours: () => heard++ }, stop.signal)
         try {
           // Until both programs listen, there is nothing to hear.
           await eventually(async () => assert.equal((await machine.sh("pgrep -c -x 'ip|nft' --ns $$ --nslist net")).trim(), '2'))
