@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Allocation } from '#crds/allocation.ts'
+import { returnTable } from '#gateway/data-plane.ts'
 import type { CIDR } from '#lib/net/cidr.ts'
 import type { podOf } from '#test/kit/snapshot.ts'
 import {
@@ -40,6 +41,10 @@ const node = (name: string, change: object) =>
   withPlatform(({ nodes }) => ({ nodes: nodes.map((n) => (n.name === name ? { ...n, ...change } : n)) }))
 const network = (name: string, change: object) =>
   withProbed(({ networks }) => ({ networks: networks.map((n) => (n.node === name ? { ...n, ...change } : n)) }))
+const without = (what: 'rules' | 'routes', table: number, name: string) =>
+  withProbed(({ networks }) => ({
+    networks: networks.map((n) => (n.node === name ? { ...n, [what]: n[what].filter((of) => of.table !== table) } : n)),
+  }))
 const west = (podCIDRs: readonly string[]): Allocation => ({
   ...allocationOf('west'),
   spec: { ...allocationOf('west').spec, podCIDRs: podCIDRs as CIDR[] },
@@ -365,6 +370,22 @@ const rows: readonly Row[] = [
     'fail',
     /east-2 has no way to 10\.2\.0\.0\/16/,
     /active gateway/,
+  ],
+  [
+    'node-routes',
+    'a gateway does not look up the way back',
+    without('rules', returnTable, 'east-1'),
+    'fail',
+    /rule that looks up table 7301 is missing on east-1/,
+    /half a minute/,
+  ],
+  [
+    'node-routes',
+    'a gateway knows no way back to a node',
+    without('routes', returnTable, 'east-1'),
+    'fail',
+    /^east-1 does not know that 10\.1\.2\.0\/24 is on east-2/,
+    /half a minute/,
   ],
   [
     'mtu',

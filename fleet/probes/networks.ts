@@ -1,6 +1,5 @@
 // What the network of each node is: devices, our rules and routes, packet filters, and how kube-proxy works there.
-import { remoteTable } from '#gateway/data-plane.ts'
-import { parseAddresses, parseLinks, parseRoutes, parseRules } from '#lib/host/ip.ts'
+import { ourProtocol, parseAddresses, parseLinks, parseRoutes, parseRules } from '#lib/host/ip.ts'
 import type { Agent } from './agents.ts'
 import { agentsOf, askEach } from './agents.ts'
 import type { Probe } from './probe.ts'
@@ -28,9 +27,7 @@ const between = '=== next ==='
 /** On the loopback of the node's own family. */
 const ask =
   'for host in 127.0.0.1 ::1; do exec 3<>/dev/tcp/$host/10249 && printf "GET /proxyMode HTTP/1.0\\r\\n\\r\\n" >&3 && timeout 2 cat <&3 && break; done'
-/** Of a table that is not there, as of IPv4 where there is but IPv6, ip prints the beginning of a list and fails: then it is nothing. */
-const routesOf = (family: '-4' | '-6') =>
-  `routes=$(ip ${family} -j route show table ${remoteTable} 2>/dev/null) && echo "$routes" || true`
+const routesOf = (family: '-4' | '-6') => `ip ${family} -j route show table all proto ${ourProtocol}`
 /** One program a node, as starting one costs more than what it does. */
 const script = [
   'ip -j -d link show',
@@ -48,15 +45,13 @@ export function parseNetwork({ node }: Pick<Agent, 'node'>, nodeAddresses: reado
     printed.split(`${between}\n`)
   const devices = parseLinks(links).map(({ name, mtu }) => ({ name, mtu }))
   const dev = parseAddresses(addresses).find((a) => nodeAddresses.includes(a.address.split('/')[0] ?? ''))?.dev
-  // Asked for one table, ip does not repeat which.
-  const routes = [...parseRoutes(routes4, 'IPv4'), ...parseRoutes(routes6, 'IPv6')].map((r) => ({ ...r, table: remoteTable }))
   return {
     node,
     links: devices,
     underlay: devices.find((d) => d.name === dev),
     nftTables: [...tables.matchAll(/^table inet (\S+)$/gm)].map(([, name = '']) => name),
     rules: [...parseRules(rules4, 'IPv4'), ...parseRules(rules6, 'IPv6')],
-    routes,
+    routes: [...parseRoutes(routes4, 'IPv4'), ...parseRoutes(routes6, 'IPv6')],
     proxyMode: /^HTTP\/1\.\d 200[^]*\r\n\r\n(\w+)/.exec(proxy)?.[1],
   }
 }

@@ -13,7 +13,7 @@ const printed = [
   '[{"ifname":"eth0","addr_info":[{"local":"192.0.2.1","prefixlen":24}]}]',
   '[{"priority":7300,"table":"7300","protocol":"98"},{"priority":0,"table":"local","protocol":"kernel"}]',
   '[]',
-  '[{"dst":"10.2.0.0/16","dev":"tmb-wg","metric":10},{"type":"unreachable","dst":"10.2.0.0/16","metric":9000}]',
+  '[{"dst":"10.2.0.0/16","dev":"tmb-wg","table":"7300","metric":10},{"dst":"10.1.2.0/24","dev":"vx-tombolo","table":"7301","metric":20}]',
   '',
   'table inet tombolo-agent\ntable ip kube-proxy\ntable inet tombolo-gateway',
   'HTTP/1.0 200 OK\r\nContent-Length: 8\r\n\r\nnftables',
@@ -32,7 +32,7 @@ suite('probes', () => {
       rules: [{ family: 'IPv4', priority: 7300, table: 7300 }],
       routes: [
         { to: '10.2.0.0/16', table: 7300, metric: 10, target: { kind: 'device', dev: 'tmb-wg' } },
-        { to: '10.2.0.0/16', table: 7300, metric: 9000, target: { kind: 'unreachable' } },
+        { to: '10.1.2.0/24', table: 7301, metric: 20, target: { kind: 'device', dev: 'vx-tombolo' } },
       ],
       proxyMode: 'nftables',
     })

@@ -3,11 +3,12 @@ import { systemNamespace } from '#crds/places.ts'
 import { placesOf } from '../rows/announced.ts'
 import { overlayPort } from '#gateway/data-plane.ts'
 import type { Facts } from './facts.ts'
-import { activeGateway, activeOf } from './gateways.ts'
+import { activeGateway, activeOf, restartAgent } from './gateways.ts'
 import type { Hop } from './hop.ts'
 import { broken, fine, unknown } from './hop.ts'
 import { isLocal, local, noTarget } from './near.ts'
 import { judge } from './policy.ts'
+import { wayIn } from './way-in.ts'
 
 const notAsked = unknown('the far cluster was not asked; --to-context NAME asks it')
 const clusterOf = (facts: Facts) => facts.target?.cluster ?? facts.far?.snapshot.member?.membership.spec.clusterID
@@ -75,6 +76,24 @@ export const farOverlay: Hop = {
           `nothing passes over the overlay from ${pod.node} to ${end}`,
           `allow UDP ${overlayPort} between the nodes of ${far.context} in firewalls and security groups`,
         )
+  },
+}
+
+export const farRoutes: Hop = {
+  at: 'far routes',
+  of: 'every destination',
+  look: (facts) => {
+    if (isLocal(facts)) return local
+    const { far, target } = facts
+    if (far === undefined) return notAsked
+    if (target === undefined) return noTarget
+    const node = far.snapshot.platform.nodes.find((n) => n.name === podOf(facts)?.node)
+    const end = activeGateway(far.snapshot)?.spec.node
+    if (node === undefined || end === undefined) return unknown('it is not known between which nodes')
+    if (node.name === end) return fine(`${end} is the far pod’s node itself`)
+    const { farGateway: reading } = facts.nodes
+    if (!reading.known) return unknown(reading.why)
+    return wayIn(reading.value, node, target.address, restartAgent(far.context, far.snapshot, end))
   },
 }
 

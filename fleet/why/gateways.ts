@@ -1,5 +1,6 @@
 // Who carries packets in a cluster: its active gateway, and the agent of a node.
 import type { GatewayEndpoint } from '#crds/gateway-endpoint.ts'
+import { systemNamespace } from '#crds/places.ts'
 import type { PodFact } from '../facts/workloads.ts'
 import type { Snapshot } from '../snapshot.ts'
 
@@ -18,3 +19,7 @@ export const activeOf = (gateways: readonly GatewayEndpoint[], clusterID: string
 
 export const agentOn = ({ member }: Snapshot, node: string): PodFact | undefined =>
   member?.pods.find((p) => p.component === 'agent' && p.node === node && p.ready && !p.going)
+
+/** What to type so that the agent of a node sets it up anew. */
+export const restartAgent = (context: string, seen: Snapshot, node: string): string =>
+  `kubectl --context ${context} -n ${systemNamespace} delete pod ${agentOn(seen, node)?.name ?? `of the agent on ${node}`}, which starts it anew`

@@ -4,10 +4,11 @@ import { remoteTable, overlayPort } from '#gateway/data-plane.ts'
 import type { CIDR } from '#lib/net/cidr.ts'
 import { contains } from '#lib/net/cidr.ts'
 import type { Facts } from './facts.ts'
-import { activeGateway, agentOn } from './gateways.ts'
+import { activeGateway, agentOn, restartAgent } from './gateways.ts'
 import type { Hop } from './hop.ts'
 import { broken, fine, unknown } from './hop.ts'
 import { judge } from './policy.ts'
+import { wayIn } from './way-in.ts'
 
 export const selfOf = ({ near }: Facts): string | undefined => near.snapshot.member?.membership.spec.clusterID
 /** Whether the destination is in the source's own cluster, where Tombolo carries nothing. */
@@ -169,15 +170,15 @@ export const routes: Hop = {
     if (!source.known) return unknown(source.why)
     const { target } = facts
     if (target === undefined) return noTarget
-    const restart = `kubectl ${here(facts)} -n ${systemNamespace} delete pod ${agent.name}, which starts it anew`
-    if (!source.value.rule)
+    const restart = restartAgent(facts.near.context, facts.near.snapshot, pod.node)
+    if (!source.value.rules.some((r) => r.table === remoteTable))
       return broken(
         `node ${pod.node} does not look up routes to other clusters: the rule for table ${remoteTable} is missing`,
         restart,
         'ip rule show',
       )
     const matching = source.value.routes
-      .filter((r) => contains(r.to as CIDR, target.address))
+      .filter((r) => r.table === remoteTable && contains(r.to as CIDR, target.address))
       .toSorted((a, b) => prefixOf(b.to) - prefixOf(a.to) || a.metric - b.metric)
     const [best] = matching
     if (best === undefined)
@@ -215,5 +216,23 @@ export const overlay: Hop = {
       `allow UDP ${overlayPort} between the nodes of ${facts.near.context} in firewalls and security groups`,
       'each of the two sent to the other and listened',
     )
+  },
+}
+
+export const wayBack: Hop = {
+  at: 'way back',
+  of: 'every destination',
+  look: (facts) => {
+    if (isLocal(facts)) return local
+    const { snapshot, source, context } = facts.near
+    const node = snapshot.platform.nodes.find((n) => source.known && n.name === source.value?.node)
+    const gatewayNode = activeGateway(snapshot)?.spec.node
+    if (node === undefined || gatewayNode === undefined) return unknown('it is not known between which nodes')
+    if (node.name === gatewayNode) return fine(`${node.name} is the gateway’s node itself`)
+    const { gateway: reading } = facts.nodes
+    if (!reading.known) return unknown(reading.why)
+    const { target } = facts
+    if (target === undefined) return noTarget
+    return wayIn(reading.value, node, target.address, restartAgent(context, snapshot, gatewayNode))
   },
 }

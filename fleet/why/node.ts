@@ -1,19 +1,18 @@
 // What one node says when it is asked: its routes, and whether names and addresses answer from there. One program in the agent's pod,
 // which is in the node's own network, does all of it at once. It reads no key and changes nothing.
 import { z } from 'zod'
-import { overlayDevice, remoteTable, rulePriority } from '#gateway/data-plane.ts'
-import type { Route } from '#lib/host/ip.ts'
-import { parseRoutes, parseRules } from '#lib/host/ip.ts'
+import { overlayDevice } from '#gateway/data-plane.ts'
+import type { Route, Rule } from '#lib/host/ip.ts'
+import { ourProtocol, parseRoutes, parseRules } from '#lib/host/ip.ts'
 
 export const tcpOutcomes = ['open', 'refused', 'silent', 'unreachable'] as const
 export type TcpOutcome = (typeof tcpOutcomes)[number]
 
 export type NodeReading = {
   readonly node: string
-  /** Those of the table for other clusters. */
+  /** Those that are ours, and our rules. */
   readonly routes: readonly Route[]
-  /** Whether the rule that leads to that table is there. */
-  readonly rule: boolean
+  readonly rules: readonly Rule[]
   readonly dns: readonly {
     readonly server: string
     readonly addresses: readonly string[]
@@ -36,7 +35,7 @@ export const nodeCommand = (questions: Questions): readonly string[] => [
   'node',
   '-e',
   script,
-  JSON.stringify({ ...questions, device: overlayDevice, table: remoteTable, port: overlayProbePort }),
+  JSON.stringify({ ...questions, device: overlayDevice, protocol: ourProtocol, port: overlayProbePort }),
 ]
 
 const overlayProbePort = 4792
@@ -54,12 +53,10 @@ const answer = z.object({
 /** Throws when it is not what the program prints. */
 export function parseReading(node: string, printed: string): NodeReading {
   const { routes4, routes6, rules4, rules6, dns, tcp, overlay } = answer.parse(JSON.parse(printed))
-  const rules = [...parseRules(rules4, 'IPv4'), ...parseRules(rules6, 'IPv6')]
   return {
     node,
-    // Asked for one table, ip does not repeat which.
-    routes: [...parseRoutes(routes4, 'IPv4'), ...parseRoutes(routes6, 'IPv6')].map((r) => ({ ...r, table: remoteTable })),
-    rule: rules.some((r) => r.priority === rulePriority[remoteTable] && r.table === remoteTable),
+    routes: [...parseRoutes(routes4, 'IPv4'), ...parseRoutes(routes6, 'IPv6')],
+    rules: [...parseRules(rules4, 'IPv4'), ...parseRules(rules6, 'IPv6')],
     dns: dns.map((d) => ({ ...d, failure: d.failure })),
     tcp,
     overlay,
@@ -107,7 +104,7 @@ const overlay = ({ self, peer }) => new Promise((done) => {
 })
 const each = (items, work) => Promise.all(items.map(work))
 Promise.all([
-  run('-4', '-j', 'route', 'show', 'table', String(asked.table)), run('-6', '-j', 'route', 'show', 'table', String(asked.table)),
+  ...['-4', '-6'].map((family) => run(family, '-j', 'route', 'show', 'table', 'all', 'proto', String(asked.protocol))),
   run('-4', '-j', 'rule', 'show'), run('-6', '-j', 'rule', 'show'),
   asked.name === undefined ? [] : each(asked.servers, dns), each(asked.connect, tcp),
   asked.overlay === undefined ? undefined : overlay(asked.overlay),

@@ -275,7 +275,7 @@ const rows: readonly (readonly [string, Partial<Facts>, string, RegExp, RegExp])
   ],
   ['the gateway does not run', member({ running: [] }), 'gateway', /no gateway is active in west/, /west-1 do not run/],
   ['no agent is ready', member({ pods: [] }), 'routes', /no agent is ready on node west-2/, /component=agent/],
-  ['the rule is missing', source({ rule: false }), 'routes', /rule for table 7300 is missing/, /delete pod tombolo-agent-west-2/],
+  ['the rule is missing', source({ rules: [] }), 'routes', /rule for table 7300 is missing/, /delete pod tombolo-agent-west-2/],
   ['the routes are gone', source({ routes: [] }), 'routes', /no route to 10\.1\.2\.5/, /delete pod tombolo-agent-west-2/],
   ['the agent knows no gateway', source({ routes: readingOf('x').routes.slice(1) }), 'routes', /refuses packets/, /delete pod/],
   [
@@ -313,6 +313,27 @@ const rows: readonly (readonly [string, Partial<Facts>, string, RegExp, RegExp])
     'cable',
     /is not there yet/,
     /UDP 51820/,
+  ],
+  [
+    'the far gateway knows no way to the pod’s node',
+    nodes({ farGateway: known(readingOf('east-1', { routes: [] })) }),
+    'far routes',
+    /^node east-1 does not know that 10\.1\.2\.0\/24 is on east-2$/,
+    /^kubectl --context east -n tombolo-system delete pod tombolo-agent-east-1/,
+  ],
+  [
+    'the gateway knows no way back',
+    nodes({ gateway: known(readingOf('west-1', { routes: readingOf('x').routes.slice(0, 2) })) }),
+    'way back',
+    /^node west-1 does not know that 10\.2\.2\.0\/24 is on west-2$/,
+    /^kubectl --context west -n tombolo-system delete pod tombolo-agent-west-1/,
+  ],
+  [
+    'the gateway does not look up the way back',
+    nodes({ gateway: known(readingOf('west-1', { rules: readingOf('x').rules.slice(0, 1) })) }),
+    'way back',
+    /the rule for table 7301 is missing for IPv4$/,
+    /delete pod tombolo-agent-west-1/,
   ],
   [
     'the far overlay is blocked',
@@ -410,8 +431,21 @@ suite('why', () => {
     assert.equal(reachable, 'yes')
     assert.deepEqual(
       steps.filter((s) => s.state === 'unknown').map((s) => s.at),
-      ['far overlay', 'far pod', 'ingress policy'],
+      ['far routes', 'far overlay', 'far pod', 'ingress policy'],
     )
+  })
+
+  test('pods whose node names no block of theirs are the CNI’s to reach', () => {
+    const { platform } = snapshotOf('west')
+    const nodeless = { ...platform, nodes: platform.nodes.map((n) => ({ ...n, podCIDRs: [] })) }
+    const { steps, reachable } = walk(
+      factsOf({
+        ...near({ snapshot: { ...snapshotOf('west'), platform: nodeless } }),
+        ...nodes({ gateway: known(readingOf('west-1', { routes: [] })) }),
+      }),
+    )
+    assert.equal(reachable, 'yes')
+    assert.match(JSON.stringify(steps.find((s) => s.at === 'way back')), /leaves pods on west-2 to the CNI/)
   })
 
   test('what comes after the first break is still shown', () => {
@@ -456,15 +490,16 @@ suite('why', () => {
 
   test('a node’s answer is read, and anything else is an error', () => {
     const printed = JSON.stringify({
-      routes4: '[{"type":"unreachable","dst":"10.1.0.0/16","metric":9000}]',
+      routes4: '[{"type":"unreachable","dst":"10.1.0.0/16","table":"7300","metric":9000}]',
       routes6: '',
       rules4: '[{"priority":7300,"table":"7300","protocol":"98"}]',
       rules6: '[]',
       dns: [],
       tcp: [],
     })
-    const { rule, routes } = parseReading('west-2', printed)
-    assert.deepEqual([rule, routes.map((r) => r.target.kind)], [true, ['unreachable']])
+    const { rules, routes } = parseReading('west-2', printed)
+    assert.deepEqual(rules, [{ family: 'IPv4', priority: 7300, table: 7300 }])
+    assert.deepEqual(routes, [{ to: '10.1.0.0/16', table: 7300, metric: 9000, target: { kind: 'unreachable' } }])
     assert.throws(() => parseReading('west-2', '{}'))
   })
 })

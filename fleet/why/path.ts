@@ -1,8 +1,8 @@
 // The way from a pod to its destination, station by station; this list is its order. The verdict is the first station that is broken.
 import type { Facts } from './facts.ts'
 import type { Hop, Judgement } from './hop.ts'
-import { answers, cable, farGateway, farOverlay, farPod, mayAnswer } from './far.ts'
-import { admitted, gateway, mayAsk, overlay, routes, sourcePod } from './near.ts'
+import { answers, cable, farGateway, farOverlay, farPod, farRoutes, mayAnswer } from './far.ts'
+import { admitted, gateway, mayAsk, overlay, routes, sourcePod, wayBack } from './near.ts'
 import { endpointsReady, exported, imported, nameAnswers, portOffered } from './services.ts'
 
 const path: readonly Hop[] = [
@@ -19,9 +19,11 @@ const path: readonly Hop[] = [
   overlay,
   farGateway,
   cable,
+  farRoutes,
   farOverlay,
   farPod,
   mayAnswer,
+  wayBack,
   answers,
 ]
 

@@ -47,7 +47,7 @@ suite('tombolo why, tombolo diagnose', function () {
     )
     process.stdout.write(`${out}\n`)
     assert.equal(code, 0, out)
-    assert.equal(out.split('\n').filter((line) => line.startsWith('✓')).length, 17, out)
+    assert.equal(out.split('\n').filter((line) => line.startsWith('✓')).length, 19, out)
   })
 
   test('a pod of the other cluster is answered too, and its address; one that is not there is named', async () => {

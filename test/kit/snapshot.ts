@@ -11,7 +11,16 @@ import type { PodFact, WorkloadFact } from '#fleet/facts/workloads.ts'
 import type { Probed } from '#fleet/probes/probed.ts'
 import { notProbed } from '#fleet/probes/probed.ts'
 import type { BrokerView, MemberView, Snapshot } from '#fleet/snapshot.ts'
-import { agentTable, cableDevices, cableSize, gatewayTable, overlayDevice, overlayMtu, remoteTable } from '#gateway/data-plane.ts'
+import {
+  agentTable,
+  cableDevices,
+  cableSize,
+  gatewayTable,
+  overlayDevice,
+  overlayMtu,
+  remoteTable,
+  returnTable,
+} from '#gateway/data-plane.ts'
 import { allocationOf, constituent, endpoints, exporting, idOf } from './services.ts'
 
 const takenAt = new Date('2026-01-02T00:10:00Z')
@@ -200,7 +209,7 @@ const goodPlatform: Platform = {
       drained: false,
       cordoned: false,
       addresses: ['192.0.2.1'],
-      podCIDRs: [],
+      podCIDRs: ['10.1.1.0/24'],
       arch: 'amd64',
       kubelet: 'v1.36.1',
     },
@@ -211,7 +220,7 @@ const goodPlatform: Platform = {
       drained: false,
       cordoned: false,
       addresses: ['192.0.2.2'],
-      podCIDRs: [],
+      podCIDRs: ['10.1.2.0/24'],
       arch: 'amd64',
       kubelet: 'v1.36.1',
     },
@@ -222,6 +231,8 @@ const goodPlatform: Platform = {
   dns: { servers: ['10.101.0.10'], coreDNS: 'present', forwardsTo: ['10.101.0.53'], wanted: 2, available: 2 },
 }
 
+const through = (dev: string) => ({ kind: 'device', dev }) as const
+
 const goodNetwork = (node: string, isGateway: boolean): Probed['networks'][number] => ({
   node,
   links: [
@@ -230,13 +241,19 @@ const goodNetwork = (node: string, isGateway: boolean): Probed['networks'][numbe
   ],
   underlay: { name: 'eth0', mtu: 1500 },
   nftTables: isGateway ? [agentTable, gatewayTable, 'kube-proxy'] : [agentTable],
-  rules: [{ family: 'IPv4', priority: 7300, table: remoteTable }],
-  routes: allocationOf('west').spec.podCIDRs.map((to) => ({
-    to,
-    table: remoteTable,
-    metric: 10,
-    target: { kind: 'device', dev: cableDevices.wireguard },
-  })),
+  rules: [
+    { family: 'IPv4', priority: 7300, table: remoteTable },
+    ...(isGateway ? [{ family: 'IPv4' as const, priority: 7299, table: returnTable, iif: cableDevices.wireguard }] : []),
+  ],
+  routes: [
+    ...allocationOf('west').spec.podCIDRs.map((to) => ({
+      to,
+      table: remoteTable,
+      metric: 10,
+      target: through(cableDevices.wireguard),
+    })),
+    ...(isGateway ? [{ to: '10.1.2.0/24', table: returnTable, metric: 20, target: through(overlayDevice) }] : []),
+  ],
   proxyMode: 'nftables',
 })
 

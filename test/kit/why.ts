@@ -9,7 +9,8 @@ import type { Facts, Far, Near, PodDetail } from '#fleet/why/facts.ts'
 import { known } from '#fleet/why/facts.ts'
 import type { NodeReading } from '#fleet/why/node.ts'
 import type { Pod } from '#lib/kube/kinds.ts'
-import { remoteTable } from '#gateway/data-plane.ts'
+import type { Route } from '#lib/host/ip.ts'
+import { remoteTable, returnTable } from '#gateway/data-plane.ts'
 import { keyOf } from './gateway.ts'
 import { membershipOf } from './installed.ts'
 import { allocationOf, exporting, http, web } from './services.ts'
@@ -55,7 +56,7 @@ const nodeOf = (cluster: Side, n: number): NodeFact => ({
   drained: false,
   cordoned: false,
   addresses: [`192.0.2.${(cluster === 'east' ? 0 : 8) + n}`],
-  podCIDRs: [],
+  podCIDRs: [`10.${cluster === 'east' ? 1 : 2}.${n}.0/24`],
   arch: 'amd64',
   kubelet: 'v1.36.1',
 })
@@ -169,8 +170,17 @@ export const readingOf = (node: string, change: Partial<NodeReading> = {}): Node
   routes: [
     { to: '10.1.0.0/16', table: remoteTable, metric: 20, target: { kind: 'device', dev: 'vx-tombolo', gateway: 'fe80::1' } },
     { to: '10.1.0.0/16', table: remoteTable, metric: 9000, target: { kind: 'unreachable' } },
+    ...['10.1.2.0/24', '10.2.2.0/24'].map((to): Route => ({
+      to,
+      table: returnTable,
+      metric: 20,
+      target: { kind: 'device', dev: 'vx-tombolo', gateway: 'fe80::2' },
+    })),
   ],
-  rule: true,
+  rules: [
+    { family: 'IPv4', priority: 7300, table: remoteTable },
+    { family: 'IPv4', priority: 7299, table: returnTable, iif: 'tmb-wg' },
+  ],
   dns: ['10.102.0.10', '10.102.0.53'].map((server) => ({ server, addresses: [clusterIP], failure: undefined })),
   tcp: [
     { address: endpoint, port: 8080, outcome: 'open' },

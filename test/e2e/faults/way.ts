@@ -2,8 +2,19 @@
 import assert from 'node:assert/strict'
 import { agentOn } from '#test/kit/pods.ts'
 import type { RigSuite } from '#test/kit/rig-suite.ts'
-import type { Fault } from './fault.ts'
+import type { Node } from '#test/rig/node.ts'
+import type { Fault, Heal } from './fault.ts'
 import { undo } from './fault.ts'
+
+/** Again and again, as the agent puts them back. */
+function flushing(node: Node, table: number): Heal {
+  const flush = `rm -f /tmp/healed; until [ -e /tmp/healed ]; do ip route flush table ${table}; sleep 0.05; done`
+  const running = node.exec(['sh', '-c', flush])
+  return async () => {
+    await node.exec(['touch', '/tmp/healed'])
+    await running
+  }
+}
 
 export const wayFaults = (at: RigSuite): readonly Fault[] => {
   const west = () => at.rig.cluster('west')
@@ -36,12 +47,9 @@ export const wayFaults = (at: RigSuite): readonly Fault[] => {
       name: 'the routes of the node are gone',
       plant: async () => {
         const { name } = await agentOn(west(), west().node(2).name)
-        // Again and again, as the agent would put them back.
-        const flush = 'rm -f /tmp/healed; until [ -e /tmp/healed ]; do ip route flush table 7300; sleep 0.05; done'
-        const flushing = west().node(2).exec(['sh', '-c', flush])
+        const heal = flushing(west().node(2), 7300)
         return async () => {
-          await west().node(2).exec(['touch', '/tmp/healed'])
-          await flushing
+          await heal()
           await west().kubectl(['-n', 'tombolo-system', 'delete', 'pod', name, '--grace-period=1'])
         }
       },
@@ -51,6 +59,23 @@ export const wayFaults = (at: RigSuite): readonly Fault[] => {
       diagnosis: {
         in: 'west',
         finds: [{ check: 'node-routes', says: /west-2 has no way to 10\.241\..* of east/, remedy: /The agent puts it back/ }],
+      },
+    },
+    {
+      name: 'the gateway’s node has lost the ways back',
+      plant: () => Promise.resolve(flushing(west().node(1), 7301)),
+      at: 'way back',
+      thenAsk: true,
+      says: /^node west-1 does not know that 10\.242\.2\.0\/24 is on west-2$/,
+      diagnosis: {
+        in: 'west',
+        finds: [
+          {
+            check: 'node-routes',
+            says: /^west-1 does not know that 10\.242\.2\.0\/24 is on west-2: /,
+            remedy: /The agent puts it back/,
+          },
+        ],
       },
     },
     {
