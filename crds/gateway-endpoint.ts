@@ -2,7 +2,15 @@
 import { z } from 'zod'
 import type { ObjectOf } from './define.ts'
 import { define } from './define.ts'
-import { addressField, cableDrivers, clusterIDField, conditionsField, portField, tomboloGroup } from './fields.ts'
+import {
+  addressField,
+  cableDrivers,
+  clusterIDField,
+  conditionsField,
+  labelValueField,
+  portField,
+  tomboloGroup,
+} from './fields.ts'
 
 export const gatewayRoles = ['Active', 'Standby'] as const
 export const connectionStates = ['Connecting', 'Connected', 'Error'] as const
@@ -14,6 +22,12 @@ export const candidateTypes = ['NodeInternal', 'NodeExternal', 'Configured'] as 
 
 /** Of one gateway: an object that says more than its schema takes is not written at all, its role and term with it. */
 export const maxConnections = 1000
+
+/** Of zones, and of regions. */
+export const maxPlaces = 16
+
+export const placeField = labelValueField.min(1)
+const placesField = z.array(placeField).max(maxPlaces).meta({ 'x-kubernetes-list-type': 'set' })
 
 const wireguardKeyField = z
   .string()
@@ -77,6 +91,12 @@ export const gatewayEndpoint = define({
       })
       .optional()
       .describe('There while the gateway has cables over IPsec and a certificate for them.'),
+    topology: z
+      .object({ zones: placesField, regions: placesField })
+      .optional()
+      .describe(
+        'Where its cluster is, as the labels `topology.kubernetes.io/zone` and `topology.kubernetes.io/region` of its nodes say; absent where none says it. A ServiceTrafficPolicy with locality `Nearest` reads it.',
+      ),
   }),
   status: z.object({
     observedGeneration: z.int().optional(),
@@ -124,4 +144,5 @@ export const gatewayEndpoint = define({
   }),
 })
 export type GatewayEndpoint = ObjectOf<typeof gatewayEndpoint>
+export type Topology = NonNullable<GatewayEndpoint['spec']['topology']>
 export type Connection = NonNullable<NonNullable<GatewayEndpoint['status']>['connections']>[number]

@@ -56,7 +56,7 @@ export const serviceTrafficPolicy = define({
         .enum(localities)
         .optional()
         .describe(
-          'How those come that `order` does not name. `Local`: this cluster first, then all others together. `Nearest`: this cluster first, then by measured round trip, in steps of 1, 2, 5, 10, 20, 50, 100 and 200 ms; clusters of one step answer together.',
+          'How those come that `order` does not name. `Local`: this cluster first, then all others together. `Nearest`: this cluster first, then those that share a zone with it, then a region, as the labels of nodes say and a round trip of at most 20 ms bears out, then by measured round trip, in steps of 1, 2, 5, 10, 20, 50, 100 and 200 ms; clusters of one step answer together.',
         ),
       weights: z
         .array(z.object({ cluster: clusterIDField, weight: z.int().min(0).max(1000) }))

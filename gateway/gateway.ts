@@ -39,6 +39,7 @@ import { gatewayOwns } from './ownership.ts'
 import { pairKeysOf } from './pair-keys.ts'
 import type { Identity } from './publish.ts'
 import { endpointOf, faultStatus, statusOf } from './publish.ts'
+import { topologyOf } from './topology.ts'
 import type { PeerReading, Pulse } from './pulse/pulse.ts'
 
 export const fieldManager = 'tombolo-gateway'
@@ -386,8 +387,8 @@ export class Gateway implements AsyncDisposable {
     statusAfter: (have: GatewayEndpoint | undefined) => NonNullable<GatewayEndpoint['status']>,
     signal: AbortSignal,
   ): Promise<void> {
-    const { self, kube, endpoints } = this.#parts
-    const wanted = endpointOf(self, this.#pairKeys().held, this.#certificate)
+    const { self, kube, endpoints, nodes } = this.#parts
+    const wanted = endpointOf(self, this.#pairKeys().held, this.#certificate, topologyOf(nodes.list()))
     const have = endpoints.get(keyOf(wanted)) as GatewayEndpoint | undefined
     const steps: Step[] = [
       { do: 'apply', kind: gatewayEndpoint, object: wanted, have },

@@ -32,6 +32,7 @@ import { readMachine } from './machine.ts'
 import { gatewayMetrics } from './metrics.ts'
 import { decisiveOf } from './observe.ts'
 import { startPulse } from './pulse/pulse.ts'
+import { topologyOf } from './topology.ts'
 
 /** All that hangs on the node is looked at again this often, for the changes of others that nothing tells (lib/host/follow.ts). */
 const fullPassMs = 300_000
@@ -130,7 +131,9 @@ async function run(config: GatewayConfig, log: Logger, asked: AbortSignal): Prom
       source(allocations.store, () => [everything]),
       source(endpoints.store, () => [everything], { sees: decisiveOf }),
       // A kubelet writes its Node often, and hardly ever another address.
-      source(machines.store, () => [everything], { sees: (one) => [nodesOf([one], config.NODE_IP), dutyOf(one)] }),
+      source(machines.store, () => [everything], {
+        sees: (one) => [nodesOf([one], config.NODE_IP), dutyOf(one), topologyOf([one])],
+      }),
     ],
     reconcile: ({ name }, during) => (name === lead.name ? gateway.follow(during) : gateway.reconcile(during)),
     workers: 2,

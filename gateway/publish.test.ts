@@ -30,11 +30,19 @@ const facts = (rttMs: number, change: Partial<StatusFacts> = {}): StatusFacts =>
   freshRtt: true,
   ...change,
 })
-const endpoint = (status: GatewayEndpoint['status']) => ({ ...endpointOf(self, new Map(), undefined), status }) as GatewayEndpoint
+const nowhere = { zones: [], regions: [] }
+const endpoint = (status: GatewayEndpoint['status']) =>
+  ({ ...endpointOf(self, new Map(), undefined, nowhere), status }) as GatewayEndpoint
 const rtt = (status: GatewayEndpoint['status']) => status?.connections?.[0]?.rttMicros
 
 suite('what a gateway says of itself', () => {
   test('is a good GatewayEndpoint', () => assert.ok(gatewayEndpoint.parse(endpoint(statusOf(undefined, facts(0.9)))).ok))
+
+  test('says where its cluster is, if anybody knows', () => {
+    const of = (zones: string[], regions: string[]) =>
+      (endpointOf(self, new Map(), undefined, { zones, regions }) as GatewayEndpoint).spec.topology
+    assert.deepEqual([of([], []), of(['a'], [])], [undefined, { zones: ['a'], regions: [] }])
+  })
 
   test('with more peers than it has room for it says what it can, those that carry traffic first', () => {
     const peers = Array.from({ length: 1100 }, (_, n) => ({
@@ -84,7 +92,7 @@ suite('what a gateway says of itself', () => {
 
   test('names its cables where they are not WireGuard’s alone, and IPsec once it has a certificate', () => {
     const spec = (cables: Identity['cables'], certificate?: string) =>
-      (endpointOf({ ...self, cables }, new Map(), certificate) as GatewayEndpoint).spec
+      (endpointOf({ ...self, cables }, new Map(), certificate, nowhere) as GatewayEndpoint).spec
     assert.deepEqual([spec(['wireguard'], 'PEM').cables, spec(['wireguard'], 'PEM').ipsec], [undefined, undefined])
     assert.deepEqual([spec(['ipsec', 'wireguard']).cables, spec(['ipsec']).ipsec], [['ipsec', 'wireguard'], undefined])
     assert.deepEqual(spec(['ipsec'], 'PEM').ipsec, { port: 4500, certificate: 'PEM' })

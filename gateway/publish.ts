@@ -1,7 +1,7 @@
 // What a gateway says of itself in its GatewayEndpoint. Pure; an idle gateway must come to the same words, so that nothing is written.
 import { isDeepStrictEqual } from 'node:util'
 import type { CableName } from '#crds/fields.ts'
-import type { Connection, GatewayEndpoint } from '#crds/gateway-endpoint.ts'
+import type { Connection, GatewayEndpoint, Topology } from '#crds/gateway-endpoint.ts'
 import { gatewayEndpoint, maxConnections } from '#crds/gateway-endpoint.ts'
 import type { Condition } from '#crds/fields.ts'
 import { clusterIDLabel, gatewayEndpointName, managedBy } from '#crds/places.ts'
@@ -31,7 +31,7 @@ export type Identity = {
 }
 
 /** `pairKeys`: those that this gateway holds. `certificate`: PEM; undefined while there is none that others would believe. */
-export function endpointOf(self: Identity, pairKeys: PairKeys, certificate: string | undefined): KubeObject {
+export function endpointOf(self: Identity, pairKeys: PairKeys, certificate: string | undefined, topology: Topology): KubeObject {
   const { clusterID, node, nodeAddress, namespace, publicKey, port, cables, ipsecPort } = self
   return {
     apiVersion: gatewayEndpoint.apiVersion,
@@ -58,6 +58,7 @@ export function endpointOf(self: Identity, pairKeys: PairKeys, certificate: stri
       // Gateways of former versions say nothing of it, and have WireGuard.
       ...(isDeepStrictEqual(cables, ['wireguard']) ? {} : { cables: [...cables] }),
       ...(cables.includes('ipsec') && certificate !== undefined ? { ipsec: { port: ipsecPort, certificate } } : {}),
+      ...(topology.zones.length + topology.regions.length === 0 ? {} : { topology }),
     },
   }
 }

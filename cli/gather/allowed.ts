@@ -79,6 +79,7 @@ export const allowed: readonly Allowed[] = [
       'spec.candidates.{type,address,port}',
       'spec.wireguard.publicKey',
       'spec.wireguard.pairKeys.clusterID',
+      'spec.topology.{zones,regions}',
       'status.{role,term,driver}',
       'status.connections.{endpoint,clusterID,node,state,message,cable,pairKey,address,rttMicros,since}',
       ...status,

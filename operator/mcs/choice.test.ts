@@ -1,13 +1,17 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import type { ClusterID } from '#lib/net/cluster-id.ts'
-import type { Candidate, Choice, Path, TrafficPolicy } from './choice.ts'
+import type { Candidate, Choice, Path, Shared, TrafficPolicy } from './choice.ts'
 import { choose } from './choice.ts'
 
 const ids = ['east', 'north', 'south', 'west'] as const
 const policy = (spec: Partial<Record<keyof TrafficPolicy, unknown>> = {}) =>
   ({ minReadyEndpoints: 1, ...spec }) as unknown as TrafficPolicy
-const open = (ms?: number): Path => ({ kind: 'open', rttMicros: ms === undefined ? undefined : ms * 1000 })
+const open = (ms?: number, shared?: Shared): Path => ({
+  kind: 'open',
+  rttMicros: ms === undefined ? undefined : ms * 1000,
+  ...(shared === undefined ? {} : { shared }),
+})
 const here: Path = { kind: 'here' }
 const dead: Path = { kind: 'dead', why: 'it is cut off' }
 
@@ -160,6 +164,38 @@ const rows: readonly (readonly [string, TrafficPolicy, readonly Candidate[], rea
     'north Answers, west Answers',
   ],
   [
+    'Nearest: who shares a zone comes before who is nearer',
+    policy({ locality: 'Nearest' }),
+    [candidate('north', '1/1', open(1)), candidate('west', '1/1', open(8, 'Zone')), candidate('south', '1/1', open(8, 'Region'))],
+    [],
+    'north Standby, south Standby, west Answers',
+  ],
+  [
+    'Nearest: and then who shares a region',
+    policy({ locality: 'Nearest' }),
+    [candidate('north', '1/1', open(1)), candidate('west', '0/1', open(8, 'Zone')), candidate('south', '1/1', open(8, 'Region'))],
+    [],
+    'north Standby, south Answers, west Unready',
+  ],
+  [
+    'Nearest: who is far or was not measured shares nothing, whatever it says',
+    policy({ locality: 'Nearest' }),
+    [
+      candidate('north', '1/1', open(18)),
+      candidate('west', '1/1', open(21, 'Zone')),
+      candidate('south', '1/1', open(undefined, 'Zone')),
+    ],
+    [],
+    'north Answers, south Standby, west Standby',
+  ],
+  [
+    'Local: zones are nothing',
+    policy({ locality: 'Local' }),
+    [candidate('north', '1/1', open(1)), candidate('west', '1/1', open(1, 'Zone'))],
+    [],
+    'north Answers, west Answers',
+  ],
+  [
     'Nearest: order comes before it',
     policy({ locality: 'Nearest', order: ['north'] }),
     [candidate('north', '1/1', open(90)), candidate('west', '1/1', open(1))],
@@ -226,7 +262,12 @@ const candidates: fc.Arbitrary<readonly Candidate[]> = fc
       ready: fc.nat({ max: 8 }),
       path: fc.oneof(
         fc.constantFrom(here, dead),
-        fc.option(fc.nat({ max: 400_000 }), { nil: undefined }).map((rttMicros): Path => ({ kind: 'open', rttMicros })),
+        fc
+          .tuple(
+            fc.option(fc.nat({ max: 400 }), { nil: undefined }),
+            fc.constantFrom(undefined, 'Zone' as const, 'Region' as const),
+          )
+          .map(([ms, shared]) => open(ms, shared)),
       ),
     }),
     { selector: ({ cluster }) => cluster },
@@ -255,6 +296,17 @@ const live = ({ ready, path }: Candidate) => (path.kind === 'dead' ? 0 : ready)
 suite('which clusters answer', () => {
   for (const [what, spec, clusters, had, wanted] of rows)
     test(what, () => assert.equal(show(choose(spec, clusters, new Set(had))), wanted))
+
+  test('how near a cluster is stands in its verdict where that decides', () => {
+    const near = [candidate('east', '0/1', here), candidate('north', '1/1', open(4, 'Region')), candidate('west', '1/1', open(4))]
+    const says = (spec: TrafficPolicy) => choose(spec, near, new Set()).map(({ message }) => message)
+    assert.deepEqual(says(policy({ locality: 'Nearest' })), [
+      'none of its endpoints is ready',
+      'east has too few ready endpoints for spec.minReadyEndpoints 1; it shares a region with this cluster',
+      'east, north come before it; its round trip is at most 5 ms',
+    ])
+    assert.deepEqual(says(policy({ locality: 'Nearest', order: ['west'] })).at(-1), 'it comes first')
+  })
 
   test('each cluster has one verdict with its reason, whatever order they come in', () => {
     fc.assert(

@@ -4,13 +4,16 @@ import type { ChoiceState, Locality, ServiceTrafficPolicy, Share } from '#crds/s
 
 export type TrafficPolicy = ServiceTrafficPolicy['spec']
 
+/** What both clusters are in: a zone, or at least a region. */
+export type Shared = 'Zone' | 'Region'
+
 /**
  * How the gateway of this cluster is connected to another one. `rttMicros` undefined: not measured yet, or not known. `why`: what is said of
  * a cluster that does not answer for it.
  */
 export type Path =
   | { readonly kind: 'here' }
-  | { readonly kind: 'open'; readonly rttMicros: number | undefined }
+  | { readonly kind: 'open'; readonly rttMicros: number | undefined; readonly shared?: Shared }
   | { readonly kind: 'dead'; readonly why: string }
 
 /** A cluster with endpoints of the service, whether ready or not. */
@@ -60,17 +63,16 @@ export function choose(
       tier.map((candidate): Choice => {
         const { cluster } = candidate
         if (isAnyReady && readyOf(candidate) === 0) return { cluster, state: 'Unready', message: whyUnready(candidate) }
-        return { cluster, state: 'Answers', message: whyTaken(policy, taken.slice(0, at), isAnyReady) }
+        const why = whyTaken(policy, taken.slice(0, at), isAnyReady)
+        return { cluster, state: 'Answers', message: `${why}${howNear(policy, candidate)}` }
       }),
     ),
     ...tiers.slice(taken.length).flatMap((tier) =>
-      tier.map(({ cluster }): Choice => {
+      tier.map((candidate): Choice => {
+        const { cluster } = candidate
         const why = isWeightless(policy, cluster) ? 'spec.weights gives it none: ' : ''
-        return {
-          cluster,
-          state: 'Standby',
-          message: `${why}${listed(taken.flat())} ${verb(taken.flat(), 'comes', 'come')} before it`,
-        }
+        const before = `${listed(taken.flat())} ${verb(taken.flat(), 'comes', 'come')} before it`
+        return { cluster, state: 'Standby', message: `${why}${before}${howNear(policy, candidate)}` }
       }),
     ),
   ]
@@ -105,7 +107,7 @@ function tiersOf(policy: TrafficPolicy, candidates: readonly Candidate[]): reado
     const named = policy.order?.length ?? 0
     const index = policy.order?.findIndex((cluster) => cluster === candidate.cluster) ?? -1
     const place = index >= 0 ? index : named + distance(policy.locality, candidate.path)
-    return isWeightless(policy, candidate.cluster) ? named + furthest + place : place
+    return isWeightless(policy, candidate.cluster) ? named + nearness.length + place : place
   }
   return [...Map.groupBy(candidates, rank)].toSorted(([a], [b]) => a - b).map(([, tier]) => tier)
 }
@@ -113,15 +115,29 @@ function tiersOf(policy: TrafficPolicy, candidates: readonly Candidate[]): reado
 /** Upper ends, in milliseconds: what differs by less is equally near. */
 const steps = [1, 2, 5, 10, 20, 50, 100, 200] as const
 
-/** More than any distance. */
-const furthest = steps.length + 3
+/**
+ * What is further is in no zone or region of ours, whatever its nodes are labelled with: who is far, or was not measured, cannot say that it
+ * is near.
+ */
+const nearbyMs = 20
+
+/** By `Nearest`, the nearest first, with what is said of one that is so near. */
+const nearness = [
+  'it is this cluster',
+  'it shares a zone with this cluster',
+  'it shares a region with this cluster',
+  ...steps.map((step) => `its round trip is at most ${step} ms`),
+  'its round trip is longer than 200 ms, or not measured',
+] as const
 
 /** 0 is here. */
 function distance(locality: Locality | undefined, path: Path): number {
   if (locality === undefined || path.kind === 'here') return 0
   if (locality === 'Local') return 1
-  const ms = path.kind === 'open' && path.rttMicros !== undefined ? path.rttMicros / 1000 : Infinity
-  return 1 + [...steps, Infinity].findIndex((step) => ms <= step)
+  const { rttMicros = Infinity, shared }: Partial<Extract<Path, { kind: 'open' }>> = path.kind === 'open' ? path : {}
+  const ms = rttMicros / 1000
+  if (shared !== undefined && ms <= nearbyMs) return shared === 'Zone' ? 1 : 2
+  return 3 + [...steps, Infinity].findIndex((step) => ms <= step)
 }
 
 /** How many tiers it takes. */
@@ -145,6 +161,12 @@ function whyTaken(policy: TrafficPolicy, before: readonly (readonly Candidate[])
   if (first.length === 0) return policy.order === undefined && policy.locality === undefined ? 'it is allowed' : 'it comes first'
   return `${listed(first)} ${verb(first, 'has', 'have')} too few ready endpoints for spec.minReadyEndpoints ${policy.minReadyEndpoints}`
 }
+
+/** Where that decides. */
+const howNear = ({ order, locality }: TrafficPolicy, { cluster, path }: Candidate): string =>
+  locality === 'Nearest' && order?.some((named) => named === cluster) !== true
+    ? `; ${nearness[distance(locality, path)] ?? ''}`
+    : ''
 
 const whyUnready = ({ path }: Candidate): string => (path.kind === 'dead' ? path.why : 'none of its endpoints is ready')
 

@@ -625,6 +625,44 @@ suite('services across clusters', () => {
       await answers(set.west, 'east 10.1.0.1')
     })
 
+    test('of the nearest says how near each is, and anew when a cluster says that it is elsewhere', async () => {
+      await using set = await both()
+      const at = (gateway: GatewayEndpoint, zones: string[]) => {
+        set.west.put(gatewayEndpoint, { ...gateway, spec: { ...gateway.spec, topology: { zones, regions: ['eu'] } } })
+      }
+      const east = () => set.west.read(serviceTrafficPolicy, web)?.status?.clusters?.find(({ cluster }) => cluster === 'east')
+      const says = (place: string) =>
+        eventually(() => assert.equal(east()?.message, `west comes before it; it shares a ${place} with this cluster`))
+      at(cableOfWest('Connected'), ['a'])
+      at(gatewayOf('east'), ['a', 'b'])
+      set.west.put(serviceTrafficPolicy, policy({ order: undefined, locality: 'Nearest' }))
+      await says('zone')
+      at(gatewayOf('east'), ['b'])
+      await says('region')
+      assert.equal(told(set.west), 'Applied: east Standby, west Answers')
+    })
+
+    test('that has weights shares calls by endpoints, as they come and go', async () => {
+      await using set = await both()
+      const weights = [
+        { cluster: idOf('east'), weight: 2 },
+        { cluster: idOf('west'), weight: 1 },
+      ]
+      set.west.put(serviceTrafficPolicy, policy({ order: undefined, weights }))
+      await eventually(() => assert.equal(told(set.west), 'Inexact: east Answers, west Answers'))
+      set.east.put(endpointSlices, sliceOf('east', [1, 2]))
+      set.west.put(endpointSlices, sliceOf('west', [1, 2]))
+      await eventually(() => assert.equal(told(set.west), 'Applied: east Answers, west Answers'))
+      const used = async () => (await reachable(set.west)).map((line) => line.split(' ').length - 1)
+      assert.deepEqual(await used(), [2, 1])
+      const gone = (await reachable(set.west)).at(-1)?.endsWith('10.2.0.1') === true ? 1 : 2
+      set.west.put(endpointSlices, sliceOf('west', [3 - gone]))
+      await answers(set.west, 'east 10.1.0.1 10.1.0.2', `west 10.2.0.${3 - gone}`)
+      set.west.remove(serviceTrafficPolicy, web)
+      set.west.put(endpointSlices, sliceOf('west', [1, 2]))
+      await answers(set.west, 'east 10.1.0.1 10.1.0.2', 'west 10.2.0.1 10.2.0.2')
+    })
+
     test('a new start writes nothing, also while one helps out that is needed no longer for certain', async () => {
       await using set = await both()
       set.east.put(endpointSlices, sliceOf('east', [1, 2, 3]))

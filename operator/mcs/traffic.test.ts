@@ -54,6 +54,27 @@ suite('the path to a cluster', () => {
     assert.equal(toWest(connected([{ since: '2030-01-01T00:01:03Z' }])).kind, 'open')
   })
 
+  test('shares a zone where both have one, also if both have others, and else perhaps a region', () => {
+    const at = (cluster: 'east' | 'west', zones: string[], regions: string[]): GatewayEndpoint => {
+      const gateway = cluster === 'east' ? connected([{ rttMicros: 700 }]) : gatewayOf(cluster)
+      return { ...gateway, spec: { ...gateway.spec, topology: { zones, regions } } }
+    }
+    const shared = (...gateways: readonly GatewayEndpoint[]) => {
+      const path = toWest(...gateways)
+      return path.kind === 'open' ? path.shared : path.kind
+    }
+    const east = at('east', ['a', 'b'], ['eu'])
+    assert.equal(shared(east, at('west', ['b', 'c'], ['eu'])), 'Zone')
+    assert.equal(shared(east, at('west', ['c'], ['eu', 'us'])), 'Region')
+    assert.equal(shared(east, at('west', ['c'], ['us'])), undefined)
+    assert.equal(shared(east, gatewayOf('west')), undefined)
+    // Zones of two regions that have one name, and one of which no region is said.
+    assert.equal(shared(east, at('west', ['a'], ['us'])), undefined)
+    assert.equal(shared(east, at('west', ['a'], [])), 'Zone')
+    // Of several gateways of a cluster, which may have been told at different times.
+    assert.equal(shared(east, at('west', ['c'], ['eu']), at('west', ['a'], ['eu'])), 'Zone')
+  })
+
   test('cut off from is who has only cables in error', () => {
     const north = idOf('north')
     const error = { state: 'Error' } as const

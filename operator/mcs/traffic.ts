@@ -5,12 +5,13 @@ import { mcsSourceClusterLabel } from '#crds/places.ts'
 import type { Share } from '#crds/service-traffic-policy.ts'
 import type { EndpointSlice } from '#lib/kube/kinds.ts'
 import type { ClusterID } from '#lib/net/cluster-id.ts'
-import type { Candidate, Choice, Path, TrafficPolicy } from './choice.ts'
+import type { Candidate, Choice, Path, Shared, TrafficPolicy } from './choice.ts'
 import { choose, chooseAll } from './choice.ts'
 import { weighed } from './weigh.ts'
 
 /** A path that was not always there: for how long it has been. */
-export type KnownPath = Path | { readonly kind: 'back'; readonly forMs: number; readonly rttMicros: number | undefined }
+export type KnownPath =
+  Path | { readonly kind: 'back'; readonly forMs: number; readonly rttMicros: number | undefined; readonly shared?: Shared }
 export type Traffic = {
   readonly policy: TrafficPolicy | undefined
   readonly pathTo: (cluster: string) => KnownPath
@@ -64,8 +65,8 @@ function choicesOf(
 /** To who answers it is open the moment it is back. */
 function held(path: KnownPath, answers: boolean): Path {
   if (path.kind !== 'back') return path
-  const { rttMicros } = path
-  return answers ? { kind: 'open', rttMicros } : { kind: 'dead', why: 'the cable to it has not been back for long' }
+  const { kind: _, forMs: __, ...far } = path
+  return answers ? { kind: 'open', ...far } : { kind: 'dead', why: 'the cable to it has not been back for long' }
 }
 
 /** After how many ms a choice among these clusters may be another one, though nothing happens; undefined: never. */
@@ -104,14 +105,34 @@ export function pathsFrom(self: ClusterID, gateways: readonly GatewayEndpoint[],
     const cables = connections.get(cluster) ?? []
     if (isDead(cables)) return { kind: 'dead', why: 'the cable to it carries nothing' }
     const rtts = cables.flatMap(({ rttMicros }) => rttMicros ?? [])
-    const rttMicros = rtts.length === 0 ? undefined : Math.min(...rtts)
+    const shared = sharedOf(placesOf(gateways, self), placesOf(gateways, cluster))
+    const far = {
+      rttMicros: rtts.length === 0 ? undefined : Math.min(...rtts),
+      ...(shared === undefined ? {} : { shared }),
+    }
     const ages = cables.flatMap(({ state, since }) =>
       state === 'Connected' && since !== undefined ? [now.getTime() - Date.parse(since)] : [],
     )
     const forMs = Math.max(...ages)
     // A gateway whose clock is ahead of ours says nothing about how long it has been.
-    return ages.length > 0 && forMs >= 0 && forMs < holdMs ? { kind: 'back', forMs, rttMicros } : { kind: 'open', rttMicros }
+    return ages.length > 0 && forMs >= 0 && forMs < holdMs ? { kind: 'back', forMs, ...far } : { kind: 'open', ...far }
   }
+}
+
+/** Of all gateways of a cluster: each says where the whole of it is. */
+function placesOf(gateways: readonly GatewayEndpoint[], cluster: string) {
+  const all = gateways.flatMap(({ spec }) => (spec.clusterID === cluster ? (spec.topology ?? []) : []))
+  return { zones: new Set(all.flatMap(({ zones }) => zones)), regions: new Set(all.flatMap(({ regions }) => regions)) }
+}
+
+const meet = (a: ReadonlySet<string>, b: ReadonlySet<string>): boolean => [...a].some((one) => b.has(one))
+
+/** Zones of two regions may have one name: where both say their regions, a zone is shared within a shared one. */
+function sharedOf(ours: ReturnType<typeof placesOf>, theirs: ReturnType<typeof placesOf>): Shared | undefined {
+  const isSameRegion = meet(ours.regions, theirs.regions)
+  const mayShareZone = isSameRegion || ours.regions.size === 0 || theirs.regions.size === 0
+  if (mayShareZone && meet(ours.zones, theirs.zones)) return 'Zone'
+  return isSameRegion ? 'Region' : undefined
 }
 
 /** The clusters to which this gateway has cables, and none that carries anything. */

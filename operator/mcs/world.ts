@@ -284,6 +284,7 @@ export function worldOf(self: ClusterID, { allocations, gateways, importFrom }: 
           status?.connections?.map(({ clusterID, state, rttMicros }) => ({ clusterID, state, rttMicros })),
         ],
       }),
+      source(gateways, everyPolicy, { sees: ({ spec }) => [spec.clusterID, spec.topology] }),
       // Of a change both states count, so what comes back is looked at as what is cut off is.
       source(gateways, (gateway) => (leadsHere(gateway) ? cutOffFrom(gateway).flatMap(offeredBy) : []), {
         sees: (gateway) => [leadsHere(gateway), gateway.status?.term, cutOffFrom(gateway)],
