@@ -26,7 +26,7 @@ export function derivedService(key: ServiceKey, global: Global, ipFamilies: IPFa
       ipFamilyPolicy: ipFamilies.length > 1 ? 'RequireDualStack' : 'SingleStack',
       ipFamilies,
       ports: ports.map((port) => ({
-        ...(derivedPortName(port, ports) === '' ? {} : { name: derivedPortName(port, ports) }),
+        name: derivedPortName(port, ports),
         protocol: port.protocol,
         port: port.port,
         ...(port.appProtocol === undefined ? {} : { appProtocol: port.appProtocol }),

@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict'
-import type { ExportedService } from '#crds/exported-service.ts'
+import fc from 'fast-check'
+import type { ExportedEndpoints } from '#crds/exported-endpoints.ts'
+import { maxEndpointsPerObject } from '#crds/exported-endpoints.ts'
+import type { ExportedService, ServicePort } from '#crds/exported-service.ts'
 import { derivedServiceName, mcsSourceClusterLabel } from '#crds/places.ts'
 import type { ServiceImport } from '#crds/service-import.ts'
 import type { EndpointSlice, Service } from '#lib/kube/kinds.ts'
+import { settled } from '#lib/kube/controller.ts'
 import type { KubeObject } from '#lib/kube/object.ts'
 import type { Plan, Step } from '#lib/kube/plan.ts'
 import { marked } from '#lib/kube/plan.ts'
@@ -12,6 +16,8 @@ import { fieldManager } from '../install/install.ts'
 import type { Importing } from './import.ts'
 import { planImport } from './import.ts'
 import { merge } from './merge.ts'
+import { pack } from './pack.ts'
+import { planPublish } from './publish.ts'
 import type { SourceCluster } from './slices.ts'
 import type { Traffic } from './traffic.ts'
 import { sourceOf } from './traffic.ts'
@@ -74,6 +80,78 @@ function applied(have: Had, { steps }: Plan): Had {
     const clusterIPs = spec?.ipFamilies?.map((family) => (family === 'IPv4' ? '10.102.0.10' : 'fd00:102::10')) ?? []
     return { ...now, service: { ...object, spec: { ...spec, clusterIPs } } }
   }, have)
+}
+
+/** What a client can be kept to, `number address target`, and the port's name: as kube-proxy joins a Service with its slices. */
+const reachedBy = ({ service, slices }: Had): ReadonlyMap<string, string> =>
+  new Map(
+    (service?.spec?.ports ?? []).flatMap(({ name = '', port }) =>
+      slices.flatMap((slice) =>
+        (slice.ports ?? [])
+          .filter((target) => (target.name ?? '') === name)
+          .flatMap((target) =>
+            (slice.endpoints ?? []).map((e) => [`${port} ${e.addresses[0] ?? ''} ${target.port ?? ''}`, name] as const),
+          ),
+      ),
+    ),
+  )
+
+type Offered = { readonly pods: readonly number[]; readonly ports: readonly ServicePort[] }
+
+/** An import that follows two clusters write by write: of theirs to the broker, and of its own. */
+class Walk {
+  have = empty
+  readonly moments: ReadonlyMap<string, string>[] = []
+  readonly #published = new Map<Cluster, readonly KubeObject[]>()
+
+  to({ policy, ...offers }: Readonly<Record<'east' | 'north', Offered>> & { readonly policy: Traffic['policy'] }): void {
+    for (const cluster of ['east', 'north'] as const) {
+      const offer = offerIn(cluster, offers[cluster])
+      for (let plan = planPublish(offer, this.#of(cluster)); plan.steps.length > 0; plan = planPublish(offer, this.#of(cluster)))
+        for (const step of plan.steps) {
+          this.#published.set(cluster, publishedBy(this.#of(cluster), step))
+          this.#follow(policy)
+        }
+    }
+    this.#follow(policy)
+  }
+
+  #of(cluster: Cluster): readonly KubeObject[] {
+    return this.#published.get(cluster) ?? []
+  }
+
+  #follow(policy: Traffic['policy']): void {
+    const sources = [...this.#published.values()].flatMap(sourceIn)
+    const plan = () => planImport(seen(sources, this.have, { traffic: { policy, pathTo: () => open } }))
+    for (let { steps } = plan(); steps.length > 0; { steps } = plan())
+      for (const step of steps) {
+        this.have = applied(this.have, { steps: [step], next: settled })
+        this.moments.push(reachedBy(this.have))
+      }
+  }
+}
+
+/** As `offerOf` packs it. */
+function offerIn(cluster: Cluster, { pods, ports }: Offered) {
+  const targets = ports.map((port) => ({ ...port, port: port.port + 8000 }))
+  const packed = [...pack(pods, String, maxEndpointsPerObject)].map(([leaf, some]) => {
+    const made = endpoints(cluster, some, {}, { ports: targets })
+    return { ...made, metadata: { ...made.metadata, name: `${targets.length} ${leaf}` } }
+  })
+  return { kind: 'offered', service: constituent(cluster, { ports: [...ports] }), endpoints: packed, remarks: [] } as const
+}
+
+/** What the broker makes of a step. */
+function publishedBy(have: readonly KubeObject[], step: Step): readonly KubeObject[] {
+  const name = step.do === 'apply' ? step.object.metadata.name : step.key.name
+  const others = have.filter(({ kind, metadata }) => kind !== step.kind.kind || metadata.name !== name)
+  return step.do === 'apply' ? [...others, marked(step.object, fieldManager)] : others
+}
+
+function sourceIn(objects: readonly KubeObject[]): readonly SourceCluster[] {
+  const service = objects.find((object): object is ExportedService => object.kind === 'ExportedService')
+  const packed = objects.filter((object): object is ExportedEndpoints => object.kind === 'ExportedEndpoints')
+  return service === undefined ? [] : [{ service, endpoints: packed, nodes: 'theirs' }]
 }
 
 /** Plans and applies until nothing is left; the plans on the way, in lines. */
@@ -143,6 +221,50 @@ suite('an import', () => {
     const { have } = converged(both.slice(1), first.have)
     assert.deepEqual([have.import?.spec?.type, have.service, have.slices.length], ['Headless', undefined, 1])
     assert.deepEqual(converged(both, have).have.import?.spec?.ips, ['10.102.0.10'])
+  })
+
+  test('what is reached before and after a change is reached all the while, under the name by which kube-proxy keeps a client to it', () => {
+    const plain = { protocol: 'TCP', port: 80 } as const
+    const offers = fc.record({
+      pods: fc.uniqueArray(fc.nat(599), { maxLength: 450, size: 'max' }),
+      ports: fc.constantFrom<readonly ServicePort[]>([plain], [plain, { ...plain, name: 'more', port: 81 }]),
+    })
+    const denied = { deny: [idOf('north')], minReadyEndpoints: 1 }
+    const counting = [
+      { order: [idOf('east'), idOf('north')], minReadyEndpoints: 1 },
+      { order: [idOf('north')], minReadyEndpoints: 100 },
+    ]
+    const both = fc.record({ east: offers, north: offers })
+    const any = fc.constantFrom<Traffic['policy']>(undefined, denied, ...counting)
+    // Where it is counted, and the counts change, another may be chosen in between, and should be.
+    const changes = fc.oneof(
+      fc.tuple(both, both, fc.constantFrom(undefined, denied)).map(
+        ([x, y, policy]) =>
+          [
+            { ...x, policy },
+            { ...y, policy },
+          ] as const,
+      ),
+      fc.tuple(both, any, any).map(
+        ([same, x, y]) =>
+          [
+            { ...same, policy: x },
+            { ...same, policy: y },
+          ] as const,
+      ),
+    )
+    fc.assert(
+      fc.property(changes, ([before, after]) => {
+        const walk = new Walk()
+        walk.to(before)
+        const first = reachedBy(walk.have)
+        walk.moments.length = 0
+        walk.to(after)
+        const stays = [...first].filter(([target]) => reachedBy(walk.have).has(target))
+        for (const reached of walk.moments) for (const [target, name] of stays) assert.equal(reached.get(target), name, target)
+      }),
+      { numRuns: 10, endOnFailure: true },
+    )
   })
 
   test('goes with the last export, and takes all that was made for it', () => {

@@ -159,10 +159,10 @@ suite('slices of an imported service', () => {
     )
   })
 
-  test('ports of a Service with several have names, each its own', () => {
+  test('ports of the derived Service have names, each its own, and the same when others come', () => {
     const unnamed = { protocol: 'TCP', port: 80 } as const
     const taken = { name: 'port-80', protocol: 'TCP', port: 81 } as const
-    assert.equal(derivedPortName(unnamed, [unnamed]), '')
+    assert.equal(derivedPortName(unnamed, [unnamed]), 'port-80')
     assert.equal(derivedPortName(unnamed, [unnamed, http]), 'port-80')
     assert.equal(derivedPortName(unnamed, [unnamed, taken]), 'port-80-x')
     assert.equal(derivedPortName(http, [unnamed, http]), 'http')

@@ -63,9 +63,12 @@ function targetsOf(imported: Imported, served: readonly ServicePort[], { spec }:
   })
 }
 
-/** A Service with several ports needs a name for each; in a merge one of them may be without. */
+/**
+ * A Service with several ports needs a name for each; in a merge one of them may be without. That one has a name also while it is alone: were
+ * it named when another cluster brings a second port, kube-proxy would take it for another port and forget which client it keeps to which endpoint.
+ */
 export function derivedPortName(port: ServicePort, all: readonly ServicePort[]): string {
-  if (port.name !== undefined || all.length === 1) return port.name ?? ''
+  if (port.name !== undefined) return port.name
   let name = `port-${port.port}`
   while (all.some((other) => other.name === name)) name += '-x'
   return name
