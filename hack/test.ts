@@ -1,11 +1,15 @@
-// `npm test`: everything that must hold before a change lands. Ends with what failed and one line, `N passed, N failed`, and
-// `, N skipped` if any were.
+// `npm test`: everything that must hold before a change lands. Ends with what failed and one line, `N passed, N failed`.
 import { spawn } from 'node:child_process'
 import { readdirSync } from 'node:fs'
-import { availableParallelism } from 'node:os'
+import { availableParallelism, constants } from 'node:os'
 import { join } from 'node:path'
+import { sweepMachines } from '#test/kit/netns.ts'
+import { sweepDead } from '#test/rig/find.ts'
 import { Refusal } from './setup/refusal.ts'
+import { sayOnStderr } from './setup/progress.ts'
 import { setUp } from './setup/set-up.ts'
+import type { Count } from './test/count.ts'
+import { closing, itself, mochaCount, whatFailed } from './test/count.ts'
 
 type Step = {
   readonly name: string
@@ -14,7 +18,6 @@ type Step = {
   /** Prints while it runs; the others when they have ended. */
   readonly live?: boolean
 }
-type Count = { readonly passed: number; readonly failed: number; readonly skipped: number }
 type Outcome = Count & { readonly name: string; readonly output: string }
 
 /** What the next run need not find out again: kept only where a step can tell by contents alone what has changed, as lint cannot. */
@@ -76,22 +79,41 @@ const phases = (): readonly Phase[] => {
   return availableParallelism() > 2 ? [units, [first, [...small, ...second]]] : [units, [first, small], [second]]
 }
 
-// First, so that a machine on which it cannot be proved says so before anything is tried.
-const plan = phases()
-if (plan.length > 1) await prepare()
+const stop = new AbortController()
+for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => stop.abort(name))
 
-const outcomes: Outcome[] = []
-for (const phase of plan) outcomes.push(...(await Promise.all(phase.map(takeAll))).flat())
-for (const { name, failed, output } of outcomes)
-  if (failed > 0) process.stdout.write(`── failed: ${name}\n${whatFailed(output)}\n`)
-const sum = (of: keyof Count) => outcomes.reduce((all, outcome) => all + outcome[of], 0)
-const total: Count = { passed: sum('passed'), failed: sum('failed'), skipped: sum('skipped') }
-process.stdout.write(`${total.passed} passed, ${total.failed} failed${total.skipped === 0 ? '' : `, ${total.skipped} skipped`}\n`)
-process.exitCode = total.failed === 0 ? 0 : 1
+try {
+  process.exitCode = await everything()
+} catch (error) {
+  if (!stop.signal.aborted && !(error instanceof Refusal)) throw error
+  if (error instanceof Refusal) process.stderr.write(`tombolo: ${error.message}\n`)
+  process.exitCode = error instanceof Refusal ? error.exitCode : 1
+}
+if (stop.signal.aborted) {
+  await sweepDead(new AbortController().signal)
+  sweepMachines()
+  sayOnStderr('interrupted; nothing of it is left')
+  process.exitCode = 128 + constants.signals[stop.signal.reason as NodeJS.Signals]
+}
+
+async function everything(): Promise<0 | 1> {
+  const plan = phases()
+  // First, so that a machine on which it cannot be proved says so before anything is tried.
+  if (plan.length > 1) await setUp(stop.signal)
+  const outcomes: Outcome[] = []
+  for (const phase of plan) outcomes.push(...(await Promise.all(phase.map(takeAll))).flat())
+  for (const { name, failed, output } of outcomes)
+    if (failed > 0) process.stdout.write(`── failed: ${name}\n${whatFailed(output)}\n`)
+  process.stdout.write(`${closing(outcomes)}\n`)
+  return outcomes.some(({ failed }) => failed > 0) ? 1 : 0
+}
 
 async function takeAll(lane: Lane): Promise<readonly Outcome[]> {
   const taken: Outcome[] = []
-  for (const step of lane) taken.push(await take(step))
+  for (const step of lane) {
+    stop.signal.throwIfAborted()
+    taken.push(await take(step))
+  }
   return taken
 }
 
@@ -99,49 +121,25 @@ async function take({ name, run: command, counts, live = false }: Step): Promise
   const from = Date.now()
   if (live) process.stdout.write(`── ${name}\n`)
   const { code, output } = await run(command, live)
-  const count = counts === 'tests' ? mochaCount(output, code) : { passed: +(code === 0), failed: +(code !== 0), skipped: 0 }
+  const count = counts === 'tests' ? mochaCount(output, code) : itself(code)
   if (!live) process.stdout.write(output)
   process.stdout.write(`── ${name}: ${count.failed === 0 ? 'ok' : 'FAILED'} in ${((Date.now() - from) / 1000).toFixed(1)} s\n`)
   return { ...count, name, output }
 }
 
-/** Said again at the very end, as whoever keeps only the end of a long output must learn what to mend: Mocha's list, or the last lines. */
-function whatFailed(output: string): string {
-  const list = output.search(/^\s*\d+ failing/m)
-  return list < 0 ? output.split('\n').slice(-60).join('\n') : output.slice(list)
-}
-
-/** Ends the program with exit code 2 and one sentence when this machine cannot run the tests. */
-async function prepare(): Promise<void> {
-  try {
-    await setUp(new AbortController().signal)
-  } catch (error) {
-    if (!(error instanceof Refusal)) throw error
-    process.stderr.write(`tombolo: ${error.message}\n`)
-    process.exit(error.exitCode)
-  }
-}
-
-/** Mocha's own summary; a run that ended badly without naming a failure counts as one. */
-function mochaCount(output: string, code: number): Count {
-  const number = (pattern: RegExp) => Number(pattern.exec(output)?.[1] ?? 0)
-  const failed = number(/^\s*(\d+) failing/m)
-  return {
-    passed: number(/^\s*(\d+) passing/m),
-    failed: code !== 0 && failed === 0 ? 1 : failed,
-    skipped: number(/^\s*(\d+) pending/m),
-  }
-}
-
+/** In a process group of its own, so that all of it can be ended: also the apiservers that a test runs beside itself. */
 function run([command = '', ...args]: readonly string[], live: boolean): Promise<{ code: number; output: string }> {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+    const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'], detached: true })
+    const end = () => process.kill(-(child.pid ?? 0), 'SIGTERM')
+    stop.signal.addEventListener('abort', end, { once: true })
     let output = ''
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
       output += text
       if (live) process.stdout.write(text)
     })
     child.on('error', reject).on('close', (code) => {
+      stop.signal.removeEventListener('abort', end)
       resolve({ code: code ?? 1, output })
     })
   })

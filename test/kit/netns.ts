@@ -56,7 +56,7 @@ export function noMachines(): string | undefined {
 
 /** Then the driver makes the kernel's device and starts no wireguard-go. */
 export function kernelHasWireGuard(): boolean {
-  const netns = `${prefix('probe')}${process.pid}`
+  const netns = `tmb-test-probe-${process.pid}`
   const ip = (...args: readonly string[]) => spawnSync('ip', args, { stdio: 'ignore' }).status === 0
   ip('netns', 'add', netns)
   const made = ip('-n', netns, 'link', 'add', 'probe', 'type', 'wireguard')
@@ -66,10 +66,10 @@ export function kernelHasWireGuard(): boolean {
 
 const exec = promisify(execFile)
 
-/** Begins with taking down what a run of the same label left that was killed. */
+/** Begins with taking down what runs left that were killed. `label`: letters and hyphens. */
 export function machines(label: string): Machines {
-  sweep(label)
-  const run = `${prefix(label)}${process.pid}`
+  sweepMachines()
+  const run = `tmb-test-${label}-${process.pid}`
   const dir = mkdtempSync(join(tmpdir(), `${run}-`))
   const holders: { readonly kill: () => void; readonly ended: Promise<unknown> }[] = []
   const names: string[] = []
@@ -119,13 +119,14 @@ export function machines(label: string): Machines {
 }
 
 /** No run of the rig has a name like this, so neither sweeps what is the other's. */
-const prefix = (label: string): string => `tmb-test-${label}-`
+const ownerIn = /^tmb-test-[a-z-]+-(\d+)/
 
-function sweep(label: string): void {
+/** Takes down the machines of processes that are gone. */
+export function sweepMachines(): void {
   const leftIn = (dir: string) =>
     (existsSync(dir) ? readdirSync(dir) : []).filter((name) => {
-      const owner = name.startsWith(prefix(label)) ? parseInt(name.slice(prefix(label).length), 10) : NaN
-      return owner > 0 && !existsSync(`/proc/${owner}`)
+      const owner = ownerIn.exec(name)?.[1]
+      return owner !== undefined && !existsSync(`/proc/${owner}`)
     })
   const left = leftIn('/run/netns')
   for (const netns of left) for (const pid of pidsIn(netns)) kill(pid)
