@@ -9,25 +9,27 @@ export async function partition(layout: Layout, a: ClusterLayout, b: ClusterLayo
     const to = b.underlay[f]
     return to === undefined ? [] : [rule(from.network, to.network), rule(to.network, from.network)]
   })
-  return table(layout.wan, `partition-${a.id}-${b.id}`, 'forward', ways)
+  return table(layout.wan, `partition-${a.id}-${b.id}`, ways)
 }
 
 /** Loses `percent` of the packets from and to a node's underlay address, at random, until it is disposed. */
 export async function loss(layout: Layout, addresses: readonly string[], percent: number): Promise<AsyncDisposable> {
-  const rules = addresses.flatMap((address) => {
-    const ip = address.includes(':') ? 'ip6' : 'ip'
-    return ['saddr', 'daddr'].map((side) => `${ip} ${side} ${address} numgen random mod 1000 < ${Math.round(percent * 10)} drop`)
-  })
-  return table(layout.wan, `loss-${Date.now()}`, 'forward', rules)
+  const rules = addresses.flatMap((address) =>
+    ['saddr', 'daddr'].map(
+      (side) => `${familyOf(address)} ${side} ${address} numgen random mod 1000 < ${Math.round(percent * 10)} drop`,
+    ),
+  )
+  return table(layout.wan, `loss-${addresses.join('-').replace(/[.:]/g, '_')}`, rules)
 }
 
-const rule = (from: string, to: string): string =>
-  `${from.includes(':') ? 'ip6' : 'ip'} saddr ${from} ${from.includes(':') ? 'ip6' : 'ip'} daddr ${to} drop`
+const familyOf = (address: string): 'ip' | 'ip6' => (address.includes(':') ? 'ip6' : 'ip')
 
-async function table(netns: string, name: string, hook: 'forward', rules: readonly string[]): Promise<AsyncDisposable> {
+const rule = (from: string, to: string): string => `${familyOf(from)} saddr ${from} ${familyOf(to)} daddr ${to} drop`
+
+async function table(netns: string, name: string, rules: readonly string[]): Promise<AsyncDisposable> {
   const nft = (text: string) =>
     run('nsenter', [...inNetns(netns).slice(1), 'nft', '-f', '-'], { stdin: text }, AbortSignal.timeout(10_000))
-  await nft(`table inet ${name} {\nchain ${hook} {\ntype filter hook ${hook} priority filter;\n${rules.join('\n')}\n}\n}\n`)
+  await nft(`table inet ${name} {\nchain forward {\ntype filter hook forward priority filter;\n${rules.join('\n')}\n}\n}\n`)
   return {
     [Symbol.asyncDispose]: async () => {
       await nft(`delete table inet ${name}\n`)

@@ -3,18 +3,23 @@ import assert from 'node:assert/strict'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { eventually } from '#test/kit/eventually.ts'
 import { callWeb, firstAnswer, webURL } from '#test/kit/fleet.ts'
-import { allReady, firstGatewayAlone, secondGateway, tomboloPods } from '#test/kit/pods.ts'
+import { activeGatewayNode, allReady, firstGatewayAlone, secondGateway, tomboloPods } from '#test/kit/pods.ts'
 import type { RigSuite } from '#test/kit/rig-suite.ts'
 import { lostMs, traffic } from '#test/kit/traffic.ts'
 import type { Cluster } from '#test/rig/cluster.ts'
 
 /** One pod was restarted in it, everything came back, and a request was answered. */
-type Window = { readonly of: string; readonly began: number; readonly ended: number }
+type Window = {
+  readonly of: string
+  readonly began: number
+  readonly ended: number
+  /** A gateway that led. */ readonly led: boolean
+}
 
 /** Half of what is sent when the machine is quiet: below it, no loss would say nothing. */
 const leastPerSecond = 10
 /** None is the rule. Where both clusters share two busy cores a pulse may come so late that the lead passes as after a death. */
-const mostAtGateways = 2
+const mostAtLeader = 2
 
 export const whileTrafficFlows = (at: RigSuite): void => {
   const east = () => at.rig.cluster('east')
@@ -30,17 +35,18 @@ export const whileTrafficFlows = (at: RigSuite): void => {
       for (const cluster of [east(), west()]) await firstGatewayAlone(cluster)
     })
 
-    test('restarting every pod of Tombolo one by one loses nothing', async function () {
+    test('restarting every pod of Tombolo, one by one in each cluster, loses nothing, and where a gateway leads two requests at most', async function () {
       this.timeout(300_000)
       await using requests = await flow()
       const windows: Window[] = []
       const restart = async (cluster: Cluster, which: (component: string) => boolean) => {
-        for (const { namespace, name, component } of (await tomboloPods(cluster)).filter((pod) => which(pod.component))) {
+        for (const { namespace, name, component, node } of (await tomboloPods(cluster)).filter((pod) => which(pod.component))) {
+          const led = component === 'gateway' && (await activeGatewayNode(cluster)) === node
           const began = Date.now()
           await cluster.kubectl(['-n', namespace, 'delete', 'pod', name, '--wait=true'])
           await allReady(cluster, (other) => other === component)
           await firstAnswer(west(), 30_000, at.signal)
-          windows.push({ of: `${cluster.id}/${component}`, began, ended: Date.now() })
+          windows.push({ of: `${cluster.id}/${component}`, began, ended: Date.now(), led })
         }
       }
       // One by one in each cluster, and of the gateways, of which each has a part at both ends, one of all.
@@ -54,35 +60,44 @@ export const whileTrafficFlows = (at: RigSuite): void => {
         const lost = made.filter((request) => request.lost !== undefined)
         return { ...window, made: made.length, lost, least: ((window.ended - window.began) / 1000) * leastPerSecond }
       })
-      for (const { of, made, lost } of seen) process.stdout.write(`      ${of}: ${lost.length} of ${made} requests lost\n`)
+      for (const { of, made, lost, led } of seen)
+        process.stdout.write(`      ${of}${led ? ', which led' : ''}: ${lost.length} of ${made} requests lost\n`)
       assert.deepEqual([...new Set(windows.map(({ of }) => of))].toSorted(), everyComponent)
+      assert.deepEqual([...new Set(seen.flatMap(({ of, led }) => (led ? [of] : [])))].toSorted(), [
+        'east/gateway',
+        'west/gateway',
+      ])
       for (const { of, made, least } of seen) assert.ok(made >= least, `${of}: only ${made} requests, ${least} are the least`)
       assert.deepEqual(
-        seen.filter(({ of, lost }) => lost.length > (of.endsWith('/gateway') ? mostAtGateways : 0)),
+        seen.filter(({ lost, led }) => lost.length > (led ? mostAtLeader : 0)),
         [],
       )
       assert.ok(await callWeb(west(), at.signal))
     })
   })
 
-  suite('while the broker’s apiserver stands still', () => {
+  suite('while the broker’s apiserver stands still, and then is dead', () => {
     // The broker lives in east, so with it east's whole control plane does.
     const apiserver = () => east().pieces.apiserver
     const answers = () => east().kubectl(['get', '--raw', '/readyz'], '', AbortSignal.timeout(2000))
     suiteSetup(() => apiserver().stop())
     suiteTeardown(async () => {
-      apiserver().resume()
+      await apiserver().kill9()
+      apiserver().start()
       await eventually(async () => assert.match(await answers(), /ok/), 30_000)
     })
 
-    test('no request by name is lost in twelve seconds and more', async () => {
+    test('no request by name is lost in twenty seconds and more', async () => {
       await using requests = await flow()
       const began = Date.now()
       await assert.rejects(answers())
       await sleep(10_000)
       await assert.rejects(answers(), 'it stood still to the end')
+      // Now watches break, and who connects is refused.
+      await apiserver().kill9()
+      await sleep(8_000)
+      await assert.rejects(answers(), 'nobody started it')
       const ended = Date.now()
-      assert.ok(ended - began > 12_000)
       await sleep(lostMs + 500)
       const made = requests.between(began, ended)
       assert.ok(made.length >= ((ended - began) / 1000) * leastPerSecond, `only ${made.length} requests`)
@@ -93,14 +108,11 @@ export const whileTrafficFlows = (at: RigSuite): void => {
     })
 
     test('a member works again after everything of it was restarted', async () => {
-      await using requests = await flow()
-      const began = Date.now()
       await west().kubectl(['-n', 'tombolo-system', 'delete', 'pod', '--all', '--wait=true'])
       await allReady(west(), (component) => component !== 'operator')
       const { stdout } = await west().exec('shop/client', ['dig', '+short', '+tries=1', '+time=2', new URL(webURL).hostname])
       assert.equal(stdout.trim().split('\n').filter(Boolean).length, 1)
       await eventually(async () => assert.ok(await callWeb(west(), at.signal)), 20_000)
-      assert.ok(requests.requests.some((r) => r.at >= began && r.lost === undefined))
     })
   })
 }
