@@ -2,12 +2,13 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { cableDrivers } from '#crds/fields.ts'
 import { liveRigs, sweepDead } from '#test/rig/find.ts'
 import type { Rig } from '#test/rig/rig.ts'
 import { attachTo, startRig } from '#test/rig/rig.ts'
 import { clustersOf, most } from '#test/rig/spec.ts'
 import { infoOf, nextSteps } from './playground/info.ts'
-import { buildFleet, prove } from './playground/up.ts'
+import { buildFleet, patience, prove } from './playground/up.ts'
 import { sayOnStderr } from './setup/progress.ts'
 import { programPath } from './setup/programs.ts'
 import { messageOf, Refusal } from './setup/refusal.ts'
@@ -39,13 +40,13 @@ Examples:
     .description('start it, or say that it is up; it stays until `down`')
     .option('--clusters <n>', `how many clusters, 2 to ${most.clusters}`, count(2, most.clusters), 2)
     .option('--nodes <n>', `how many nodes each, 1 to ${most.nodes}`, count(1, most.nodes), 2)
-    .option('--cable <kinds>', 'kinds of cables, the best first: wireguard, ipsec', 'wireguard')
+    .option('--cable <kinds>', `kinds of cables, the best first: ${cableDrivers.join(', ')}`, kinds, 'wireguard')
     .option('--once', 'prove that it works, then take it down')
     .action((options: Shape & { readonly once?: true }) => (options.once === true ? proveOnce(options) : up(options)))
   program
     .command('status')
     .description('show the fleet, and prove again that it works')
-    .action(async () => print([...(await prove(running(), stop.signal))]))
+    .action(async () => print([...(await prove(running(), patience.up, stop.signal))]))
   program
     .command('kubectl')
     .description('kubectl in a cluster')
@@ -104,7 +105,7 @@ async function up(shape: Shape): Promise<void> {
   const there = running(false)
   if (there !== undefined) {
     sayOnStderr(`the playground is up already (${there.clusters.map(({ id }) => id).join(', ')}); \`down\` ends it`)
-    print([...(await prove(there, stop.signal)), '', nextSteps(there)])
+    print([...(await prove(there, patience.up, stop.signal)), '', nextSteps(there)])
     return
   }
   const { rig, lines } = await start(shape)
@@ -126,7 +127,7 @@ async function start({ clusters, nodes, cable }: Shape): Promise<{ readonly rig:
   try {
     say(`clusters ${rig.clusters.map(({ id }) => id).join(', ')} with ${nodes} node${nodes === 1 ? '' : 's'} each`)
     await buildFleet(rig, cable, say, stop.signal)
-    return { rig, lines: await prove(rig, stop.signal) }
+    return { rig, lines: await prove(rig, patience.new, stop.signal) }
   } catch (error) {
     throw new Error(`the fleet did not come up; the logs are in ${await rig.fail()}`, { cause: error })
   }
@@ -165,6 +166,13 @@ const count = (least: number, most: number) => (text: string) => {
   const n = Number(text)
   if (!Number.isInteger(n) || n < least || n > most) throw new InvalidArgumentError(`a number from ${least} to ${most}.`)
   return n
+}
+
+const kinds = (text: string) => {
+  const unknown = text.split(',').find((kind) => !cableDrivers.some((driver) => driver === kind))
+  if (unknown !== undefined)
+    throw new InvalidArgumentError(`there is no "${unknown}": name ${cableDrivers.join(' or ')}, or both with a comma.`)
+  return text
 }
 
 process.exitCode = await main(process.argv.slice(2))

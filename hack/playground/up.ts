@@ -23,19 +23,22 @@ export async function buildFleet(rig: Rig, cable: string, say: Say, signal: Abor
   await told(`shop/web exported from ${first.id}`, exportWeb(first, signal))
 }
 
-/** Shows that it works, as lines for a person. Throws when it does not. */
-export async function prove(rig: Rig, signal: AbortSignal): Promise<readonly string[]> {
+/** What was just made has so long to answer, and what is up already. */
+export const patience = { new: 30_000, up: 5_000 } as const
+
+/** Shows that it works, as lines for a person. Throws when it does not within `ms`. */
+export async function prove(rig: Rig, ms: number, signal: AbortSignal): Promise<readonly string[]> {
   const fleet = fleetOf(rig, signal)
   const [first, ...others] = rig.clusters
   if (first === undefined) return []
-  const answers = await Promise.all(others.map((cluster) => proveFrom(first, cluster, signal)))
+  const answers = await Promise.all(others.map((cluster) => proveFrom(first, cluster, ms, signal)))
   const show = async (what: string) => (await fleet.must('show', what, '--context', first.id)).out.trimEnd()
   return [await show('clusters'), '', await show('connections'), '', ...answers.flat()]
 }
 
 /** A pod of `from` was answered by a pod of `to`, which saw the caller's own address. */
-async function proveFrom(to: Cluster, from: Cluster, signal: AbortSignal): Promise<readonly string[]> {
-  const answer = await firstAnswer(from, 30_000, signal)
+async function proveFrom(to: Cluster, from: Cluster, ms: number, signal: AbortSignal): Promise<readonly string[]> {
+  const answer = await firstAnswer(from, ms, signal)
   const client = await from.kubectl(['-n', 'shop', 'get', 'pod', 'client', '-o', 'jsonpath={.status.podIP}'], '', signal)
   const pods = (await to.kubectl(['-n', 'shop', 'get', 'pods', '-o', 'name'], '', signal)).trim().split('\n')
   if (!pods.includes(`pod/${answer.pod}`)) throw new Error(`${webURL} was answered by ${answer.pod}, which is no pod of ${to.id}`)

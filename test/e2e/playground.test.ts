@@ -49,15 +49,16 @@ suite('playground', function () {
     }
   })
 
-  test('numbers that make no fleet are refused', () => {
-    for (const args of [
-      ['--clusters', '1'],
-      ['--clusters', 'many'],
-      ['--nodes', '0'],
-    ]) {
+  test('what makes no fleet is refused', () => {
+    for (const [says, ...args] of [
+      [/a number from/, '--clusters', '1'],
+      [/a number from/, '--clusters', 'many'],
+      [/a number from/, '--nodes', '0'],
+      [/there is no "gre": name wireguard or ipsec/, '--cable', 'wireguard,gre'],
+    ] as const) {
       const { status, stderr } = playground(...args)
       assert.equal(status, 2, stderr)
-      assert.match(stderr, /a number from/)
+      assert.match(stderr, says)
     }
   })
 
@@ -151,6 +152,14 @@ suite('playground', function () {
     assert.equal(playground('exec', 'east', '1', '--', 'hostname').stdout.trim(), 'east-1')
     assert.equal(playground('exec', 'east', '1', 'sh', '-c', 'exit 7').status, 7)
     assert.match(playground('exec', 'north', '1', 'true').stderr, /no cluster north.*east, west/)
+  })
+
+  test('status of what does not work says so, and ends with 1', () => {
+    assert.equal(playground('kubectl', 'east', '-n', 'shop', 'delete', 'serviceexport/web').status, 0)
+    playground('kubectl', 'west', '-n', 'shop', 'wait', '--for=delete', 'serviceimport/web', '--timeout=20s')
+    const { status, stdout, stderr } = playground('status')
+    assert.deepEqual([status, stdout], [1, ''], stderr)
+    assert.match(stderr, /^tombolo: .*west/m)
   })
 
   test('down leaves nothing, and once more says so', () => {
