@@ -1,8 +1,8 @@
 // The part of the way that is about names: what the far cluster exports, what is imported here, and whether the name answers.
-import type { Condition } from '#crds/fields.ts'
 import { exportToAnnotation, exportToOf, importers, isSharedWith } from '#crds/export-to.ts'
 import { grantCommand } from '#crds/export-grant.ts'
 import { clustersetZone, membershipName, systemNamespace } from '#crds/places.ts'
+import { conditionOf } from '#lib/kube/conditions.ts'
 import { isTaken } from '#operator/mcs/import-from.ts'
 import type { Destination } from './asked.ts'
 import type { Facts } from './facts.ts'
@@ -26,7 +26,6 @@ const choicesOf = (facts: Facts) => {
   return policies?.find(({ metadata: m }) => m.namespace === namespace && m.name === name)?.status?.clusters ?? []
 }
 const answeringOf = (facts: Facts) => choicesOf(facts).flatMap(({ cluster, state }) => (state === 'Answers' ? [cluster] : []))
-const conditionOf = (conditions: readonly Condition[] | undefined, type: string) => conditions?.find((c) => c.type === type)
 
 export const exported: Hop = {
   at: 'export',
