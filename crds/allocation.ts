@@ -6,6 +6,7 @@ import { cidrField, clusterIDField, maxCIDRs, tomboloGroup } from './fields.ts'
 import { identityField } from './identity-fields.ts'
 import { ungrantedExports } from './fleet.ts'
 import { maxDraining, memberStates } from './member.ts'
+import { trafficDefaultField } from './service-traffic-policy.ts'
 
 export const maxExportNames = 1000
 /** Each `namespace/service`, or `namespace/*` for all of them. */
@@ -55,6 +56,9 @@ export const allocation = define({
       .describe(
         'What it may export, as the ExportGrants say. `default`, `kube-*`, `tombolo-*` and namespaces called like a top-level domain, such as `com`, are granted or not exported.',
       ),
+    traffic: trafficDefaultField
+      .optional()
+      .describe('Of the Fleet, for this member to read where it reads what else holds for it: `spec.traffic` there.'),
     identity: identityField.optional().describe('What it signs with, and what pairs agree on keys with.'),
   }),
   status: z.object({}),

@@ -5,6 +5,7 @@ import type { ObjectOf } from './define.ts'
 import { define } from './define.ts'
 import { cableDrivers, cidrField, cidrsField, clusterIDField, conditionsField, maxCIDRs, tomboloGroup } from './fields.ts'
 import { fingerprintField } from './join-grant.ts'
+import { trafficDefaultField } from './service-traffic-policy.ts'
 
 /** In the order in which a rotation goes. */
 export const rotationTargets = ['Introduced', 'Issuing', 'Stable'] as const
@@ -77,6 +78,11 @@ export const fleet = define({
       })
       .prefault({})
       .describe('Who may export what, beside the ExportGrants.'),
+    traffic: trafficDefaultField
+      .optional()
+      .describe(
+        'Which clusters answer calls to a service for which the calling cluster has no ServiceTrafficPolicy; without it every cluster answers. A member leaves it out by `spec.trafficDefault` of its Membership.',
+      ),
     ca: z
       .object({
         root: z.int().min(1).max(999_999_999).default(1).describe('Number of the root to end with: raise it by one to rotate.'),

@@ -4,6 +4,8 @@ import type { ObjectOf } from './define.ts'
 import { define } from './define.ts'
 import { cableDrivers, cidrsField, clusterIDField, conditionsField, dnsLabelField, portField, tomboloGroup } from './fields.ts'
 
+const trafficDefaults = ['Fleet', 'None'] as const
+
 export const membership = define({
   group: tomboloGroup,
   kind: 'Membership',
@@ -52,6 +54,12 @@ export const membership = define({
         'Kinds of cables that this cluster has, the best first. Two clusters use the one that both like best of those that both have; nothing is started for one that is not named.',
       )
       .meta({ 'x-kubernetes-list-type': 'set' }),
+    trafficDefault: z
+      .enum(trafficDefaults)
+      .optional()
+      .describe(
+        'What holds here for a service without a ServiceTrafficPolicy. Fleet, also if absent: `spec.traffic` of the Fleet. None: every cluster answers.',
+      ),
     importFrom: z
       .array(
         z.object({

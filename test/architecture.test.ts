@@ -29,6 +29,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'lib/host/ip.ts',
     'operator/mcs/merge.ts',
     'operator/mcs/import-from.ts',
+    'operator/mcs/traffic-default.ts',
     'operator/joining/credentials.ts',
     'operator/install/corefile.ts',
     'broker/install/policy.ts',

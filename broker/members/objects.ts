@@ -13,6 +13,7 @@ import {
   memberReadRole,
   memberWriteRole,
 } from '#crds/places.ts'
+import type { TrafficDefault } from '#crds/service-traffic-policy.ts'
 import { memberLevel, memberQuota, memberSchema } from '#broker/install/limits.ts'
 import { clusterRoleBinding, roleBinding } from '#broker/install/rbac.ts'
 import type {
@@ -47,11 +48,15 @@ export type MemberObjects = {
   readonly schema: Wanted<FlowSchema>
 }
 
-/** `draining`: what it had before and may still use. `exports`: the names it may export, as in a fleet without grants unless given. */
+/**
+ * `draining`: what it had before and may still use. `exports`: the names it may export, as in a fleet without grants unless given. `traffic`:
+ * the fleet's.
+ */
 export function memberObjects(
   { spec }: Pick<Member, 'spec'>,
   draining: readonly Draining[] = [],
   exports: Exports = exportsOf(spec.clusterID, [], 'Allow'),
+  traffic?: TrafficDefault,
 ): MemberObjects {
   const { clusterID } = spec
   const namespace = memberNamespace(clusterID)
@@ -75,6 +80,7 @@ export function memberObjects(
         ...(draining.length === 0 ? {} : { draining: draining.map(({ cidr }) => cidr) }),
         state: spec.state,
         exports,
+        ...(traffic === undefined ? {} : { traffic }),
         identity: spec.identity,
       },
     },

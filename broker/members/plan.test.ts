@@ -164,6 +164,20 @@ suite('what a Member consists of', () => {
     assert.equal(ungranted({ fleet: undefined, allocation: undefined }).ungranted, 'Deny')
   })
 
+  test('its Allocation has the fleet’s traffic default; without a Fleet it stays as it was', () => {
+    const traffic = { locality: 'Nearest', minReadyEndpoints: 2 } as const
+    const { fleet } = everything
+    assert.ok(fleet !== undefined)
+    const told = (change: Partial<MemberSeen>) =>
+      planMember({ ...everything, ...change }).steps.flatMap((s) =>
+        s.do === 'apply' && s.kind.kind === 'Allocation' ? [s.object as Allocation] : [],
+      )
+    const [allocation] = told({ fleet: { ...fleet, spec: { ...fleet.spec, traffic } } })
+    assert.deepEqual(allocation?.spec.traffic, traffic)
+    assert.deepEqual(told({ fleet: undefined, allocation })[0]?.spec.traffic, traffic)
+    assert.equal(told({ allocation })[0]?.spec.traffic, undefined)
+  })
+
   test('goes also when the Member went without us', () => {
     const steps = said({ ...everything, member: undefined })
     for (const step of ['delete Namespace tombolo-m-west', 'delete PriorityLevelConfiguration tombolo-m-west'])

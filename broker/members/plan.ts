@@ -78,7 +78,9 @@ export function planMember(seen: MemberSeen): MemberPlan {
 function planPresence(member: Member, seen: MemberSeen): MemberPlan {
   const draining = drainingOf(member, seen.allocation, seen.fleet?.spec.join.drainSeconds ?? 0, seen.now)
   const still = draining.filter((d) => isDraining(d, seen.now))
-  const want = memberObjects(member, still, exportsNow(member, seen))
+  // Like what it may export it stays as it is while there is no Fleet to say it.
+  const { traffic } = (seen.fleet ?? seen.allocation)?.spec ?? {}
+  const want = memberObjects(member, still, exportsNow(member, seen), traffic)
   if (seen.namespace?.metadata.deletionTimestamp !== undefined)
     return { steps: [], finalizer: 'keep', next: again(1000, 'its namespace is being removed; it is made anew after that') }
   const quotaMs = quotaWait(seen)

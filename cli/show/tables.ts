@@ -154,11 +154,15 @@ const gatewayColumns: readonly Column<GatewayRow>[] = [
   { title: 'CERTIFICATE UNTIL', cell: (row) => row.certificateUntil, wide: true },
 ]
 
-/** `east 75%,west 25%` where weights hold. */
-const answeringCell = ({ answering, shares }: ServiceRow): string | undefined =>
-  answering
-    ?.map((cluster) => [cluster, ...(shares ?? []).flatMap((s) => (s.cluster === cluster ? [`${s.got}%`] : []))].join(' '))
-    .join(',')
+/** `east 75%,west 25%` where weights hold, `west (by the fleet)` by its default. */
+function answeringCell({ answering, shares, chosenBy }: ServiceRow): string | undefined {
+  if (answering === undefined) return undefined
+  const names = answering.map((cluster) => {
+    const share = shares?.find((one) => one.cluster === cluster)
+    return share === undefined ? cluster : `${cluster} ${share.got}%`
+  })
+  return `${names.join(',')}${chosenBy === 'Fleet' ? ' (by the fleet)' : ''}`
+}
 
 const serviceColumns: readonly Column<ServiceRow>[] = [
   { title: 'NAMESPACE', cell: (row) => row.namespace },

@@ -485,6 +485,23 @@ suite('services, as a member sees them', () => {
     assert.deepEqual([row.state, row.message], ['Ready', 'export-to names suoth'])
   })
 
+  test('what chose is named: its policy, or the fleet where it has a default that this cluster takes', () => {
+    const own = allocationOf('east')
+    const allocations = [{ ...own, spec: { ...own.spec, traffic: { locality: 'Local', minReadyEndpoints: 1 } } }]
+    const chosenBy = (view: Fields) => {
+      const [row] = servicesOf(
+        member('east', { imports: [svcImport('web', ['east', 'west'])], slices: [slice('web east 1/1')], ...view }),
+      )
+      return [row?.answering, row?.chosenBy]
+    }
+    const trafficPolicies = [
+      object('ServiceTrafficPolicy', 'web', 'shop', { status: { clusters: [{ cluster: 'west', state: 'Answers' }] } }),
+    ]
+    assert.deepEqual(chosenBy({}), [['east'], undefined])
+    assert.deepEqual(chosenBy({ allocations }), [['east'], 'Fleet'])
+    assert.deepEqual(chosenBy({ allocations, trafficPolicies }), [['west'], 'ServiceTrafficPolicy'])
+  })
+
   test('with weights that hold, what share of the calls each has that answers', () => {
     const of = (cluster: string, wantedPercent: number, gotPercent: number) => ({
       cluster,

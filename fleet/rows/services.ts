@@ -10,6 +10,7 @@ import type { ServiceTrafficPolicy } from '#crds/service-traffic-policy.ts'
 import { conditionOf } from '#lib/kube/conditions.ts'
 import type { Merged } from '#operator/mcs/merge.ts'
 import { merge } from '#operator/mcs/merge.ts'
+import { trafficDefaultOf } from '#operator/mcs/traffic-default.ts'
 import type { BrokerView, MemberView, Slice, Snapshot } from '../snapshot.ts'
 import { by } from './order.ts'
 
@@ -29,6 +30,8 @@ export type ServiceRow = {
   readonly clusters: readonly string[]
   /** Those of them that answer the cluster asked, where not all do: its ServiceTrafficPolicy chooses, or some have no endpoint here. */
   readonly answering: readonly string[] | undefined
+  /** What chose them: its ServiceTrafficPolicy, or the Fleet, by whose default those answer that have endpoints here. */
+  readonly chosenBy: 'ServiceTrafficPolicy' | 'Fleet' | undefined
   /** Of clusters that export it to some alone, as far as the cluster asked tells: a member of itself, the broker of all. */
   readonly exportedTo: readonly ExportedTo[]
   /** Of the calls from the cluster asked, in percent, where a ServiceTrafficPolicy has weights that hold. */
@@ -47,7 +50,9 @@ export function servicesOf({ member, broker }: Snapshot): readonly ServiceRow[] 
   return rows.toSorted(by((row) => [row.namespace, row.name]))
 }
 
-function imported({ membership, imports, exports, trafficPolicies, slices }: MemberView): readonly ServiceRow[] {
+function imported({ membership, allocations, imports, exports, trafficPolicies, slices }: MemberView): readonly ServiceRow[] {
+  const allocation = allocations.find(({ spec }) => spec.clusterID === membership.spec.clusterID)
+  const byDefault = trafficDefaultOf(membership.spec, allocation) === undefined ? undefined : 'Fleet'
   return imports.map((item) => {
     const { name, namespace = '' } = item.metadata
     const own = exports.find(({ metadata }) => metadata.namespace === namespace && metadata.name === name)
@@ -65,6 +70,7 @@ function imported({ membership, imports, exports, trafficPolicies, slices }: Mem
       answering:
         policy?.status?.clusters?.flatMap(({ cluster, state }) => (state === 'Answers' ? [cluster] : [])) ??
         havingEndpoints(clusters, sources),
+      chosenBy: policy === undefined ? byDefault : 'ServiceTrafficPolicy',
       exportedTo: exportedTo(membership, own),
       shares: sharesIn(policy),
       exportedHere: own !== undefined,
@@ -104,6 +110,7 @@ const notImported = ({ membership, exports, imports }: MemberView): readonly Ser
       ports: [],
       clusters: [],
       answering: undefined,
+      chosenBy: undefined,
       exportedTo: exportedTo(membership, item),
       shares: undefined,
       exportedHere: true,
@@ -175,6 +182,7 @@ const notGranted = ({ spec }: ExportedService): ServiceRow => ({
   ports: [],
   clusters: [spec.clusterID],
   answering: undefined,
+  chosenBy: undefined,
   exportedTo: toldBy([spec]),
   shares: undefined,
   exportedHere: undefined,
@@ -208,6 +216,7 @@ function publishedService(
     ports: global.ports.map((p) => `${p.port}/${p.protocol}`),
     clusters,
     answering: undefined,
+    chosenBy: undefined,
     exportedTo: toldBy(constituents.map(({ spec }) => spec)),
     shares: undefined,
     exportedHere: undefined,

@@ -41,6 +41,11 @@ const choice = (cluster: Parameters<typeof idOf>[0], state: ChoiceState, message
   state,
   message,
 })
+const withDefault = () =>
+  (['east', 'west'] as const).map((cluster) => {
+    const { spec, ...rest } = allocationOf(cluster)
+    return { ...rest, spec: { ...spec, traffic: { locality: 'Local' as const, minReadyEndpoints: 1 } } }
+  })
 const pending = (state: 'Connecting' | 'Error') => ({
   connections: (gatewayOf('west').status?.connections ?? []).map((c) => ({ ...c, state, message: 'no answer' })),
 })
@@ -199,6 +204,16 @@ const rows: readonly (readonly [string, Partial<Facts>, string, RegExp, RegExp])
     'import',
     /lets no cluster answer/,
     /edit servicetrafficpolicy web/,
+  ],
+  [
+    'the fleet’s default lets others answer',
+    near({
+      slices: known([{ cluster: 'west', ports: [], endpoints: [{ address: '10.2.0.9', ready: true }] }]),
+      snapshot: snapshotOf('west', { trafficPolicies: [], allocations: withDefault() }),
+    }),
+    'import',
+    /^the fleet’s traffic default, Local, lets west answer shop\/web in west and not east$/,
+    /^a ServiceTrafficPolicy web with order: \[east\] chooses for this service: kubectl --context west -n shop apply/,
   ],
   ['there is no such port', asked(81), 'port', /no port 81: it offers 80\/TCP/, /add 81/],
   [
@@ -409,6 +424,9 @@ suite('why', () => {
       const step = walk(factsOf(member({ trafficPolicies: [policyOf(clusters)] }))).steps.find(({ at }) => at === 'import')
       return step?.state === 'ok' ? step.says : undefined
     }
+    const byDefault = member({ trafficPolicies: [], allocations: withDefault() })
+    const step = walk(factsOf(byDefault)).steps.find(({ at }) => at === 'import')
+    assert.match(step?.state === 'ok' ? step.says : '', /; the fleet’s traffic default, Local, lets east answer$/)
     const [east, west] = [choice('east', 'Answers'), choice('west', 'Answers')]
     assert.match(says(east) ?? '', /; by its traffic policy east answers$/)
     assert.match(

@@ -4,6 +4,7 @@ import { grantCommand } from '#crds/export-grant.ts'
 import { clustersetZone, membershipName, systemNamespace } from '#crds/places.ts'
 import { conditionOf } from '#lib/kube/conditions.ts'
 import { isTaken } from '#operator/mcs/import-from.ts'
+import { trafficDefaultOf } from '#operator/mcs/traffic-default.ts'
 import type { Destination } from './asked.ts'
 import type { Facts } from './facts.ts'
 import type { Hop } from './hop.ts'
@@ -19,11 +20,21 @@ const importOf = (facts: Facts) => {
   const { namespace, name } = serviceOf(facts)
   return facts.near.snapshot.member?.imports.find(({ metadata: m }) => m.namespace === namespace && m.name === name)
 }
-/** What the traffic policy here makes of each cluster that exports it; without one nothing. */
-const choicesOf = (facts: Facts) => {
+const policyOf = (facts: Facts) => {
   const { namespace, name } = serviceOf(facts)
   const policies = facts.near.snapshot.member?.trafficPolicies
-  return policies?.find(({ metadata: m }) => m.namespace === namespace && m.name === name)?.status?.clusters ?? []
+  return policies?.find(({ metadata: m }) => m.namespace === namespace && m.name === name)
+}
+/** What the traffic policy here makes of each cluster that exports it; without one nothing. */
+const choicesOf = (facts: Facts) => policyOf(facts)?.status?.clusters ?? []
+/** Who answers by the fleet’s default, as their endpoints are here and those of others are not. */
+const byFleet = (facts: Facts) => {
+  const { member } = facts.near.snapshot
+  if (member === undefined || policyOf(facts) !== undefined || !facts.near.slices.known) return undefined
+  const own = member.allocations.find(({ spec }) => spec.clusterID === member.membership.spec.clusterID)
+  const fleets = trafficDefaultOf(member.membership.spec, own)
+  const here = facts.near.slices.value.filter(({ endpoints }) => endpoints.length > 0).map(({ cluster }) => cluster)
+  return fleets === undefined ? undefined : { locality: fleets.locality, answering: [...new Set(here)].toSorted() }
 }
 const answeringOf = (facts: Facts) => choicesOf(facts).flatMap(({ cluster, state }) => (state === 'Answers' ? [cluster] : []))
 
@@ -170,10 +181,19 @@ export const imported: Hop = {
         `the import of ${namespace}/${name} has no ready endpoint in ${near.context}`,
         `tombolo show services ${here} and tombolo show clusters ${here} say of whom none is believed`,
       )
+    const fleets = byFleet(facts)
+    const letsAnswer = `${fleets?.locality ?? ''}, lets ${fleets?.answering.join(', ') ?? ''} answer`
+    if (fleets !== undefined && from !== undefined && clusters.includes(from) && !fleets.answering.includes(from))
+      return broken(
+        `the fleet’s traffic default, ${letsAnswer} ${namespace}/${name} in ${near.context} and not ${from}`,
+        `a ServiceTrafficPolicy ${name} with order: [${from}] chooses for this service: kubectl ${here} -n ${namespace} apply -f FILE`,
+      )
     const shares = choices.flatMap(({ cluster, share }) => (share === undefined ? [] : [`${cluster} ${share.gotPercent} %`]))
     const chosen =
       answering.length === 0
-        ? ''
+        ? fleets === undefined
+          ? ''
+          : `; the fleet’s traffic default, ${letsAnswer}`
         : `; by its traffic policy ${answering.join(', ')} ${answering.length === 1 ? 'answers' : 'answer'}${shares.length > 1 ? `, of the calls ${shares.join(', ')}` : ''}`
     return fine(`${namespace}/${name} is imported from ${clusters.join(', ')}${chosen}`)
   },

@@ -42,7 +42,7 @@ function seen(sources: readonly SourceCluster[], have: Had = empty, change: Part
     merged: merge(sources.map(({ service }) => service)),
     sources,
     families: ['IPv4'],
-    traffic: { policy: undefined, pathTo: () => open },
+    traffic: { policy: undefined, fleets: undefined, pathTo: () => open },
     have,
     now: new Date('2030-01-01T00:00:00Z'),
     ...change,
@@ -122,7 +122,7 @@ class Walk {
 
   #follow(policy: Traffic['policy']): void {
     const sources = [...this.#published.values()].flatMap(sourceIn)
-    const plan = () => planImport(seen(sources, this.have, { traffic: { policy, pathTo: () => open } }))
+    const plan = () => planImport(seen(sources, this.have, { traffic: { policy, fleets: undefined, pathTo: () => open } }))
     for (let { steps } = plan(); steps.length > 0; { steps } = plan())
       for (const step of steps) {
         this.have = applied(this.have, { steps: [step], next: settled })
@@ -393,7 +393,7 @@ suite('an import', () => {
 
   suite('with a traffic policy', () => {
     const policy = { order: [idOf('east'), idOf('west')], minReadyEndpoints: 2 }
-    const traffic: Traffic = { policy, pathTo: () => open }
+    const traffic: Traffic = { policy, fleets: undefined, pathTo: () => open }
     const change = { traffic }
     const of = (east: readonly number[]) => [source('east', {}, east), source('west')]
     const behind = (have: Had) => have.slices.map(sourceOf).sort()

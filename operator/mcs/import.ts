@@ -113,7 +113,11 @@ function planHeadless(seen: Importing, merged: Merged): Plan {
     () => [
       ...(have.service === undefined ? [] : [dropStep(have.service)]),
       ...dropSlices(slices, have.slices),
-      ...status(seen, merged, { status: 'True', reason: 'Ready', message: 'the endpoints are in EndpointSlices' }),
+      ...status(seen, merged, {
+        status: 'True',
+        reason: 'Ready',
+        message: `the endpoints are in EndpointSlices${byFleet(seen)}`,
+      }),
     ],
   )
 }
@@ -142,7 +146,7 @@ function planClusterSetIP(seen: Importing, merged: Merged): Plan {
       ...status(seen, merged, {
         status: 'True',
         reason: 'Ready',
-        message: `reachable at ${ips.join(' and ')} from this cluster`,
+        message: `reachable at ${ips.join(' and ')} from this cluster${byFleet(seen)}`,
       }),
     ],
   )
@@ -195,6 +199,15 @@ function wantedSlices(seen: Importing): readonly EndpointSlice[] {
 
 /** Which clusters answer, and why. */
 export const choicesIn = (seen: Importing): readonly Choice[] => chosenAmong(seen, offeredSlices(seen)).choices
+
+/** Where no policy says who answers, there is none either that would tell. */
+function byFleet(seen: Importing): string {
+  const { policy, fleets } = seen.traffic
+  if (policy !== undefined || fleets === undefined) return ''
+  const answering = choicesIn(seen).flatMap(({ cluster, state }) => (state === 'Answers' ? [cluster] : []))
+  const some = `${answering.slice(0, 5).join(', ')}${answering.length > 5 ? ', …' : ''}`
+  return `; by the fleet’s traffic default, ${fleets.locality}, ${some} ${answering.length === 1 ? 'answers' : 'answer'}`
+}
 
 /** While the broker is not heard, the others offer what is here of them. */
 function chosenAmong({ self, merged, traffic, have }: Importing, offered: Offered): Chosen {

@@ -79,7 +79,7 @@ class Clusterset implements AsyncDisposable {
     }
   }
 
-  start(id: Running, importFrom?: Mcs['importFrom']): void {
+  start(id: Running, importFrom?: Mcs['importFrom'], trafficDefault?: Mcs['trafficDefault']): void {
     const stop = new AbortController()
     const [local, remote] = [kube(this[id].connection, log), kube(this.broker.connection, log)]
     const allocations = reflect(local, allocation, { namespace: systemNamespace }, stop.signal).store
@@ -88,7 +88,7 @@ class Clusterset implements AsyncDisposable {
     const rejected = (objects: readonly string[]) => this.rejected.set(id, objects)
     const say = ({ regarding: { kind, metadata }, type, reason }: Said) =>
       this.said.set(id, [...(this.said.get(id) ?? []), `${kind} ${metadata.name}: ${type} ${reason}`])
-    const known = { local, broker: remote, clusterID: idOf(id), allocations, gateways, importFrom }
+    const known = { local, broker: remote, clusterID: idOf(id), allocations, gateways, importFrom, trafficDefault }
     const running = runMcs({ ...known, log, say, rejected, leftOut, throttled: () => undefined }, stop.signal)
     this.#stops.set(id, async () => {
       stop.abort()
@@ -571,6 +571,74 @@ suite('services across clusters', () => {
       set.west.put(gatewayEndpoint, cableOfWest('Error'))
       await pause(300, AbortSignal.timeout(5000))
       assert.deepEqual(await reachable(set.west), ['east 10.1.0.1'])
+    })
+  })
+
+  suite('the traffic default of the fleet', () => {
+    const told = (locality?: 'Local' | 'Nearest') => {
+      const own = allocationOf('west')
+      return locality === undefined ? own : { ...own, spec: { ...own.spec, traffic: { locality, minReadyEndpoints: 1 } } }
+    }
+    const answers = (server: ApiServer, ...wanted: readonly string[]) =>
+      eventually(async () => assert.deepEqual(await reachable(server), wanted))
+    const both = async () => {
+      const set = await clusterset('east', 'west')
+      set.offer('east', [1])
+      set.offer('west', [1])
+      await answers(set.west, 'east 10.1.0.1', 'west 10.2.0.1')
+      return set
+    }
+
+    test('holds for a service without a policy from the moment it is heard, is told, and ends as it began', async () => {
+      await using set = await both()
+      set.west.put(allocation, told('Local'))
+      await answers(set.west, 'west 10.2.0.1')
+      const message = () => set.west.read(serviceImport, web)?.status?.conditions?.[0]?.message ?? ''
+      await eventually(() => assert.match(message(), /; by the fleet’s traffic default, Local, west answers$/))
+      set.west.put(endpointSlices, sliceOf('west', []))
+      await answers(set.west, 'east 10.1.0.1')
+      await eventually(() => assert.match(message(), /Local, east answers$/))
+      set.west.put(endpointSlices, sliceOf('west', [1]))
+      await answers(set.west, 'west 10.2.0.1')
+      assert.deepEqual(clustersOf(set.west), ['east', 'west'])
+      set.west.put(allocation, told())
+      await answers(set.west, 'east 10.1.0.1', 'west 10.2.0.1')
+      await eventually(() => assert.doesNotMatch(message(), /default/))
+    })
+
+    test('yields to any policy of the service, also one that says nothing', async () => {
+      await using set = await both()
+      set.west.put(allocation, told('Nearest'))
+      await answers(set.west, 'west 10.2.0.1')
+      set.west.put(serviceTrafficPolicy, {
+        apiVersion: serviceTrafficPolicy.apiVersion,
+        kind: serviceTrafficPolicy.kind,
+        metadata: { ...web, generation: 1 },
+        spec: { minReadyEndpoints: 1 },
+      })
+      await answers(set.west, 'east 10.1.0.1', 'west 10.2.0.1')
+      set.west.remove(serviceTrafficPolicy, web)
+      await answers(set.west, 'west 10.2.0.1')
+    })
+
+    test('is left out by a member that says so', async () => {
+      await using set = await both()
+      set.west.put(allocation, told('Local'))
+      await answers(set.west, 'west 10.2.0.1')
+      await set.stop('west')
+      set.start('west', undefined, 'None')
+      await answers(set.west, 'east 10.1.0.1', 'west 10.2.0.1')
+    })
+
+    test('holds also while the broker is away', async () => {
+      await using set = await both()
+      set.west.put(allocation, told('Local'))
+      await answers(set.west, 'west 10.2.0.1')
+      await set.stop('west')
+      set.cutBroker()
+      set.start('west')
+      await pause(300, AbortSignal.timeout(5000))
+      assert.deepEqual(await reachable(set.west), ['west 10.2.0.1'])
     })
   })
 

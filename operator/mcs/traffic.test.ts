@@ -99,7 +99,7 @@ suite('what a choice is made from', () => {
   const spec = { order: [idOf('east'), idOf('west')], minReadyEndpoints: 2 }
   const stateOf = (cluster: string, east: readonly EndpointSlice[], have: readonly EndpointSlice[] = []) =>
     choicesOf(
-      { policy: spec, pathTo: () => ({ kind: 'open', rttMicros: undefined }) },
+      { policy: spec, fleets: undefined, pathTo: () => ({ kind: 'open', rttMicros: undefined }) },
       new Map([
         ['east', east],
         ['west', [of('west', [1])]],
@@ -125,7 +125,7 @@ suite('what a choice is made from', () => {
     const back: KnownPath = { kind: 'back', forMs: 2000, rttMicros: undefined }
     const answering = (path: KnownPath, east: readonly EndpointSlice[], have: readonly EndpointSlice[] = []) =>
       choicesOf(
-        { policy: undefined, pathTo: (cluster) => (cluster === 'west' ? path : { kind: 'here' }) },
+        { policy: undefined, fleets: undefined, pathTo: (cluster) => (cluster === 'west' ? path : { kind: 'here' }) },
         new Map([
           ['east', east],
           ['west', [of('west', [1])]],
@@ -144,7 +144,7 @@ suite('what a choice is made from', () => {
       const east = [of('east', [1])]
       assert.deepEqual(answering(back, east), ['east'])
       assert.deepEqual(answering(back, east, [of('west', [1])]), ['east', 'west'])
-      const traffic = { policy: undefined, pathTo: () => back }
+      const traffic = { policy: undefined, fleets: undefined, pathTo: () => back }
       assert.equal(nextChoiceMs(traffic, ['west'], []), 3000)
       assert.equal(nextChoiceMs(traffic, ['west'], [of('west', [1])]), undefined)
     })

@@ -2,7 +2,7 @@
 // broker is silent is no part of it.
 import type { Connection, GatewayEndpoint } from '#crds/gateway-endpoint.ts'
 import { mcsSourceClusterLabel } from '#crds/places.ts'
-import type { Share } from '#crds/service-traffic-policy.ts'
+import type { Share, TrafficDefault } from '#crds/service-traffic-policy.ts'
 import type { EndpointSlice } from '#lib/kube/kinds.ts'
 import type { ClusterID } from '#lib/net/cluster-id.ts'
 import type { Candidate, Choice, Path, Shared, TrafficPolicy } from './choice.ts'
@@ -13,7 +13,10 @@ import { weighed } from './weigh.ts'
 export type KnownPath =
   Path | { readonly kind: 'back'; readonly forMs: number; readonly rttMicros: number | undefined; readonly shared?: Shared }
 export type Traffic = {
+  /** Of the service. */
   readonly policy: TrafficPolicy | undefined
+  /** What the fleet has for a service without a policy. */
+  readonly fleets: TrafficDefault | undefined
   readonly pathTo: (cluster: string) => KnownPath
 }
 
@@ -32,7 +35,7 @@ export function chosenOf(
   offered: ReadonlyMap<string, readonly EndpointSlice[]>,
   have: readonly EndpointSlice[],
 ): Chosen {
-  const { policy } = traffic
+  const policy = inForce(traffic)
   const choices = choicesOf(traffic, offered, have)
   const answers = new Set(choices.flatMap(({ cluster, state }) => (state === 'Answers' ? [cluster] : [])))
   const answering = new Map([...offered].filter(([cluster]) => answers.has(cluster)))
@@ -48,8 +51,11 @@ function withShare(choice: Choice, share: Share | undefined): Choice {
   return { ...choice, message: `${choice.message}; ${says}`, share }
 }
 
+/** Undefined: nobody chooses. */
+export const inForce = ({ policy, fleets }: Traffic): TrafficPolicy | undefined => policy ?? fleets
+
 function choicesOf(
-  { policy, pathTo }: Traffic,
+  traffic: Traffic,
   offered: ReadonlyMap<string, readonly EndpointSlice[]>,
   have: readonly EndpointSlice[],
 ): readonly Choice[] {
@@ -57,8 +63,9 @@ function choicesOf(
   const candidates = [...offered].map(([cluster, slices]): Candidate => ({
     cluster,
     ...counted(slices),
-    path: held(pathTo(cluster), answering.has(cluster)),
+    path: held(traffic.pathTo(cluster), answering.has(cluster)),
   }))
+  const policy = inForce(traffic)
   return policy === undefined ? chooseAll(candidates) : choose(policy, candidates, answering)
 }
 

@@ -6,6 +6,7 @@ import { exportedService, type ExportedService } from '#crds/exported-service.ts
 import { exportToAnnotation, isSharedWith } from '#crds/export-to.ts'
 import type { GatewayEndpoint } from '#crds/gateway-endpoint.ts'
 import { mostOfAMember } from '#crds/limits.ts'
+import type { Membership } from '#crds/membership.ts'
 import { derivedServiceName, memberNamespace, memberOf, systemNamespace } from '#crds/places.ts'
 import { whyNotExported } from '#crds/rules/export-name.ts'
 import { serviceExport, type ServiceExport } from '#crds/service-export.ts'
@@ -42,6 +43,7 @@ import type { ServiceKey } from './names.ts'
 import { importedName, isGoing, isOurSlice, serviceNameLabel } from './names.ts'
 import type { SourceCluster } from './slices.ts'
 import type { ToldOfPolicy } from './traffic-status.ts'
+import { trafficDefaultOf } from './traffic-default.ts'
 import type { Traffic } from './traffic.ts'
 import { cutOffFrom, pathsFrom } from './traffic.ts'
 import { unroutable } from './unroutable.ts'
@@ -71,12 +73,14 @@ export type Known = {
   /** Those of `tombolo-system`: our own ones say how far the others are. */
   readonly gateways: Store<GatewayEndpoint>
   readonly importFrom: ImportFrom
+  readonly trafficDefault: Membership['spec']['trafficDefault']
 }
 
 /** A member that is connected has written again what a restored broker lacks; one that is not is waited for no longer. */
 const doubtMs = 30_000
 
-export function worldOf(self: ClusterID, { allocations, gateways, importFrom }: Known, stores: Stores, signal: AbortSignal) {
+export function worldOf(self: ClusterID, known: Known, stores: Stores, signal: AbortSignal) {
+  const { allocations, gateways, importFrom } = known
   const allocationOf = (clusterID: string) => allocations.get({ namespace: systemNamespace, name: clusterID })
   const routed = unroutable(self, allocations, stores.nodes, (clusterID) => offeredBy(clusterID))
   const believe = believer((clusterID) => {
@@ -174,11 +178,14 @@ export function worldOf(self: ClusterID, { allocations, gateways, importFrom }: 
     return policy === undefined ? undefined : { policy, read: readPolicy(policy, undefined) }
   }
 
+  const fleets = () => trafficDefaultOf(known, allocationOf(self))
+
   /** A policy that is not understood holds nowhere: its status says so. */
   function traffic(key: ServiceKey): Traffic {
     const read = policyOf(key)?.read
     return {
       policy: read?.ok === true ? read.value.spec : undefined,
+      fleets: fleets(),
       pathTo: pathsFrom(self, gateways.list(), new Date()),
     }
   }
@@ -241,6 +248,7 @@ export function worldOf(self: ClusterID, { allocations, gateways, importFrom }: 
       .filter(({ metadata }) => metadata.annotations?.[exportToAnnotation] !== undefined)
       .map(keyOf)
   const everyPolicy = () => stores.policies.list().map(keyOf)
+  const everyChoice = () => (fleets() === undefined ? everyPolicy() : [...everyPolicy(), ...stores.imports.list().map(keyOf)])
 
   return {
     offer,
@@ -277,14 +285,14 @@ export function worldOf(self: ClusterID, { allocations, gateways, importFrom }: 
         sees: ({ metadata, spec }) => ({ uid: metadata.uid, spec }),
       }),
       unawaited(source(allocations, everyPolicy, { sees: ({ spec }) => spec.clusterID })),
-      source(gateways, ({ spec }) => (spec.clusterID === self ? everyPolicy() : []), {
+      source(gateways, ({ spec }) => (spec.clusterID === self ? everyChoice() : []), {
         sees: ({ status }) => [
           status?.role,
           status?.term,
           status?.connections?.map(({ clusterID, state, rttMicros }) => ({ clusterID, state, rttMicros })),
         ],
       }),
-      source(gateways, everyPolicy, { sees: ({ spec }) => [spec.clusterID, spec.topology] }),
+      source(gateways, everyChoice, { sees: ({ spec }) => [spec.clusterID, spec.topology] }),
       // Of a change both states count, so what comes back is looked at as what is cut off is.
       source(gateways, (gateway) => (leadsHere(gateway) ? cutOffFrom(gateway).flatMap(offeredBy) : []), {
         sees: (gateway) => [leadsHere(gateway), gateway.status?.term, cutOffFrom(gateway)],

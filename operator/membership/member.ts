@@ -95,6 +95,7 @@ export async function beMember(
           allocations,
           gateways: endpoints,
           importFrom: member.spec.importFrom,
+          trafficDefault: member.spec.trafficDefault,
           log,
           say,
           rejected: refuse('services'),
