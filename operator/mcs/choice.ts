@@ -119,7 +119,7 @@ const steps = [1, 2, 5, 10, 20, 50, 100, 200] as const
  * What is further is in no zone or region of ours, whatever its nodes are labelled with: who is far, or was not measured, cannot say that it
  * is near.
  */
-const nearbyMs = 20
+const nearbyStep = steps.indexOf(20)
 
 /** By `Nearest`, the nearest first, with what is said of one that is so near. */
 const nearness = [
@@ -130,14 +130,20 @@ const nearness = [
   'its round trip is longer than 200 ms, or not measured',
 ] as const
 
+/** Which of `steps`, from 0; after the last for what is longer, or not measured. */
+export function rttStep(rttMicros: number | undefined): number {
+  const step = steps.findIndex((ms) => rttMicros !== undefined && rttMicros <= ms * 1000)
+  return step < 0 ? steps.length : step
+}
+
 /** 0 is here. */
 function distance(locality: Locality | undefined, path: Path): number {
   if (locality === undefined || path.kind === 'here') return 0
   if (locality === 'Local') return 1
-  const { rttMicros = Infinity, shared }: Partial<Extract<Path, { kind: 'open' }>> = path.kind === 'open' ? path : {}
-  const ms = rttMicros / 1000
-  if (shared !== undefined && ms <= nearbyMs) return shared === 'Zone' ? 1 : 2
-  return 3 + [...steps, Infinity].findIndex((step) => ms <= step)
+  const { rttMicros, shared }: Partial<Extract<Path, { kind: 'open' }>> = path.kind === 'open' ? path : {}
+  const step = rttStep(rttMicros)
+  if (shared !== undefined && step <= nearbyStep) return shared === 'Zone' ? 1 : 2
+  return 3 + step
 }
 
 /** How many tiers it takes. */

@@ -106,7 +106,7 @@ function dropStep(object: KubeObject): Step {
 
 function planHeadless(seen: Importing, merged: Merged): Plan {
   const { have } = seen
-  const slices = wantedSlices(seen)
+  const { choices, slices } = chosenHere(seen)
   return firstOf(
     () => [apply(serviceImport, importObject(seen.key, merged, { ipFamilies: merged.global.ipFamilies }), have.import)],
     () => putSlices(slices, have.slices),
@@ -116,7 +116,7 @@ function planHeadless(seen: Importing, merged: Merged): Plan {
       ...status(seen, merged, {
         status: 'True',
         reason: 'Ready',
-        message: `the endpoints are in EndpointSlices${byFleet(seen)}`,
+        message: `the endpoints are in EndpointSlices${byFleet(seen, choices)}`,
       }),
     ],
   )
@@ -132,7 +132,7 @@ function planClusterSetIP(seen: Importing, merged: Merged): Plan {
   const ips = have.service?.spec?.clusterIPs ?? []
   if (have.service !== undefined && ips.length === 0) return nothing
   const service = apply(services, derivedService(key, merged.global, ipFamilies), have.service)
-  const slices = wantedSlices(seen)
+  const { choices, slices } = chosenHere(seen)
   return firstOf(
     // Its addresses are what the import says: as many as there are families.
     () => (same(ipFamilies, have.service?.spec?.ipFamilies) ? [] : [service]),
@@ -146,7 +146,7 @@ function planClusterSetIP(seen: Importing, merged: Merged): Plan {
       ...status(seen, merged, {
         status: 'True',
         reason: 'Ready',
-        message: `reachable at ${ips.join(' and ')} from this cluster${byFleet(seen)}`,
+        message: `reachable at ${ips.join(' and ')} from this cluster${byFleet(seen, choices)}`,
       }),
     ],
   )
@@ -173,10 +173,10 @@ function planUnheard(seen: Importing): Plan {
   const { have, self } = seen
   if (have.import === undefined) return nothing
   const ours = have.slices.filter((slice) => sourceOf(slice) === self)
-  const wanted = wantedSlices(seen)
+  const { slices } = chosenHere(seen)
   return firstOf(
-    () => putSlices(wanted, ours),
-    () => dropSlices(wanted, ours),
+    () => putSlices(slices, ours),
+    () => dropSlices(slices, ours),
   )
 }
 
@@ -191,20 +191,20 @@ function apply<T extends KubeObject>(kind: Kind<T>, object: Wanted<NoInfer<T>>, 
   return { do: 'apply', kind, object, have }
 }
 
-/** What is put behind the import: of all that is offered what answers. While the broker is not heard, the others stay as they are. */
-function wantedSlices(seen: Importing): readonly EndpointSlice[] {
+/** Who answers, and what is put behind the import for it. While the broker is not heard, the others stay as they are. */
+function chosenHere(seen: Importing): Chosen {
   const offered = offeredSlices(seen)
-  return chosenAmong(seen, offered).slices.filter((slice) => offered.has(sourceOf(slice)))
+  const { choices, slices } = chosenAmong(seen, offered)
+  return { choices, slices: slices.filter((slice) => offered.has(sourceOf(slice))) }
 }
 
 /** Which clusters answer, and why. */
-export const choicesIn = (seen: Importing): readonly Choice[] => chosenAmong(seen, offeredSlices(seen)).choices
+export const choicesIn = (seen: Importing): readonly Choice[] => chosenHere(seen).choices
 
 /** Where no policy says who answers, there is none either that would tell. */
-function byFleet(seen: Importing): string {
-  const { policy, fleets } = seen.traffic
+function byFleet({ traffic: { policy, fleets } }: Importing, choices: readonly Choice[]): string {
   if (policy !== undefined || fleets === undefined) return ''
-  const answering = choicesIn(seen).flatMap(({ cluster, state }) => (state === 'Answers' ? [cluster] : []))
+  const answering = choices.flatMap(({ cluster, state }) => (state === 'Answers' ? [cluster] : []))
   const some = `${answering.slice(0, 5).join(', ')}${answering.length > 5 ? ', …' : ''}`
   return `; by the fleet’s traffic default, ${fleets.locality}, ${some} ${answering.length === 1 ? 'answers' : 'answer'}`
 }

@@ -29,6 +29,7 @@ import type { Throttling } from '../door/metered.ts'
 import { reflectMetered } from '../door/metered.ts'
 import type { Believer } from './believe.ts'
 import { believer } from './believe.ts'
+import { rttStep } from './choice.ts'
 import { doubts } from './doubt.ts'
 import type { Offer } from './export.ts'
 import { offerOf } from './export.ts'
@@ -289,7 +290,7 @@ export function worldOf(self: ClusterID, known: Known, stores: Stores, signal: A
         sees: ({ status }) => [
           status?.role,
           status?.term,
-          status?.connections?.map(({ clusterID, state, rttMicros }) => ({ clusterID, state, rttMicros })),
+          status?.connections?.map(({ clusterID, state, rttMicros }) => ({ clusterID, state, step: rttStep(rttMicros) })),
         ],
       }),
       source(gateways, everyChoice, { sees: ({ spec }) => [spec.clusterID, spec.topology] }),
