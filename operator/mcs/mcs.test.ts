@@ -774,7 +774,7 @@ suite('services across clusters', () => {
     })
   })
 
-  test('T5: an export for some clusters is not there for another: no endpoint, no port, no conflict, and nothing that it left out', async () => {
+  test('an export for some clusters is not there for another: no endpoint, no port, no conflict, and nothing that it left out', async () => {
     await using set = await clusterset('east', 'west')
     const ports = [http, { ...http, name: 'metrics', port: 9090 }]
     set.offer('east', [1], { ports, sessionAffinity: 'ClientIP' }, 'north')
@@ -796,7 +796,7 @@ suite('services across clusters', () => {
     await eventually(() => assert.deepEqual([set.leftOut.get('west'), set.rejected.get('west')], [[], []]))
   })
 
-  test('T5: who may import an export changes with its annotation; its own cluster always does', async () => {
+  test('who may import an export changes with its annotation; its own cluster always does', async () => {
     await using set = await clusterset('east', 'west')
     set.offer('east', [1], {}, 'north')
     await ready(set.east)

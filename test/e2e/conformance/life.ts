@@ -1,5 +1,7 @@
 // What happens to an export and its imports over time: what upstream's suite leaves out.
 import assert from 'node:assert/strict'
+import { exportToAnnotation } from '#crds/export-to.ts'
+import { serviceExport } from '#crds/service-export.ts'
 import { serviceImport } from '#crds/service-import.ts'
 import type { Service } from '#lib/kube/kinds.ts'
 import { namespaces, pods, services } from '#lib/kube/kinds.ts'
@@ -161,6 +163,24 @@ export const lives: readonly Case[] = [
             assert.equal(nodeName !== undefined, at !== there, `node of an endpoint in ${at.id}`)
           }
         })
+    },
+  },
+  {
+    title: '[mcs 7, mcs 9] an export for other clusters is not there for this one, until it is named, and after it was',
+    run: async ({ here, there }) => {
+      const exportFor = (clusters: string) =>
+        put(here, serviceExport, { metadata: { annotations: { [exportToAnnotation]: clusters } } })
+      await expose(here)
+      await exportFor('north')
+      await soonSays(here, { Ready: 'True Exported', ImportersKnown: 'False UnknownCluster' })
+      await soonImported(here)
+      await holds(async () => assert.equal(await imported(there), undefined))
+      await exportFor(`north, ${there.id}`)
+      await soonImported(there)
+      await exportFor('north')
+      await soonGone(there)
+      assert.deepEqual(await importedSlices(there), [])
+      assert.ok(await imported(here))
     },
   },
   {
