@@ -6,7 +6,9 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { eventually } from '#test/kit/eventually.ts'
 import { liveRigs } from '#test/rig/find.ts'
+import { attachTo } from '#test/rig/rig.ts'
 import { tracesOf } from '#test/rig/traces.ts'
+import { failOver } from './playground/fail-over.ts'
 
 const root = join(import.meta.dirname, '../..')
 const playground = (...args: readonly string[]) =>
@@ -106,7 +108,7 @@ suite('playground', function () {
   })
 
   test('it comes up with the proof on the screen, says what to try next, and stays', () => {
-    const { status, stdout, stderr } = playground('--nodes', '1')
+    const { status, stdout, stderr } = playground('--clusters', '3', '--nodes', '1')
     assert.equal(status, 0, stderr)
     assert.match(stdout, /\beast\b.*Ready/)
     assert.match(stdout, /Connected.* ms/)
@@ -135,6 +137,7 @@ suite('playground', function () {
       [
         ['east', '10.241.0.0/16', '10.91.0.0/16'],
         ['west', '10.242.0.0/16', '10.92.0.0/16'],
+        ['north', '10.243.0.0/16', '10.93.0.0/16'],
       ],
     )
     assert.equal(info.broker.cluster, 'east')
@@ -151,7 +154,13 @@ suite('playground', function () {
     assert.match(playground('exec', 'east', 'east-1', '--', 'ip', '-o', 'link').stdout, /vx-tombolo/)
     assert.equal(playground('exec', 'east', '1', '--', 'hostname').stdout.trim(), 'east-1')
     assert.equal(playground('exec', 'east', '1', 'sh', '-c', 'exit 7').status, 7)
-    assert.match(playground('exec', 'north', '1', 'true').stderr, /no cluster north.*east, west/)
+    assert.match(playground('exec', 'south', '1', 'true').stderr, /no cluster south.*east, west, north/)
+  })
+
+  test('examples/fail-over is played on it: from the first to the second to the third and back, and no request is lost', async () => {
+    const [record] = mine()
+    assert.ok(record !== undefined)
+    await failOver(attachTo(record), new AbortController().signal)
   })
 
   test('status of what does not work says so, and ends with 1', () => {

@@ -11,6 +11,8 @@ export interface Request {
   readonly ms: number
   /** Undefined: answered. */
   readonly lost?: string
+  /** What was answered. */
+  readonly answer: string
 }
 
 export interface Traffic extends AsyncDisposable {
@@ -58,11 +60,12 @@ const program = (url: string, everyMs: number, limitMs: number): string => `
 const { get } = require('node:http')
 const one = () => {
   const at = Date.now()
-  const say = (lost) => { if (!said) console.log(JSON.stringify({ at, ms: Date.now() - at, lost })); said = true }
+  const say = (lost) => { if (!said) console.log(JSON.stringify({ at, ms: Date.now() - at, lost, answer })); said = true }
   let said = false
+  let answer = ''
   const limit = setTimeout(() => { say('no answer'); request.destroy() }, ${limitMs})
   const request = get(${JSON.stringify(url)}, { agent: false }, (response) => {
-    response.resume()
+    response.setEncoding('utf8').on('data', (text) => (answer += text))
     response.on('end', () => { clearTimeout(limit); say(response.statusCode === 200 ? undefined : 'status ' + response.statusCode) })
   }).on('error', (error) => { clearTimeout(limit); say(error.code ?? error.message) })
 }
