@@ -14,6 +14,14 @@ const sums: Readonly<Record<string, string>> = {
   amd64: 'h1:ZOmGe1OnfREDMIdb1Qi4G9JSuDPBLGExZMQ4nis1RXM=',
   arm64: 'h1:sYL/O6MqS68ML0kjsQ36WoYIpJqkw60TxizWUYUKQMc=',
 }
+const arch = process.arch === 'x64' ? 'amd64' : process.arch
+
+/** What Go's own switching would fetch for this machine. */
+export const toolchain = {
+  module: `golang.org/toolchain@v0.0.1-go${version}.linux-${arch}`,
+  sum: sums[arch],
+  tools: `pkg/tool/linux_${arch}`,
+} as const
 
 /** From this minor version on, Go fetches by itself what a go.mod asks for. */
 const switching = 21
@@ -47,24 +55,21 @@ async function findGo(signal: AbortSignal): Promise<Found | undefined> {
 }
 
 async function successor(go: string, signal: AbortSignal): Promise<string> {
-  const arch = process.arch === 'x64' ? 'amd64' : process.arch
-  const module = `golang.org/toolchain@v0.0.1-go${version}.linux-${arch}`
-  const answer = await run(go, ['mod', 'download', '-json', module], { cwd: '/', env: { GOFLAGS: '-mod=mod' } }, signal).catch(
-    (cause: unknown) => {
-      throw new Refusal(
-        'the Go here is too old and cannot fetch a newer one: check the network or GOPROXY, or install Go 1.26 or later (https://go.dev/dl).',
-        { cause },
-      )
-    },
-  )
-  const { Dir: folder, Sum: sum } = JSON.parse(answer) as { readonly Dir: string; readonly Sum: string }
-  const expected = sums[arch]
-  if (sum !== expected)
+  const fetch = ['mod', 'download', '-json', toolchain.module]
+  const answer = await run(go, fetch, { cwd: '/', env: { GOFLAGS: '-mod=mod' } }, signal).catch((cause: unknown) => {
     throw new Refusal(
-      `the Go that was fetched is not the one it should be (${sum}): check GOPROXY, or install Go (https://go.dev/dl).`,
+      'the Go here is too old and cannot fetch a newer one: check the network or GOPROXY, or install Go 1.26 or later (https://go.dev/dl).',
+      { cause },
+    )
+  })
+  const { Dir: folder, Sum: sum } = JSON.parse(answer) as { readonly Dir: string; readonly Sum: string }
+  // Go keeps what it fetched, and would answer with it for ever.
+  if (sum !== toolchain.sum)
+    throw new Refusal(
+      `the Go that was fetched is not the one it should be (${sum}): check GOPROXY and empty Go's cache of modules (go clean -modcache), or install Go 1.26 or later (https://go.dev/dl).`,
     )
   // Modules carry no permissions; Go itself sets these when it switches.
-  for (const bin of [join(folder, 'bin'), join(folder, 'pkg/tool', `linux_${arch}`)])
+  for (const bin of [join(folder, 'bin'), join(folder, toolchain.tools)])
     if (existsSync(bin)) for (const name of readdirSync(bin)) chmodSync(join(bin, name), 0o755)
   return join(folder, 'bin', 'go')
 }

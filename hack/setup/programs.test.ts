@@ -2,38 +2,23 @@
 import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { eventually } from '#test/kit/eventually.ts'
+import { executable, goThatBuilds, goThatFetches, programNames } from './fakes.ts'
+import { toolchain } from './go.ts'
 
 const root = join(import.meta.dirname, '../..')
-
-const names = [
-  ...['containerd', 'containerd-shim-runc-v2', 'coredns', 'ctr', 'etcd', 'kube-apiserver', 'kube-controller-manager'],
-  ...['kube-proxy', 'kube-scheduler', 'kubectl', 'kubelet', 'wireguard'],
-]
 
 suite('the programs of the rig', function () {
   this.timeout(30_000)
   let folder: string
   const path = (...parts: readonly string[]) => join(folder, ...parts)
-  const executable = (file: string, script: string) => writeFileSync(path(file), `#!/bin/sh\n${script}\n`, { mode: 0o755 })
   setup(() => {
     folder = mkdtempSync(join(tmpdir(), 'tombolo-programs-'))
     for (const name of ['bin', 'cache', 'assets/bin']) mkdirSync(path(name), { recursive: true })
-    // As Go does it: a program is named after the last word of its package that is not a version. It hangs at the one that is in the file `hang`.
-    executable(
-      'bin/go',
-      `
-      [ "$1" = build ] || { echo go version go1.26.8 linux/amd64; exit; }
-      out=$(echo "$*" | sed 's/.* -o \\([^ ]*\\) .*/\\1/')
-      for package in $(echo "$*" | sed 's/.* -o [^ ]* //'); do
-        echo "$package" >>${path('built')}
-        touch "$out$(basename "$(echo "$package" | sed 's/\\/v[0-9]*$//')")"
-        while grep -qsx "$package" ${path('hang')}; do sleep 0.05; done
-      done`,
-    )
+    executable(path('bin'), 'go', goThatBuilds(folder))
   })
   teardown(() => rmSync(folder, { recursive: true, force: true }))
 
@@ -47,7 +32,7 @@ suite('the programs of the rig', function () {
   const program = `
     const { buildPrograms, programsDone, programPath } = await import('#hack/setup/programs.ts')
     await buildPrograms(() => undefined, new AbortController().signal)
-    console.log(JSON.stringify({ done: programsDone(), paths: ${JSON.stringify(names)}.map(programPath) }))`
+    console.log(JSON.stringify({ done: programsDone(), paths: ${JSON.stringify(programNames)}.map(programPath) }))`
   const args = ['--input-type=module', '-e', program]
   const bring = (assets?: string) => {
     const { status, stdout, stderr } = spawnSync(process.execPath, args, {
@@ -66,9 +51,24 @@ suite('the programs of the rig', function () {
     assert.ok('paths' in first, JSON.stringify(first))
     assert.ok(first.done)
     for (const each of first.paths) assert.ok(existsSync(each), each)
-    assert.equal(built().length, names.length)
+    assert.equal(built().length, programNames.length)
     assert.deepEqual(bring(), first)
-    assert.equal(built().length, names.length)
+    assert.equal(built().length, programNames.length)
+  })
+
+  test('a Go that is too old fetches its successor, and that one builds all', () => {
+    const successor = path('successor')
+    for (const name of ['bin', toolchain.tools]) mkdirSync(join(successor, name), { recursive: true })
+    // As a module has them: without permissions.
+    const programs = [['bin', 'go'] as const, [toolchain.tools, 'compile'] as const]
+    for (const [place, name] of programs) executable(join(successor, place), name, goThatBuilds(folder), 0o644)
+    executable(path('bin'), 'go', goThatFetches(folder, toolchain.sum ?? ''))
+    const brought = bring()
+    assert.ok('paths' in brought, JSON.stringify(brought))
+    assert.ok(brought.done)
+    assert.equal(built().length, programNames.length)
+    assert.equal(readFileSync(path('asked'), 'utf8'), `mod download -json ${toolchain.module}\n`)
+    for (const [place, name] of programs) assert.equal(statSync(join(successor, place, name)).mode & 0o777, 0o755)
   })
 
   test('a run that is killed in the middle leaves nothing that looks finished; the next goes on from there and keeps what was whole', async () => {
@@ -93,15 +93,15 @@ suite('the programs of the rig', function () {
   })
 
   test('TOMBOLO_ASSETS is taken as it is: nothing is built, and nothing is written into the cache', () => {
-    for (const name of names) executable(`assets/bin/${name}`, 'exit 0')
+    for (const name of programNames) executable(path('assets/bin'), name, 'exit 0')
     const taken = bring(path('assets'))
-    assert.deepEqual(taken, { done: true, paths: names.map((name) => path('assets/bin', name)) })
+    assert.deepEqual(taken, { done: true, paths: programNames.map((name) => path('assets/bin', name)) })
     assert.deepEqual(built(), [])
     assert.deepEqual(inCache(), [])
   })
 
   test('TOMBOLO_ASSETS that lacks some is refused with their names', () => {
-    for (const name of names.slice(2)) executable(`assets/bin/${name}`, 'exit 0')
+    for (const name of programNames.slice(2)) executable(path('assets/bin'), name, 'exit 0')
     const { failed = '' } = bring(path('assets')) as { readonly failed?: string }
     assert.match(
       failed,

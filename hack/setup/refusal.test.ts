@@ -1,39 +1,43 @@
 // A machine that cannot run the rig is told so by both README commands: one sentence with the remedy, exit code 2, nothing made.
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { executable, goOf, goThatFetches } from './fakes.ts'
 
 const root = join(import.meta.dirname, '../..')
 
 /** Makes folders look empty, if they are there. */
 const hide = (pattern: string): string => `for f in ${pattern}; do [ ! -d $f ] || mount -t tmpfs tmpfs $f; done`
 
-/** Puts a `go` into /mnt that builds nothing and says this instead. */
-const goSays = (error: string): string =>
-  `mount -t tmpfs tmpfs /mnt && printf '#!/bin/sh\\n[ "$1" != version ] || { echo go version go1.26.8 linux/amd64; exit; }\\necho "%s" >&2; exit 1\\n' '${error}' >/mnt/go && chmod +x /mnt/go`
+/** A Go that builds nothing and says this instead: its words are Go's own. */
+const goThatSays = (error: string, version = '1.26.8') => goOf(version, `echo "${error}" >&2; exit 1`)
+const noNetwork = 'dial tcp 127.0.0.1:65000: connect: connection refused'
 
 suite('set-up', function () {
   this.timeout(60_000)
+  let folder: string
   let cache: string
+  let bin: string
   setup(() => {
-    cache = mkdtempSync(join(tmpdir(), 'tombolo-cache-'))
+    folder = mkdtempSync(join(tmpdir(), 'tombolo-refusal-'))
+    ;[cache, bin] = [join(folder, 'cache'), join(folder, 'bin')]
+    for (const each of [cache, bin]) mkdirSync(each)
   })
-  teardown(() => rmSync(cache, { recursive: true, force: true }))
+  teardown(() => rmSync(folder, { recursive: true, force: true }))
 
-  /** Runs a README command after `before`, in a mount namespace of its own, with an empty cache. */
+  /** Runs a README command after `before`, in a mount namespace of its own, with an empty cache; then lists what is in the cache. */
   const refused = (program: string, before: string, preload: string, env: Readonly<Record<string, string>>) => {
-    const script = `mount --make-rprivate / && ${before} && exec ${process.execPath} ${preload} hack/setup/bootstrap.mjs ${program}`
-    return spawnSync('unshare', ['--mount', 'sh', '-ec', script], {
+    // A machine that is not refused would begin to build Kubernetes.
+    const command = `timeout --signal=KILL 20 ${process.execPath} ${preload} hack/setup/bootstrap.mjs ${program}`
+    const script = `mount --make-rprivate / && ${before} && code=0 && { ${command} || code=$?; } && find ${cache} -mindepth 1 -printf '%P\n' && exit $code`
+    return spawnSync('/usr/bin/unshare', ['--mount', 'sh', '-ec', script], {
       cwd: root,
       encoding: 'utf8',
-      // A machine that is not refused would begin to build Kubernetes.
-      timeout: 20_000,
-      killSignal: 'SIGKILL',
       env: {
-        PATH: `${join(process.execPath, '..')}:/usr/sbin:/usr/bin:/sbin:/bin`,
-        HOME: cache,
+        PATH: `${bin}:${join(process.execPath, '..')}:/usr/sbin:/usr/bin:/sbin:/bin`,
+        HOME: folder,
         XDG_CACHE_HOME: cache,
         GOPROXY: 'http://127.0.0.1:65000',
         ...env,
@@ -45,6 +49,8 @@ suite('set-up', function () {
     readonly before?: string
     readonly preload?: string
     readonly env?: Readonly<Record<string, string>>
+    /** Our own in the place of the machine's. */
+    readonly programs?: Readonly<Record<string, string>>
     readonly says: RegExp
   }
   const cases: readonly (readonly [string, Case])[] = [
@@ -78,10 +84,22 @@ suite('set-up', function () {
     [
       'a Go and no way to the sources',
       {
-        // A Go that finds what any Go finds without a network: its words are Go's own.
-        before: goSays('dial tcp 127.0.0.1:65000: connect: connection refused'),
-        env: { PATH: `/mnt:${join(process.execPath, '..')}:/usr/sbin:/usr/bin:/sbin:/bin` },
+        programs: { go: goThatSays(noNetwork) },
         says: /the Go module proxy cannot be reached: check the network or GOPROXY and run the same command again/,
+      },
+    ],
+    [
+      'a Go that is too old and no way to a newer one',
+      {
+        programs: { go: goThatSays(noNetwork, '1.19.8') },
+        says: /the Go here is too old and cannot fetch a newer one: check the network/,
+      },
+    ],
+    [
+      'a Go that is too old, and another than its successor in its place',
+      {
+        programs: { go: goThatFetches('/nowhere', 'h1:other=') },
+        says: /is not the one it should be \(h1:other=\): check GOPROXY and empty Go's cache of modules \(go clean -modcache\), or install Go/,
       },
     ],
     [
@@ -107,9 +125,10 @@ suite('set-up', function () {
       },
     ],
   ]
-  for (const [name, { before = 'true', preload: code = '', env = {}, says }] of cases)
+  for (const [name, { before = 'true', preload: code = '', env = {}, programs = {}, says }] of cases)
     for (const program of ['hack/playground.ts', 'hack/test.ts'])
       test(`${program}: ${name} is one sentence with the remedy, and exit code 2`, () => {
+        for (const [name, script] of Object.entries(programs)) executable(bin, name, script)
         const preload = code === '' ? '' : `--import 'data:text/javascript,${encodeURIComponent(code).replaceAll("'", '%27')}'`
         const ran = refused(program, before, preload, env)
         assert.equal(ran.status, 2, ran.stderr)
@@ -120,9 +139,8 @@ suite('set-up', function () {
         assert.equal(said.length, 1, ran.stderr)
         assert.match(said[0] ?? '', says)
         // The lock, and the place where the first program would be.
-        const left = readdirSync(cache, { recursive: true }).map(String)
         assert.deepEqual(
-          left.filter((entry) => !/^tombolo(\/set-up.lock|\/assets)?$/.test(entry)),
+          ran.stdout.split('\n').filter((entry) => !/^(tombolo(\/set-up.lock|\/assets)?)?$/.test(entry)),
           [],
         )
       })
