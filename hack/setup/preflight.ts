@@ -1,12 +1,18 @@
 // What must be true of the machine before anything is made on it. Each refusal is one sentence with the remedy.
-import { existsSync, mkdirSync, readFileSync, statfsSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { cachePath } from './cache.ts'
+import { freeBytes } from './disk.ts'
+import { baseImagesDone } from './images.ts'
 import { assetsGiven, programsDone } from './programs.ts'
 import { Refusal } from './refusal.ts'
 import { run } from './run.ts'
 
-/** Free in the cache while something has to be built: Go's own cache is the larger half of it. */
-const buildBytes = 8e9
+/** What must be free in the cache while there is something to make. Of the first, Go's own cache is the larger half. */
+const room = {
+  programs: { for: 'building', bytes: 8e9 },
+  /** Takes 1.3 GB at its largest, and each rig needs some after that. */
+  images: { for: 'making images', bytes: 2e9 },
+} as const
 
 export async function preflight(signal: AbortSignal): Promise<void> {
   if (process.platform !== 'linux')
@@ -22,18 +28,20 @@ export async function preflight(signal: AbortSignal): Promise<void> {
     throw new Refusal('the kernel has no overlayfs, which containers stand on: use a kernel with CONFIG_OVERLAY_FS.')
   if (!existsSync('/dev/net/tun') && !(await loads('tun', signal)))
     throw new Refusal('there is no /dev/net/tun, which tunnels need: load the tun module or give the container this device.')
-  if (programsDone() || assetsGiven()) return
+  const next = toMake()
+  if (next === undefined) return
   mkdirSync(cachePath(), { recursive: true })
   const free = freeBytes(cachePath())
-  if (free < buildBytes)
+  if (free < room[next].bytes)
     throw new Refusal(
-      `${cachePath()} has ${(free / 1e9).toFixed(1)} GB free and building needs 8 GB: free some space, or set XDG_CACHE_HOME to a larger disk.`,
+      `${cachePath()} has ${(free / 1e9).toFixed(1)} GB free and ${room[next].for} needs ${room[next].bytes / 1e9} GB: free some space, or set XDG_CACHE_HOME to a larger disk.`,
     )
 }
 
-function freeBytes(path: string): number {
-  const { bavail, bsize } = statfsSync(path)
-  return bavail * bsize
+/** Given programs that lack some are refused when it is their turn; nothing is made of them. */
+function toMake(): keyof typeof room | undefined {
+  if (!programsDone()) return assetsGiven() ? undefined : 'programs'
+  return baseImagesDone() ? undefined : 'images'
 }
 
 const loads = (module: string, signal: AbortSignal): Promise<boolean> =>

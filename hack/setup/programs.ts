@@ -158,13 +158,6 @@ function explainBuild(error: unknown): never {
       'the Go module proxy cannot be reached: check the network or GOPROXY and run the same command again; what is built stays.',
       { cause: error },
     )
-  if (error instanceof RunFailed && error.stderr.includes('no space left on device'))
-    throw new Refusal(
-      'the disk is full: free 8 GB (or point XDG_CACHE_HOME and GOCACHE elsewhere) and run the same command again.',
-      {
-        cause: error,
-      },
-    )
   throw error
 }
 

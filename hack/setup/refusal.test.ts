@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { executable, goOf, goThatFetches } from './fakes.ts'
+import { executable, goOf, goThatFetches, programNames } from './fakes.ts'
 
 const root = join(import.meta.dirname, '../..')
 
@@ -14,6 +14,13 @@ const hide = (pattern: string): string => `for f in ${pattern}; do [ ! -d $f ] |
 /** A Go that builds nothing and says this instead: its words are Go's own. */
 const goThatSays = (error: string, version = '1.26.8') => goOf(version, `echo "${error}" >&2; exit 1`)
 const noNetwork = 'dial tcp 127.0.0.1:65000: connect: connection refused'
+
+/** In /mnt, as $TOMBOLO_ASSETS has them: what remains to be made are the images. */
+const givenPrograms = `mount -t tmpfs tmpfs /mnt && mkdir /mnt/bin && (cd /mnt/bin && touch ${programNames.join(' ')})`
+
+/** A machine that has little more than a shell, and what we put in the place of other programs. */
+const bare =
+  'mount -t tmpfs tmpfs /mnt && for p in cat find flock sh timeout true unshare; do ln -s /usr/bin/$p /mnt; done && PATH=${PATH%%:*}:/mnt'
 
 suite('set-up', function () {
   this.timeout(60_000)
@@ -72,6 +79,69 @@ suite('set-up', function () {
     [
       'too little disk',
       { before: 'mount -t tmpfs -o size=64m tmpfs "$XDG_CACHE_HOME"', says: /building needs 8 GB: free some space/ },
+    ],
+    [
+      'too little disk for images',
+      {
+        before: `${givenPrograms} && mount -t tmpfs -o size=64m tmpfs "$XDG_CACHE_HOME"`,
+        env: { TOMBOLO_ASSETS: '/mnt' },
+        says: /making images needs 2 GB: free some space/,
+      },
+    ],
+    [
+      'a disk that gets full while programs are built',
+      {
+        programs: { go: goThatSays('link: /tmp/go-build1/b001/exe/a.out: no space left on device') },
+        says: /the disk is full \(link: .* no space left on device\): free some space, or set XDG_CACHE_HOME, GOCACHE and TMPDIR to/,
+      },
+    ],
+    [
+      'a disk that gets full while images are made',
+      {
+        // Of files, not of bytes: the next after the folder of what is being made.
+        before: `${givenPrograms} && mount -t tmpfs -o size=4g,nr_inodes=5 tmpfs "$XDG_CACHE_HOME"`,
+        env: { TOMBOLO_ASSETS: '/mnt' },
+        says: /the disk is full \(ENOSPC: .*base-.*\): free some space, or set XDG_CACHE_HOME, GOCACHE and TMPDIR to/,
+      },
+    ],
+    [
+      'a disk that gets full while apt downloads',
+      {
+        before: givenPrograms,
+        programs: { 'apt-get': `echo "E: You don't have enough free space in /var/cache/apt/archives/." >&2; exit 100` },
+        env: { TOMBOLO_ASSETS: '/mnt' },
+        says: /the disk is full \(E: You don't have enough free space in .*\): free some space/,
+      },
+    ],
+    ['no namespaces', { programs: { unshare: 'exit 1' }, says: /does not let root make namespaces: run on a virtual machine/ }],
+    [
+      'no overlayfs',
+      {
+        before: 'mount --bind /dev/null /proc/filesystems',
+        programs: { modprobe: 'exit 1' },
+        says: /the kernel has no overlayfs.*: use a kernel with CONFIG_OVERLAY_FS/,
+      },
+    ],
+    [
+      'no packages and no apt-get',
+      { before: bare, says: /openssl.* must be installed and there is no apt-get here: install them, or use Debian or Ubuntu/ },
+    ],
+    [
+      'no packages and an apt-get that has none',
+      {
+        before: bare,
+        programs: { 'apt-get': 'echo "E: Unable to locate package openssl" >&2; exit 100' },
+        says: /apt-get could not install .*openssl.*: E: Unable to locate package openssl; check the network and apt's sources/,
+      },
+    ],
+    [
+      'no way to the packages of the images',
+      {
+        before: givenPrograms,
+        programs: { 'apt-get': 'echo "E: Failed to fetch http://deb.debian.org/" >&2; exit 100' },
+        env: { TOMBOLO_ASSETS: '/mnt' },
+        says: /apt-get could not download the packages of the images: E: Failed to fetch .*; check the network and apt's sources/,
+      },
     ],
     ['no /dev/net/tun', { before: 'mount -t tmpfs tmpfs /dev/net', says: /\/dev\/net\/tun.*load the tun module/ }],
     [
@@ -138,9 +208,9 @@ suite('set-up', function () {
           .filter((line) => !line.startsWith('setup: '))
         assert.equal(said.length, 1, ran.stderr)
         assert.match(said[0] ?? '', says)
-        // The lock, and the place where the first program would be.
+        // The lock, and the places where the first program and the first image would be.
         assert.deepEqual(
-          ran.stdout.split('\n').filter((entry) => !/^(tombolo(\/set-up.lock|\/assets)?)?$/.test(entry)),
+          ran.stdout.split('\n').filter((entry) => !/^(tombolo(\/set-up.lock|\/assets|\/images)?)?$/.test(entry)),
           [],
         )
       })

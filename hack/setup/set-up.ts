@@ -1,6 +1,7 @@
 // Brings everything that a rig needs on a fresh Debian or Ubuntu: steps that each look first whether they are done.
 // Runs that overlap wait for each other; an interrupted run is continued by the next.
 import { cachePath } from './cache.ts'
+import { refuseFullDisk } from './disk.ts'
 import { givenImage } from './image/given.ts'
 import { baseImagesDone, baseStore, tomboloImage, tomboloStore } from './images.ts'
 import { lock } from './lock.ts'
@@ -46,7 +47,7 @@ export async function setUp(signal: AbortSignal, say: Say = sayOnStderr): Promis
   const given = await givenImage(tomboloImage, signal)
   if (steps.some((step) => !step.done())) {
     await using _held = await lockSetUp(say, signal)
-    for (const step of steps) if (!step.done()) await step.run(say, signal)
+    for (const step of steps) if (!step.done()) await refuseFullDisk(() => step.run(say, signal))
   }
   return {
     bin: programPath,
@@ -54,7 +55,7 @@ export async function setUp(signal: AbortSignal, say: Say = sayOnStderr): Promis
       base: (signal) => baseStore(say, signal),
       tombolo: async (signal) => {
         await using _held = await lockSetUp(say, signal)
-        return await tomboloStore(given, say, signal)
+        return await refuseFullDisk(() => tomboloStore(given, say, signal))
       },
     },
   }
