@@ -22,7 +22,7 @@ import { messageOf, Refusal } from './setup/refusal.ts'
 const benches: readonly Bench[] = [admission, dns, start, idle, cli, throughput, propagation, membership, failover]
 
 const stop = new AbortController()
-for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => stop.abort())
+for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(name, () => stop.abort())
 
 type Options = { readonly json?: true; readonly quick?: true }
 

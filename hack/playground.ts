@@ -15,7 +15,7 @@ import { messageOf, Refusal } from './setup/refusal.ts'
 
 const purpose = 'playground'
 const stop = new AbortController()
-for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => stop.abort())
+for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(name, () => stop.abort())
 
 async function main(args: readonly string[]): Promise<number> {
   const program = new Command('npm run playground --')

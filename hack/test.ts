@@ -80,7 +80,7 @@ const phases = (): readonly Phase[] => {
 }
 
 const stop = new AbortController()
-for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => stop.abort(name))
+for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(name, () => stop.abort(name))
 
 try {
   process.exitCode = await everything()

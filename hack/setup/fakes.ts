@@ -18,17 +18,21 @@ export const goOf = (version: string, otherwise: string): string =>
 
 /**
  * A Go that notes each package in `folder`/built instead of building it. As Go does it, a program is named after the last word of its
- * package that is not a version. It hangs at the package that is in `folder`/hang.
+ * package that is not a version; what is in `folder`/ready under that name is taken. At the package that is in `folder`/hang a program
+ * hangs that it has started. Two at once are an error, also when one of them is only what the other has started.
  */
 export const goThatBuilds = (folder: string): string =>
   goOf(
     '1.26.8',
     `
+    exec 9>${folder}/one
+    flock --timeout 1 9 || { echo two Gos at once >&2; exit 1; }
     out=$(echo "$*" | sed 's/.* -o \\([^ ]*\\) .*/\\1/')
     for package in $(echo "$*" | sed 's/.* -o [^ ]* //'); do
       echo "$package" >>${folder}/built
-      touch "$out$(basename "$(echo "$package" | sed 's/\\/v[0-9]*$//')")"
-      while grep -qsx "$package" ${folder}/hang; do sleep 0.05; done
+      program=$(basename "$(echo "$package" | sed 's/\\/v[0-9]*$//')")
+      cp ${folder}/ready/$program $out 2>/dev/null || touch $out$program
+      sh -c "while grep -qsx $package ${folder}/hang; do sleep 0.05; done"
     done`,
   )
 

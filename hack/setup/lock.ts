@@ -19,16 +19,26 @@ export async function lock(path: string, onWait: () => void, signal: AbortSignal
 }
 
 async function hold(path: string, how: readonly string[], signal: AbortSignal): Promise<AsyncDisposable | undefined> {
-  const child = spawn('flock', [...how, path, 'sh', '-c', 'echo held; exec cat'], { stdio: ['pipe', 'pipe', 'inherit'], signal })
+  signal.throwIfAborted()
+  // In a session of its own: a terminal's Ctrl-C would free the lock before what was done under it has ended.
+  const child = spawn('flock', [...how, path, 'sh', '-c', 'echo held; exec cat'], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+    detached: true,
+  })
   const ended = once(child, 'close')
+  const giveUp = () => child.kill()
+  signal.addEventListener('abort', giveUp)
   const first = await Promise.race([once(child.stdout, 'data').then(() => 'held' as const), ended.then(() => 'ended' as const)])
   // An abort later is the owner's business: it disposes.
-  child.on('error', () => undefined)
-  if (first === 'ended') return undefined
+  signal.removeEventListener('abort', giveUp)
+  if (first === 'ended') {
+    signal.throwIfAborted()
+    return undefined
+  }
   return {
     [Symbol.asyncDispose]: async () => {
       child.stdin.end()
-      await ended.catch(() => undefined)
+      await ended
     },
   }
 }

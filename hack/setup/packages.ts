@@ -55,7 +55,9 @@ async function install(names: readonly string[], signal: AbortSignal): Promise<v
   const patient = ['-y', '-o', 'DPkg::Lock::Timeout=300']
   try {
     await run('apt-get', [...patient, '-qq', 'update'], { env }, signal)
-    await run('apt-get', [...patient, 'install', '--no-install-recommends', ...names], { env }, signal)
+    // Comes to its end: after a dpkg that was killed, apt-get installs nothing until somebody has put that right by hand.
+    const { signal: never } = new AbortController()
+    await run('apt-get', [...patient, 'install', '--no-install-recommends', ...names], { env }, never)
   } catch (error) {
     if (!(error instanceof RunFailed)) throw error
     throw new Refusal(

@@ -25,28 +25,51 @@ export class RunFailed extends Error {
   }
 }
 
-/** What it wrote on standard output. Throws RunFailed for any exit code but 0; an abort kills it. */
+/**
+ * What it wrote on standard output. Throws RunFailed for any exit code but 0. An abort kills it with all that it started, and is
+ * answered when they are gone: whoever holds a lock for their sake may let it go then. It is a session of its own, so that a terminal's
+ * Ctrl-C comes to us alone.
+ */
 export function run(command: string, args: readonly string[], options: RunOptions, signal: AbortSignal): Promise<string> {
   return new Promise((resolve, reject) => {
+    const title = [command, ...args].join(' ').slice(0, 120)
+    const stopped = () => new RunFailed(title, undefined, '', 'stopped', { cause: signal.reason })
+    if (signal.aborted) {
+      reject(stopped())
+      return
+    }
     const child = spawn(command, args, {
       cwd: options.cwd,
       env: { ...process.env, ...options.env },
       stdio: ['pipe', 'pipe', 'pipe'],
-      signal,
-      killSignal: 'SIGKILL',
+      detached: true,
     })
+    const kill = () => killGroup(child.pid)
+    signal.addEventListener('abort', kill)
     const [output, errors]: [string[], string[]] = [[], []]
     child.stdout.setEncoding('utf8').on('data', (text: string) => output.push(text))
     child.stderr.setEncoding('utf8').on('data', (text: string) => errors.push(text))
-    const title = [command, ...args].join(' ').slice(0, 120)
     child.on('error', (cause) => {
-      reject(new RunFailed(title, undefined, '', signal.aborted ? 'stopped' : cause.message, { cause }))
+      signal.removeEventListener('abort', kill)
+      reject(new RunFailed(title, undefined, '', cause.message, { cause }))
     })
     child.on('close', (code) => {
+      signal.removeEventListener('abort', kill)
       if (code === 0) resolve(output.join(''))
+      else if (signal.aborted) reject(stopped())
       else reject(new RunFailed(title, code ?? undefined, output.join(''), errors.join('')))
     })
     // A program that does not read its input closes the pipe: nothing to do about it.
     child.stdin.on('error', () => undefined).end(options.stdin ?? '')
   })
+}
+
+function killGroup(leader: number | undefined): void {
+  // One that could not be started has none.
+  if (leader === undefined) return
+  try {
+    process.kill(-leader, 'SIGKILL')
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error
+  }
 }
