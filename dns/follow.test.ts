@@ -28,6 +28,8 @@ function world() {
     namespaces: spaces.writer,
     stop,
     following,
+    /** Another one whenever the zone was changed. */
+    serial: () => zone.serial,
     /** `NXDOMAIN`, or the addresses. */
     ask: (name: string): string => {
       const { rcode, answers } = answer(zone, { name: nameOf(`${name}.clusterset.local`), type: types.A, class: 1 })
@@ -128,6 +130,27 @@ suite('following the apiserver', () => {
     w.slices.take(put(sliceOf('s', 'db', 'c-a', ['10.1.0.1'])))
     w.slices.take(put(sliceOf('s', 'copy', 'c-a', ['10.1.0.1'])))
     assert.deepEqual([w.ask('db.shop.svc'), w.ask('copy.shop.svc')], ['NXDOMAIN', 'NOERROR 10.1.0.1'])
+  })
+
+  test('what a slice says of a service with an address changes no name', async () => {
+    const w = world()
+    await w.synced()
+    w.imports.take(put(virtual('web', '10.42.0.7')))
+    const before = w.serial()
+    w.slices.take(put(sliceOf('web-1', 'web', 'c-a', ['10.1.0.1'])))
+    assert.equal(w.serial(), before)
+  })
+
+  test('a headless service that gets an address, and loses it, has the endpoints of both times', async () => {
+    const w = world()
+    await w.synced()
+    w.imports.take(put(headless('db')))
+    w.slices.take(put(sliceOf('db-1', 'db', 'c-a', ['10.1.0.1'])))
+    w.imports.take(put(virtual('db', '10.42.0.7')))
+    w.slices.take(put(sliceOf('db-2', 'db', 'c-b', ['10.2.0.1'])))
+    assert.equal(w.ask('db.shop.svc'), 'NOERROR 10.42.0.7')
+    w.imports.take(put(headless('db')))
+    assert.equal(w.ask('db.shop.svc'), 'NOERROR 10.1.0.1 10.2.0.1')
   })
 
   test('a service that turns headless loses its address', async () => {

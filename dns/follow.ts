@@ -1,14 +1,18 @@
-// Keeps the zone equal to what the apiserver says. Level, not edge: whatever changed, the names of that one service are made anew.
+// Keeps the zone equal to what the apiserver says. Level, not edge: whatever changed, the names of that one service are made anew, and of
+// a headless one, which may have any number of endpoints, those of the one slice.
 import type { ServiceImport } from '#crds/service-import.ts'
 import { serviceImport } from '#crds/service-import.ts'
 import { mcsServiceNameLabel } from '#crds/places.ts'
 import type { EndpointSlice, Namespace } from '#lib/kube/kinds.ts'
 import type { KubeObject } from '#lib/kube/object.ts'
+import { keyOf } from '#lib/kube/object.ts'
 import type { Store } from '#lib/kube/store.ts'
 import type { Logger } from '#lib/std/log.ts'
 import { explain } from '#lib/std/result.ts'
+import type { HeadlessNames } from './headless.ts'
+import { headlessNames } from './headless.ts'
 import type { Settings } from './records.ts'
-import { serviceTree } from './records.ts'
+import { serviceName, virtualNames } from './records.ts'
 import type { GrowingZone } from './zone.ts'
 
 export type Sources = {
@@ -35,11 +39,32 @@ export async function follow(
     return name === undefined ? [] : [keyText(slice, name)]
   })
 
-  function refresh(namespace: string, name: string): void {
-    const object = imports.get({ namespace, name })
-    const service = object === undefined ? undefined : wellFormed(object)
-    const endpoints = slices.by('service', `${namespace}/${name}`)
-    zone.setService(namespace, name, service === undefined ? undefined : serviceTree(service, endpoints, settings))
+  const headless = new Map<string, HeadlessNames>()
+
+  function refreshImport(object: KubeObject): void {
+    const [key, namespace] = [keyText(object), object.metadata.namespace ?? '']
+    const there = imports.get(keyOf(object))
+    const service = there === undefined ? undefined : wellFormed(there)
+    const root = service === undefined ? undefined : serviceName(service, settings)
+    const before = headless.get(key)
+    if (service === undefined || root === undefined || service.spec.type !== 'Headless') {
+      headless.delete(key)
+      const names = service === undefined || root === undefined ? undefined : virtualNames(service, root, settings)
+      zone.setService(namespace, object.metadata.name, names)
+    } else if (before === undefined) {
+      // The rest of a headless import says nothing that names are made of.
+      const names = headlessNames(root, settings.ttl)
+      for (const slice of slices.by('service', key)) names.put(keyText(slice), slice)
+      headless.set(key, names)
+      zone.setService(namespace, object.metadata.name, names.node)
+    }
+  }
+
+  /** A slice whose label was changed leaves one service for another. */
+  function refreshSlice(slice: EndpointSlice, service: string | undefined, says: EndpointSlice | undefined): void {
+    const names = service === undefined ? undefined : headless.get(keyText(slice, service))
+    if (service === undefined || names?.put(keyText(slice), says) !== true) return
+    zone.setService(slice.metadata.namespace ?? '', service, names.node)
   }
 
   function wellFormed(object: ServiceImport): ServiceImport | undefined {
@@ -50,12 +75,6 @@ export async function follow(
       'a ServiceImport is malformed: its names are not served',
     )
     return undefined
-  }
-
-  const refreshImport = (object: ServiceImport) => refresh(object.metadata.namespace ?? '', object.metadata.name)
-  const refreshSlice = (slice: EndpointSlice | undefined) => {
-    const name = slice?.metadata.labels?.[mcsServiceNameLabel]
-    if (slice !== undefined && name !== undefined) refresh(slice.metadata.namespace ?? '', name)
   }
 
   await Promise.all(Object.values(sources).map((store) => store.whenSynced(signal)))
@@ -71,9 +90,9 @@ export async function follow(
     if (either !== undefined) refreshImport(either)
   })
   slices.onChange((slice, old) => {
-    refreshSlice(slice)
-    // A slice whose label was changed leaves one service for another.
-    if (old?.metadata.labels?.[mcsServiceNameLabel] !== slice?.metadata.labels?.[mcsServiceNameLabel]) refreshSlice(old)
+    const [service, left] = [slice, old].map((either) => either?.metadata.labels?.[mcsServiceNameLabel])
+    if (old !== undefined && left !== service) refreshSlice(old, left, undefined)
+    if (slice !== undefined) refreshSlice(slice, service, slice)
   })
   zone.markSynced()
   log.info({ imports: imports.list().length, slices: slices.list().length }, 'answering: everything was heard once')

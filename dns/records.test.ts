@@ -1,9 +1,9 @@
 // What odd input makes of a service's names; the ordinary cases are in answer.test.ts.
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
-import { headless, slice, virtual, zoneName } from '#test/kit/names.ts'
-import type { Service, Slice } from './records.ts'
-import { serviceTree } from './records.ts'
+import { headless, serviceTree, slice, virtual, zoneName } from '#test/kit/names.ts'
+import type { Slice } from './headless.ts'
+import type { Service } from './records.ts'
 import type { Node } from './tree.ts'
 import { fits } from './wire/name.ts'
 import { recordText } from './wire/record.ts'

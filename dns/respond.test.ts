@@ -1,8 +1,7 @@
 // Messages, read back by another codec (dns-packet): what we write must be what others read.
 import assert from 'node:assert/strict'
 import * as packet from 'dns-packet'
-import { emptyZone, headless, slice, virtual, zoneOf } from '#test/kit/names.ts'
-import { serviceTree } from './records.ts'
+import { emptyZone, headless, serviceTree, slice, virtual, zoneOf } from '#test/kit/names.ts'
 import type { Transport } from './respond.ts'
 import { responder } from './respond.ts'
 import { flags } from './wire/codes.ts'
@@ -130,6 +129,35 @@ suite('responses', () => {
     for (let i = 0; i < 10; i++)
       for (const name of ['db', 'web', 'few', 'crowd'])
         assert.equal(ask(query(`${name}.shop.svc.clusterset.local`, 'A'), 'udp', respond).rcode, 'NOERROR')
+  })
+
+  test('a change of one service leaves the answers of the others, with the serial number of now in a "no"', () => {
+    const changing = zoneOf([[virtual('web', ['10.42.0.7'])], [headless('db'), slice('c-a', ['db-0 10.1.2.1'], pg)]])
+    let made = 0
+    const respond = responder({
+      name: changing.name,
+      synced: true,
+      get serial() {
+        return changing.serial
+      },
+      stampOf: (path) => changing.stampOf(path),
+      soa: () => changing.soa(),
+      find: (path) => {
+        made++
+        return changing.find(path)
+      },
+    })
+    const asked = (type: packet.RecordType) => ask(query('web.shop.svc.clusterset.local', type), 'udp', respond)
+    const serialOf = ({ authorities: [soa] = [] }: ReturnType<typeof ask>) => (soa?.type === 'SOA' ? soa.data.serial : undefined)
+    asked('A')
+    const before = serialOf(asked('AAAA'))
+    assert.equal(made, 2)
+    changing.setService('shop', 'db', undefined)
+    assert.deepEqual(addresses(asked('A').answers), ['10.42.0.7'])
+    assert.deepEqual([made, serialOf(asked('AAAA'))], [2, changing.serial])
+    assert.notEqual(changing.serial, before)
+    changing.setService('shop', 'web', undefined)
+    assert.equal(asked('A').rcode, 'NXDOMAIN')
   })
 
   test('addresses change places from answer to answer, and none is lost', () => {

@@ -5,10 +5,12 @@ import type { Rcode } from './wire/codes.ts'
 import { flags, HEADER_BYTES, rcodes, types } from './wire/codes.ts'
 import type { Encoded } from './wire/encode.ts'
 import { encode, MOST_MESSAGE_BYTES } from './wire/encode.ts'
+import type { Name } from './wire/name.ts'
+import { below } from './wire/name.ts'
 import type { Edns, Query } from './wire/query.ts'
 import { parseQuery, questionName } from './wire/query.ts'
 import type { ResourceRecord } from './wire/record.ts'
-import type { Zone } from './zone.ts'
+import type { Stamp, Zone } from './zone.ts'
 
 export type Transport = 'udp' | 'tcp'
 export type Reply = { readonly bytes: Buffer; readonly rcode: Rcode }
@@ -20,6 +22,8 @@ export type Respond = (message: Buffer, transport: Transport) => Reply | undefin
 const MOST_UDP_BYTES = 1232
 const PLAIN_UDP_BYTES = 512
 const OPT_BYTES = 11
+/** Of an SOA: its serial, and four intervals behind it. */
+const SERIAL_BEFORE_END = 20
 
 const DEFAULT_KEPT_BYTES = 4 << 20
 
@@ -37,8 +41,9 @@ export function responder(zone: Zone, mostKeptBytes = DEFAULT_KEPT_BYTES): Respo
       case 'other-opcode':
         return bare(query.bytes, 'NOTIMP')
       case 'query':
-        if (query.edns !== undefined && query.edns.version !== 0) return assemble(query, badVersion, 0, transport)
-        return assemble(query, kept(query), turn++, transport)
+        if (query.edns !== undefined && query.edns.version !== 0)
+          return assemble(query, badVersion, { turn: 0, serial: 0 }, transport)
+        return assemble(query, kept(query), { turn: turn++, serial: zone.serial }, transport)
     }
   }
 }
@@ -52,40 +57,46 @@ type Kept = {
   readonly stride: number
 }
 
+/** What is another one each time. `serial`: of the SOA that goes with a "no". */
+type Now = { readonly turn: number; readonly serial: number }
+
 const noRecords: Encoded = { bytes: Buffer.alloc(0), ends: [], answers: 0, authority: 0, additional: 0 }
 const badVersion: Kept = { rcode: 'BADVERS', authoritative: false, body: noRecords, stride: 0 }
 
-/** Answers by question, for as long as the zone stays as it is. Names that do not exist are not kept: there is no end of them. */
+/** Answers by question, each for as long as its service stays as it is. Names that do not exist are not kept: there is no end of them. */
 function keeper(zone: Zone, mostBytes: number): (query: Query) => Kept {
-  const answers = new Map<string, Kept>()
-  let version = zone.version
+  const answers = new Map<
+    string,
+    { readonly kept: Kept; readonly price: number; readonly stamp: Stamp; readonly version: number }
+  >()
   let bytes = 0
 
   function forget(): void {
     answers.clear()
     bytes = 0
-    version = zone.version
   }
 
   return (query) => {
-    if (version !== zone.version) forget()
     const key = keyOf(query)
     const known = answers.get(key)
-    if (known !== undefined) return known
-    const made = make(zone, query)
+    if (known !== undefined && known.version === known.stamp.version) return known.kept
+    const name = questionName(query)
+    const made = make(zone, name, query)
+    answers.delete(key)
+    bytes -= known?.price ?? 0
     if (made.rcode !== 'NOERROR') return made
     // A rough price is enough to bound memory, and starting over is cheap enough to need no order of age.
     const price = made.body.bytes.length + 8 * made.body.ends.length + key.length + 300
     if (price > mostBytes) return made
     if (bytes + price > mostBytes) forget()
-    answers.set(key, made)
+    const stamp = zone.stampOf(below(zone.name, name) ?? [])
+    answers.set(key, { kept: made, price, stamp, version: stamp.version })
     bytes += price
     return made
   }
 }
 
-function make(zone: Zone, query: Query): Kept {
-  const name = questionName(query)
+function make(zone: Zone, name: Name, query: Query): Kept {
   const { rcode, authoritative, ...sections } = answer(zone, { name, type: query.type, class: query.class })
   const body = encode(name, sections)
   return { rcode, authoritative, body, stride: isAddresses(sections.answers) ? (body.ends[0] ?? 0) : 0 }
@@ -111,7 +122,7 @@ function bare(query: Buffer, rcode: Rcode): Reply {
   return { bytes, rcode }
 }
 
-function assemble(query: Query, kept: Kept, turn: number, transport: Transport): Reply {
+function assemble(query: Query, kept: Kept, { turn, serial }: Now, transport: Transport): Reply {
   const { body, rcode } = kept
   const start = query.questionEnd
   const tail = query.edns === undefined ? 0 : OPT_BYTES
@@ -127,6 +138,9 @@ function assemble(query: Query, kept: Kept, turn: number, transport: Transport):
   bytes.writeUInt16BE(cut.additional + (tail === 0 ? 0 : 1), 10)
 
   copyBody(kept, turn, bytes.subarray(start, start + cut.bytes))
+  // The authority of an answer is an SOA alone. What was kept for one service is older than what has changed elsewhere since.
+  if (cut.authority > 0)
+    bytes.writeUInt32BE(serial, start + (body.ends[cut.answers + cut.authority - 1] ?? 0) - SERIAL_BEFORE_END)
   if (query.edns !== undefined) writeOpt(bytes, start + cut.bytes, query.edns, rcode)
   return { bytes, rcode }
 }

@@ -11,13 +11,18 @@ export interface Zone {
   readonly name: Name
   /** False until everything was heard once: until then nobody may be told that a name does not exist. */
   readonly synced: boolean
-  /** Changes whenever an answer might. */
-  readonly version: number
+  /** Of the SOA: another one whenever an answer might be. */
+  readonly serial: number
   /** `path` is relative to the zone, in lower case. */
   find(path: Name): Node | undefined
+  /** What says whether an answer about `path` still holds: of its service, or of the whole zone for a name outside of services. */
+  stampOf(path: Name): Stamp
   /** Goes with every "no". */
   soa(): Entry
 }
+
+/** Its version is another one whenever an answer might be. It is looked at again, not asked for again: what has gone has changed too. */
+export type Stamp = { readonly version: number }
 
 /** The writing end: for one follower (follow.ts). */
 export interface GrowingZone extends Zone {
@@ -48,13 +53,14 @@ export function growingZone(settings: ZoneSettings): GrowingZone {
   let synced = false
 
   const entry = (data: Data): Entry => ({ ttl, data })
+  const serial = () => (settings.serial + version) >>> 0
   const server = ['ns', 'dns', ...name]
   const soa = () =>
     entry({
       type: 'SOA',
       server,
       mailbox: ['hostmaster', ...name],
-      serial: (settings.serial + version) >>> 0,
+      serial: serial(),
       refresh: 7200,
       retry: 1800,
       expire: 86_400,
@@ -64,6 +70,11 @@ export function growingZone(settings: ZoneSettings): GrowingZone {
     [['dns-version'], VERSION],
     [['ns', 'dns'], ...settings.addresses.flatMap(glue).map(entry)],
   ])
+  const whole: Stamp = {
+    get version() {
+      return version
+    },
+  }
   const root: Node = {
     get entries() {
       return [soa(), entry({ type: 'NS', server })]
@@ -73,7 +84,7 @@ export function growingZone(settings: ZoneSettings): GrowingZone {
 
   /** A namespace exists while it is there or has services: the two are watched apart and either may come first. */
   function change(key: string, how: (namespace: Namespace) => void): void {
-    const namespace = namespaces.get(key) ?? { entries: [], children: new Map<string, Node>(), present: false }
+    const namespace: Namespace = namespaces.get(key) ?? { entries: [], children: new Map(), stamps: new Map(), present: false }
     how(namespace)
     if (namespace.present || namespace.children.size > 0) namespaces.set(key, namespace)
     else namespaces.delete(key)
@@ -85,15 +96,26 @@ export function growingZone(settings: ZoneSettings): GrowingZone {
     get synced() {
       return synced
     },
-    get version() {
-      return version
+    get serial() {
+      return serial()
     },
     find: (path) => find(root, path),
+    stampOf: (path) => {
+      const [service = '', namespace = '', svc] = path.slice(-3)
+      return (svc === 'svc' ? namespaces.get(namespace)?.stamps.get(service) : undefined) ?? whole
+    },
     soa,
     setService: (namespace, service, names) =>
-      change(namespace, ({ children }) => {
-        if (names === undefined) children.delete(service)
-        else children.set(service, names)
+      change(namespace, ({ children, stamps }) => {
+        const stamp = stamps.get(service) ?? { version: 0 }
+        stamp.version++
+        if (names === undefined) {
+          children.delete(service)
+          stamps.delete(service)
+        } else {
+          children.set(service, names)
+          stamps.set(service, stamp)
+        }
       }),
     setNamespace: (namespace, state) =>
       change(namespace, (it) => {
@@ -106,7 +128,13 @@ export function growingZone(settings: ZoneSettings): GrowingZone {
   }
 }
 
-type Namespace = { readonly entries: readonly []; readonly children: Map<string, Node>; present: boolean }
+type Namespace = {
+  readonly entries: readonly []
+  readonly children: Map<string, Node>
+  /** Of the services, by name. */
+  readonly stamps: Map<string, { version: number }>
+  present: boolean
+}
 
 function glue(address: string): readonly Data[] {
   const ip = parseIP(address)

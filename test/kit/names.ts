@@ -1,6 +1,9 @@
 // A small clusterset as the DNS server sees it: builders that make an import or a slice one line of a test.
-import type { Service, Slice } from '#dns/records.ts'
-import { serviceTree } from '#dns/records.ts'
+import type { Slice } from '#dns/headless.ts'
+import { headlessNames } from '#dns/headless.ts'
+import type { Service, Settings } from '#dns/records.ts'
+import { serviceName, virtualNames } from '#dns/records.ts'
+import type { Node } from '#dns/tree.ts'
 import { nameOf } from '#dns/wire/name.ts'
 import type { GrowingZone } from '#dns/zone.ts'
 import { growingZone } from '#dns/zone.ts'
@@ -47,6 +50,15 @@ export const headlessServices: readonly (readonly [Service, ...slices: readonly 
 ]
 
 export const zoneName = nameOf('clusterset.local')
+
+/** The tree whose root is the service's own name; undefined where it must not exist. */
+export function serviceTree(service: Service, slices: readonly Slice[], settings: Settings): Node | undefined {
+  const root = serviceName(service, settings)
+  if (root === undefined || service.spec?.type !== 'Headless') return root && virtualNames(service, root, settings)
+  const names = headlessNames(root, settings.ttl)
+  for (const [i, one] of slices.entries()) names.put(String(i), one)
+  return names.node
+}
 
 /** A synced zone with the namespace `shop` and these services in it. */
 export function zoneOf(services: readonly (readonly [Service, ...slices: readonly Slice[]])[]): GrowingZone {
