@@ -1,18 +1,19 @@
 // What benches run on: one fleet for all of them, and the place where figures and raw samples go.
 import { appendFileSync, mkdirSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { join } from 'node:path'
 import { firstAnswer } from '#test/kit/fleet.ts'
 import type { Rig } from '#test/rig/rig.ts'
 import { startRig } from '#test/rig/rig.ts'
 import { twoClusters } from '#test/rig/spec.ts'
 import { buildFleet } from '../playground/up.ts'
-import { cachePath } from '../setup/cache.ts'
 import type { Say } from '../setup/progress.ts'
 import type { Bed } from './bench.ts'
 import type { Figure } from './figure.ts'
 import { spread } from './figure.ts'
 
 export type BedOptions = {
+  /** For the file of raw samples. */
+  readonly folder: string
   readonly size: Bed['size']
   readonly say: Say
   /** Told each figure as it comes. */
@@ -28,9 +29,9 @@ export interface Beds extends AsyncDisposable {
 }
 
 /** Disposing takes the fleet down. */
-export function beds({ size, say, onFigure, signal }: BedOptions): Beds {
-  const file = cachePath('bench', `${new Date().toISOString().replaceAll(':', '')}.jsonl`)
-  mkdirSync(dirname(file), { recursive: true })
+export function beds({ folder, size, say, onFigure, signal }: BedOptions): Beds {
+  const file = join(folder, `${new Date().toISOString().replaceAll(':', '')}.jsonl`)
+  mkdirSync(folder, { recursive: true })
   let fleet: Promise<Rig> | undefined
   return {
     file,

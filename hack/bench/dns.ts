@@ -22,6 +22,7 @@ import { addressesOf, coreDNS, freeUdpPort, takeImports } from '#test/kit/coredn
 import { eventually } from '#test/kit/eventually.ts'
 import type { Bed, Bench } from './bench.ts'
 import { now } from './bench.ts'
+import { p50 } from './figure.ts'
 
 const namespace = 'shop'
 const services = 1000
@@ -61,7 +62,7 @@ export const dns: Bench = {
       against: { name: 'CoreDNS', samples: rates.theirs },
       goal: '1.5 times as many',
     })
-    const middle = { ours: median(rates.ours), theirs: median(rates.theirs) }
+    const middle = { ours: p50(rates.ours), theirs: p50(rates.theirs) }
     const what = `at ${100 * load} % of that, with ${updatesPerSecond} changes a second`
     const times = await inTurns(bed, pair, what, async ({ port }, who) => {
       await using _changes = changing(broker)
@@ -250,5 +251,3 @@ const nextOf = (store: ReturnType<typeof reflect<ServiceImport>>['store']): Prom
       if (object !== undefined) resolve({ object, at: now() })
     })
   })
-
-const median = (samples: readonly number[]): number => samples.toSorted((a, b) => a - b)[samples.length >> 1] ?? NaN

@@ -16,10 +16,15 @@ export type Figure = {
 
 /** Percentiles by nearest rank, so that each is a sample that was really seen. With fewer than 100 samples p99 is the maximum. */
 export function spread(samples: readonly number[]): Spread {
-  const sorted = [...samples].sort((a, b) => a - b)
-  const rank = (p: number) => sorted[Math.max(0, Math.ceil(p * sorted.length) - 1)] ?? NaN
-  return { n: sorted.length, p50: rank(0.5), p99: rank(0.99), max: sorted.at(-1) ?? NaN }
+  const sorted = inOrder(samples)
+  return { n: sorted.length, p50: rank(0.5, sorted), p99: rank(0.99, sorted), max: rank(1, sorted) }
 }
+
+/** The same p50 by itself, for what is reckoned with it. */
+export const p50 = (samples: readonly number[]): number => rank(0.5, inOrder(samples))
+
+const inOrder = (samples: readonly number[]) => samples.toSorted((a, b) => a - b)
+const rank = (p: number, sorted: readonly number[]): number => sorted[Math.max(0, Math.ceil(p * sorted.length) - 1)] ?? NaN
 
 const middle = (m: Figure['measured']): number => ('value' in m ? m.value : m.p50)
 

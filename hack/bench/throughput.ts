@@ -13,6 +13,7 @@ import type { Cluster } from '#test/rig/cluster.ts'
 import { cableSize } from '../../gateway/data-plane.ts'
 import { bareTunnel } from './bare-tunnel.ts'
 import type { Bench } from './bench.ts'
+import { p50 } from './figure.ts'
 import { kubeOf } from './kube.ts'
 import type { Place } from './place.ts'
 import { inNamespace, inPod, roundTrips, tcpThroughput, warmUp } from './place.ts'
@@ -60,7 +61,7 @@ export const throughput: Bench = {
       const goals = name === 'gateways' ? { tcp: { goal: 'ratio ≥ 0.95' }, rtt: { goal: '≤ 0.1' } } : {}
       bed.report({ figure: `${figure}: TCP`, unit: 'Mbit/s', samples: rates[name], against: against(rates), ...goals.tcp })
       bed.report({ figure: `${figure}: RTT`, unit: 'ms', samples: trips[name], against: against(trips) })
-      const added = median(trips[name]) - median(trips[beside])
+      const added = p50(trips[name]) - p50(trips[beside])
       bed.report({ figure: `${figure}: RTT added`, unit: 'ms', samples: [added], ...goals.rtt })
     }
   },
@@ -78,8 +79,6 @@ const titles: Readonly<Record<WayName, string>> = {
   workers: 'pod → pod, on other nodes',
 }
 const sizes = { full: { rounds: 8, seconds: 5, echoes: 200 }, quick: { rounds: 2, seconds: 2, echoes: 50 } } as const
-
-const median = (samples: readonly number[]): number => samples.toSorted((a, b) => a - b)[Math.floor(samples.length / 2)] ?? NaN
 
 type Opened = { readonly pid: number; readonly place: Place }
 
