@@ -9,6 +9,8 @@ export type Budget = {
   readonly changesPerSecond: number
   /** So many changes at once come through after a calm, as when a cluster exports for the first time. */
   readonly burst: number
+  /** Of one service of it: more than that would be one piece of work, that holds up all others'. */
+  readonly endpointsOfAService: number
 }
 
 /** Of so many objects at most. A roll-out of a large cluster stays below: changes of one object that wait are one change. */
@@ -17,6 +19,8 @@ export const budgetOf = (objects: number): Budget => ({
   bytes: 16 * 2 ** 20,
   changesPerSecond: 100,
   burst: 500,
+  // One a node and family in the largest cluster that Kubernetes is tested for, which has 5,000 nodes.
+  endpointsOfAService: 10_000,
 })
 
 /** What a cluster has of its budget in use. `credit`: changes that it may make at once, as of `atMs`. */
@@ -24,7 +28,7 @@ export type Account = { readonly objects: number; readonly bytes: number; readon
 export type Size = Pick<Account, 'objects' | 'bytes'>
 
 /** What a budget can be short of. */
-export type Short = 'objects' | 'bytes' | 'changes'
+export type Short = 'objects' | 'bytes' | 'changes' | 'endpoints'
 
 export const opened = ({ burst }: Budget, nowMs: number): Account => ({ objects: 0, bytes: 0, credit: burst, atMs: nowMs })
 
@@ -38,7 +42,7 @@ export function waitMs(budget: Budget, account: Account, nowMs: number): number 
 }
 
 /** For which of them there is no room; undefined: it fits. What makes it no more of anything always does. */
-export function noRoomFor(budget: Budget, account: Account, growth: Size): Exclude<Short, 'changes'> | undefined {
+export function noRoomFor(budget: Budget, account: Account, growth: Size): 'objects' | 'bytes' | undefined {
   if (growth.objects > 0 && account.objects + growth.objects > budget.objects) return 'objects'
   if (growth.bytes > 0 && account.bytes + growth.bytes > budget.bytes) return 'bytes'
   return undefined

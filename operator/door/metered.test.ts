@@ -6,13 +6,19 @@ import type { WatchEvent } from '#lib/kube/watch.ts'
 import type { Budget } from './budget.ts'
 import { budgetOf } from './budget.ts'
 import type { Throttled } from './metered.ts'
-import { metered } from './metered.ts'
+import { metered, shareOf } from './metered.ts'
 
 /** An object of `source`, in its `version`th state; `bytes` longer than it would be. */
 const object = (source: string, name: string, version = 1, bytes = 0): KubeObject => ({
   apiVersion: 'tombolo.dev/v1alpha1',
   kind: 'ExportedService',
   metadata: { name, namespace: source, resourceVersion: String(version), annotations: { padding: 'x'.repeat(bytes) } },
+})
+
+const endpointsOf = (source: string, name: string, service: string, count: number, version = 1): KubeObject => ({
+  ...object(source, name, version),
+  kind: 'ExportedEndpoints',
+  ...{ spec: { namespace: 'shop', name: service, endpoints: Array.from({ length: count }, () => ({})) } },
 })
 
 /** A meter on a clock of the test's, and what stands in the store behind it. */
@@ -48,6 +54,7 @@ class Bed {
         kind: 'ExportedService',
         budget,
         sourceOf: ({ metadata }) => (metadata.namespace === 'ours' ? undefined : metadata.namespace),
+        shareOf,
         now: () => this.nowMs,
         later: (source, ms) => this.#due.set(source, Math.min(this.#due.get(source) ?? Infinity, this.nowMs + ms)),
         told: (_, over) => (this.over = over),
@@ -90,7 +97,7 @@ class Bed {
   }
 }
 
-const small: Budget = { objects: 3, bytes: 4000, changesPerSecond: 10, burst: 2 }
+const small: Budget = { objects: 3, bytes: 4000, changesPerSecond: 10, burst: 2, endpointsOfAService: 1000 }
 
 suite('T11: the budget of another cluster', () => {
   test('changes beyond it wait, of one object the last counts, and nobody else’s wait', () => {
@@ -163,6 +170,29 @@ suite('T11: the budget of another cluster', () => {
     for (const name of ['a', 'b', 'c']) bed.gone(object('west', name))
     bed.until(60_000)
     assert.deepEqual([...bed.store], [], 'and what waited comes no more')
+  })
+
+  test('of one huge service so many endpoints come in as a service may have; its other services, and other clusters, do not notice', () => {
+    const bed = new Bed({ ...budgetOf(4000), burst: 4000 })
+    const huge = Array.from({ length: 1350 }, (_, n) => endpointsOf('west', `db-${n}`, 'db', 200))
+    const beside = [endpointsOf('west', 'web', 'web', 200), endpointsOf('south', 'db', 'db', 200)]
+    const counted = () => [...bed.store.keys()].filter((name) => name.startsWith('west/db-')).length
+    bed.put(...huge, ...beside)
+    assert.deepEqual([counted(), bed.store.has('west/web'), bed.store.has('south/db')], [50, true, true])
+    assert.deepEqual(
+      bed.over.map(({ clusterID, short, service }) => [clusterID, short, service]),
+      [['west', 'endpoints', 'shop/db']],
+    )
+    bed.listAll([...huge, ...beside])
+    assert.equal(counted(), 50, 'a list is no way around it')
+    bed.put(endpointsOf('west', 'db-0', 'db', 201, 2))
+    assert.equal(bed.store.get('west/db-0'), '1', 'what is there does not grow')
+    bed.put(endpointsOf('west', 'db-0', 'db', 100, 3))
+    assert.equal(bed.store.get('west/db-0'), '3', 'and may shrink')
+    bed.gone(endpointsOf('west', 'db-1', 'db', 200))
+    assert.equal(counted(), 50, 'what goes makes room for one that waits')
+    bed.put(endpointsOf('west', 'db-2', 'other', 200, 2))
+    assert.equal(bed.store.get('west/db-2'), '2', 'an object may turn to another service')
   })
 
   test('our own objects have none', () => {

@@ -1,5 +1,6 @@
 // The budget at work, between a watch of the broker and the store that everybody here reads. What is over a cluster's budget is held back:
 // the store keeps what it had of it, and gets the last state of each object when there is credit or room. What goes, goes at once.
+import { exportedEndpoints } from '#crds/exported-endpoints.ts'
 import { memberOf } from '#crds/places.ts'
 import type { Kube } from '#lib/kube/client.ts'
 import { delays } from '#lib/kube/delays.ts'
@@ -16,6 +17,8 @@ export type Throttled = {
   readonly kind: string
   readonly short: Short
   readonly budget: Budget
+  /** Whose endpoints they are, where it is of them that there are too many: `namespace/name`. */
+  readonly service?: string | undefined
 }
 
 /** Told all of a kind whenever they may be others. */
@@ -41,6 +44,7 @@ export function reflectMetered<T extends KubeObject>(
         const of = memberOf(namespace)
         return of === self ? undefined : of
       },
+      shareOf,
       now: () => performance.now(),
       later: (source, ms) => due.put(source, ms),
       told,
@@ -51,36 +55,55 @@ export function reflectMetered<T extends KubeObject>(
   }).store
 }
 
+/** What an object has of a service: `endpoints` of it. */
+type Share = { readonly service: string; readonly endpoints: number }
+
+/** Nothing was read of it yet: it may say anything. Only endpoints are shared out; other kinds have none. */
+export function shareOf({ kind, spec }: KubeObject & { readonly spec?: unknown }): Share | undefined {
+  const { namespace, name, endpoints } = (spec ?? {}) as Readonly<Record<string, unknown>>
+  if (kind !== exportedEndpoints.kind || !Array.isArray(endpoints)) return undefined
+  return { service: `${String(namespace)}/${String(name)}`, endpoints: endpoints.length }
+}
+
 type Metering<T> = {
   readonly kind: string
   readonly budget: Budget
   /** Whose an object is; undefined for what has no budget. */
   readonly sourceOf: (object: T) => string | undefined
+  readonly shareOf: (object: T) => Share | undefined
   readonly now: () => number
   /** Asks for `wake(source)` in `ms`. */
   readonly later: (source: string, ms: number) => void
   readonly told: Throttling
 }
 
-type Taken<T> = { readonly object: T; readonly bytes: number }
+type Taken<T> = { readonly object: T; readonly bytes: number; readonly share: Share | undefined }
 type Source<T> = {
   account: Account
   /** As the store has them. */
   readonly taken: Map<string, Taken<T>>
+  /** Endpoints in `taken`, by service. */
+  readonly endpoints: Map<string, number>
   /** The last state of each that waits, the one that has waited longest first. */
   readonly held: Map<string, T>
-  over: { readonly short: Short; readonly untilMs: number } | undefined
+  over: { readonly short: Short; readonly service?: string; readonly untilMs: number } | undefined
 }
 
 export function metered<T extends KubeObject>(
   writer: StoreWriter<T>,
-  { kind, budget, sourceOf, now, later, told }: Metering<T>,
+  { kind, budget, sourceOf, shareOf, now, later, told }: Metering<T>,
 ): StoreWriter<T> & { wake(source: string): void } {
   const sources = new Map<string, Source<T>>()
   /** Of the list that is coming in; undefined between lists. */
   let listed: T[] | undefined
 
-  const newSource = (): Source<T> => ({ account: opened(budget, now()), taken: new Map(), held: new Map(), over: undefined })
+  const newSource = (): Source<T> => ({
+    account: opened(budget, now()),
+    taken: new Map(),
+    endpoints: new Map(),
+    held: new Map(),
+    over: undefined,
+  })
 
   function accountFor(name: string): Source<T> {
     const source = sources.get(name) ?? newSource()
@@ -93,14 +116,39 @@ export function metered<T extends KubeObject>(
     const before = source.taken.get(key)
     const bytes = JSON.stringify(object).length
     const growth: Size = { objects: before === undefined ? 1 : 0, bytes: bytes - (before?.bytes ?? 0) }
-    const full = noRoomFor(budget, source.account, growth)
+    const share = shareOf(object)
+    const full = noRoomFor(budget, source.account, growth) ?? noRoomInService(source, share, before?.share)
     if (full !== undefined) {
-      source.over = { short: full, untilMs: now() + calmMs }
+      source.over = {
+        short: full,
+        ...(full === 'endpoints' && share !== undefined ? { service: share.service } : {}),
+        untilMs: now() + calmMs,
+      }
       return false
     }
-    source.account = grown(source.account, growth)
-    source.taken.set(key, { object, bytes })
+    book(source, growth, share, before?.share)
+    source.taken.set(key, { object, bytes, share })
     return true
+  }
+
+  function noRoomInService({ endpoints }: Source<T>, share: Share | undefined, before: Share | undefined) {
+    if (share === undefined) return undefined
+    const had = before?.service === share.service ? before.endpoints : 0
+    const all = (endpoints.get(share.service) ?? 0) - had + share.endpoints
+    return share.endpoints > had && all > budget.endpointsOfAService ? 'endpoints' : undefined
+  }
+
+  function book(source: Source<T>, growth: Size, share: Share | undefined, before: Share | undefined): void {
+    source.account = grown(source.account, growth)
+    for (const [of, sign] of [
+      [before, -1],
+      [share, 1],
+    ] as const) {
+      if (of === undefined) continue
+      const all = (source.endpoints.get(of.service) ?? 0) + sign * of.endpoints
+      if (all > 0) source.endpoints.set(of.service, all)
+      else source.endpoints.delete(of.service)
+    }
   }
 
   /** Whether it is time for another change; if not, we come back when it is. */
@@ -150,7 +198,7 @@ export function metered<T extends KubeObject>(
     const before = source.taken.get(key)
     if (before !== undefined) {
       source.taken.delete(key)
-      source.account = grown(source.account, { objects: -1, bytes: -before.bytes })
+      book(source, { objects: -1, bytes: -before.bytes }, undefined, before.share)
       release(name, source)
     }
     tell(name, source)
@@ -169,7 +217,7 @@ export function metered<T extends KubeObject>(
     for (const { key, was, source } of listed) {
       if (source === undefined || was === undefined) continue
       source.taken.set(key, was)
-      source.account = grown(source.account, { objects: 1, bytes: was.bytes })
+      book(source, { objects: 1, bytes: was.bytes }, was.share, undefined)
     }
     writer.take({ type: 'reset' })
     for (const { object, key, was, source } of listed) {
@@ -191,7 +239,7 @@ export function metered<T extends KubeObject>(
     told(
       kind,
       [...sources].flatMap(([clusterID, { over }]) =>
-        over === undefined ? [] : [{ clusterID, kind, short: over.short, budget }],
+        over === undefined ? [] : [{ clusterID, kind, short: over.short, budget, service: over.service }],
       ),
     )
   }

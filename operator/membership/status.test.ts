@@ -127,6 +127,18 @@ suite('the conditions of a Membership', () => {
       'ready',
     ],
     [
+      'T11: a peer publishes more endpoints of a service than any may have',
+      {
+        throttled: [
+          { clusterID: 'west', kind: 'ExportedEndpoints', short: 'endpoints', service: 'shop/db', budget: budgetOf(4000) },
+        ],
+      },
+      'PeersInBudget',
+      'Throttled',
+      /^west publishes more than 10000 endpoints of shop\/db: what is beyond waits/,
+      'ready',
+    ],
+    [
       'this cluster does not want a service',
       { leftOut: ['payments/db of west'] },
       'ImportsTaken',

@@ -263,12 +263,14 @@ function peersInBudget({ throttled }: Situation): Verdict {
   }
 }
 
-function overBudget({ clusterID, kind, short, budget }: Throttled): string {
+function overBudget({ clusterID, kind, short, budget, service = 'a service' }: Throttled): string {
   switch (short) {
     case 'objects':
       return `${clusterID} publishes more than ${budget.objects} ${kind} objects`
     case 'bytes':
       return `${clusterID} publishes more than ${budget.bytes} bytes of ${kind} objects`
+    case 'endpoints':
+      return `${clusterID} publishes more than ${budget.endpointsOfAService} endpoints of ${service}`
     case 'changes':
       return `${clusterID} changes its ${kind} objects more often than ${budget.changesPerSecond} times a second`
   }
