@@ -85,9 +85,12 @@ for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(name, 
 try {
   process.exitCode = await everything()
 } catch (error) {
-  if (!stop.signal.aborted && !(error instanceof Refusal)) throw error
-  if (error instanceof Refusal) process.stderr.write(`tombolo: ${error.message}\n`)
-  process.exitCode = error instanceof Refusal ? error.exitCode : 1
+  // What was in the middle of something when we were stopped blames the machine.
+  if (!stop.signal.aborted) {
+    if (!(error instanceof Refusal)) throw error
+    process.stderr.write(`tombolo: ${error.message}\n`)
+    process.exitCode = error.exitCode
+  }
 }
 if (stop.signal.aborted) {
   await sweepDead(new AbortController().signal)

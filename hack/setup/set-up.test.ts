@@ -2,7 +2,7 @@
 // Go, apt and containerd.
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -78,10 +78,11 @@ suite('set-up on one cache', function () {
     assert.ok([one.stderr, other.stderr].includes(`${waiting}\n`), `${one.stderr}\n${other.stderr}`)
   })
 
-  for (const [command, ends] of [
+  const commands = [
     ['hack/test.ts', 143],
     ['hack/playground.ts', 130],
-  ] as const)
+  ] as const
+  for (const [command, ends] of commands) {
     test(`${command} that is told to end in the middle of a build ends what it started before another set-up goes on from there`, async () => {
       writeFileSync(path('hang'), middle)
       const first = start(['hack/setup/bootstrap.mjs', command])
@@ -98,4 +99,16 @@ suite('set-up on one cache', function () {
       assert.equal(next.code, 0, next.stderr)
       assert.equal(lines('built').length, programNames.length + 1)
     })
+
+    test(`${command} that is told to end does not blame the machine for what that broke off`, async () => {
+      executable(path('bin'), 'unshare', `touch ${path('asked')}\nexec sleep 60`)
+      const { child, ended } = start(['hack/setup/bootstrap.mjs', command])
+      await eventually(() => assert.ok(existsSync(path('asked'))))
+      child.kill('SIGTERM')
+      const { code, stderr } = await ended
+      assert.equal(code, ends, stderr)
+      assert.equal(stderr.split('\n').length, 2, stderr)
+      assert.match(stderr, /^interrupted/)
+    })
+  }
 })
