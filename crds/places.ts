@@ -46,6 +46,9 @@ export const sliceManager = 'tombolo.dev'
 /** On the copy of what another cluster published: since when the broker has it. */
 export const publishedAtAnnotation = 'tombolo.dev/published-at'
 
+/** On the Membership: a person lets go what a list of the broker lacks (operator/door/removal.ts). */
+export const acceptRemovalAnnotation = 'tombolo.dev/accept-removal'
+
 export const clustersetZone = 'clusterset.local'
 export const membershipName = 'membership'
 export const brokerSecretName = 'tombolo-broker'

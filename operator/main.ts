@@ -9,6 +9,7 @@ import { serve } from '#lib/serve/server.ts'
 import type { Logger } from '#lib/std/log.ts'
 import type { OperatorConfig } from './config.ts'
 import { operatorConfig } from './config.ts'
+import type { HeldRemoval } from './door/removal.ts'
 import { operate } from './operate.ts'
 
 await daemon('operator', operatorConfig, process.env, run)
@@ -20,6 +21,16 @@ async function run(config: OperatorConfig, log: Logger, signal: AbortSignal): Pr
     help: '1 on the replica that does the work; the other stands by.',
     registers: [registry],
   })
+  const held = new Gauge({
+    name: 'tombolo_operator_held_objects',
+    help: 'Objects of a cluster that a list of the broker lacks and that stay here: condition RemovalsBelieved of the Membership.',
+    labelNames: ['source'],
+    registers: [registry],
+  })
+  const tellHeld = (removals: readonly HeldRemoval[]) => {
+    held.reset()
+    for (const { source, lost } of removals) held.set({ source }, lost)
+  }
   await using local = kube(await inCluster(process.env), log, 'tombolo-operator')
   let heard = false
   await serve({ port: config.METRICS_PORT, registry, ready: () => (heard ? [] : ['the apiserver has not answered yet']) }, signal)
@@ -38,7 +49,7 @@ async function run(config: OperatorConfig, log: Logger, signal: AbortSignal): Pr
         leads.set(role === 'leader' ? 1 : 0)
       },
     },
-    (leading) => operate(local, identity, log, leading),
+    (leading) => operate(local, identity, tellHeld, log, leading),
     signal,
   )
 }

@@ -13,14 +13,21 @@ import type { Store } from '#lib/kube/store.ts'
 import { backoff } from '#lib/std/backoff.ts'
 import type { Logger } from '#lib/std/log.ts'
 import { aborted, pause } from '#lib/std/pause.ts'
+import type { HeldRemoval } from './door/removal.ts'
 import { fieldManager } from './install/install.ts'
 import { finalizer, leave } from './install/leave.ts'
 import { readCredentials } from './joining/credentials.ts'
 import { beMember } from './membership/member.ts'
 import { membershipKey as key, statusStep } from './membership/report.ts'
 
-/** Runs until `signal` aborts. One at a time in a cluster: the caller holds the Lease. */
-export async function operate(kube: Kube, identity: string, log: Logger, signal: AbortSignal): Promise<void> {
+/** Runs until `signal` aborts. One at a time in a cluster: the caller holds the Lease. `tellHeld`: told the removals that are held. */
+export async function operate(
+  kube: Kube,
+  identity: string,
+  tellHeld: (removals: readonly HeldRemoval[]) => void,
+  log: Logger,
+  signal: AbortSignal,
+): Promise<void> {
   const memberships = reflect(
     kube,
     membershipKind,
@@ -41,7 +48,7 @@ export async function operate(kube: Kube, identity: string, log: Logger, signal:
     try {
       if (member === undefined) await aborted(phase.signal)
       else if (member.metadata.deletionTimestamp !== undefined) await leaving(kube, member, log, phase.signal)
-      else await beMember(kube, member, { memberships, brokerSecrets }, identity, log, phase.signal)
+      else await beMember(kube, member, { memberships, brokerSecrets }, identity, tellHeld, log, phase.signal)
       wait.reset()
     } catch (error) {
       if (!phase.signal.aborted) log.error({ err: error }, 'the phase failed; starting it again')

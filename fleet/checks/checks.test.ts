@@ -324,6 +324,14 @@ const rows: readonly Row[] = [
     /delete it/,
   ],
   [
+    'removals-held',
+    'the broker has forgotten much of a cluster',
+    membership(['RemovalsBelieved', 'False', 'the broker lists no more 40 of 48 objects of west']),
+    'fail',
+    /40 of 48 objects of west/,
+    /show services --context BROKER/,
+  ],
+  [
     'overlapping-cidrs',
     'two clusters have the same pods',
     withMember({ allocations: [allocationOf('east'), west(['10.1.128.0/17'])] }),
@@ -894,6 +902,7 @@ const rows: readonly Row[] = [
 /** Every other check is shown on two real clusters as well, by test/e2e/faults.test.ts. */
 const onSnapshotsAlone: Readonly<Record<string, string>> = {
   'kubernetes-version': 'a rig has one Kubernetes, which is new enough',
+  'removals-held': 'a broker has to lose a dozen services and their history: operator/mcs/mcs.test.ts has one that does',
 }
 
 suite('checks', () => {

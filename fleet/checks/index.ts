@@ -38,6 +38,7 @@ import { pairKeys } from './pair-keys.ts'
 import { peersBelieved } from './peers-believed.ts'
 import { podsRunning } from './pods-running.ts'
 import { readable } from './readable.ts'
+import { removalsHeld } from './removals-held.ts'
 import { restarts } from './restarts.ts'
 import { stubZone } from './stub-zone.ts'
 import { tokenLife } from './token-life.ts'
@@ -75,6 +76,7 @@ export const checks: readonly Check[] = [
   exportConflicts,
   exportedEndpoints,
   importsAnswer,
+  removalsHeld,
   trafficPolicies,
   networkPolicies,
   brokerReachable,

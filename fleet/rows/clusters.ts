@@ -51,9 +51,9 @@ function localCluster(view: MemberView): ClusterRow {
   }
 }
 
-/** What does not make a cluster unready and is worth knowing: a broker that does not answer, credentials that expired, peers that are not believed or too noisy. */
+/** What does not make a cluster unready and is worth knowing: a broker that does not answer, credentials that expired, peers that are not believed or too noisy, what the broker forgot. */
 const complaintOf = (conditions: readonly Condition[] | undefined): string | undefined =>
-  ['BrokerReachable', 'CredentialsValid', 'ClockAgrees', 'PeersValid', 'PeersInBudget']
+  ['BrokerReachable', 'CredentialsValid', 'ClockAgrees', 'PeersValid', 'PeersInBudget', 'RemovalsBelieved']
     .map((type) => conditionOf(conditions, type))
     .flatMap((condition) => (condition?.status === 'False' ? condition.message : []))
     .join('; ') || undefined

@@ -40,6 +40,7 @@ function seen(sources: readonly SourceCluster[], have: Had = empty, change: Part
     key: web,
     namespace: 'present',
     merged: merge(sources.map(({ service }) => service)),
+    isAwaited: (cluster) => cluster !== 'west',
     sources,
     families: ['IPv4'],
     traffic: { policy: undefined, fleets: undefined, pathTo: () => open },

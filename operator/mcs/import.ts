@@ -40,8 +40,10 @@ export type Importing = {
   readonly key: ServiceKey
   /** Where an import may be: only in a namespace that exists and stays. */
   readonly namespace: 'present' | 'absent'
-  /** `unheard`: the broker has not been heard since we started, so of the others we know only what was written here before. */
+  /** `unheard`: of some of the others we know only what was written here before. */
   readonly merged: Merged | 'unheard' | undefined
+  /** While it is unheard: whether what is here of this cluster stays until it is heard. The others are known. */
+  readonly isAwaited: (cluster: string) => boolean
   /** What each cluster offers under this name, as far as it is believed. */
   readonly sources: readonly SourceCluster[]
   /** Families of this cluster's Services, the first one first; undefined while nothing is known of who was admitted. */
@@ -168,15 +170,23 @@ function planNoFamily(seen: Importing, merged: Merged, families: readonly IPFami
   )
 }
 
-/** Without the broker the import stays as it is, and only our own endpoints move: they are known here. */
+/**
+ * Without the word of some the import stays as it is, and so do their endpoints, unless they cannot answer: another cluster does instead.
+ * The endpoints of all others move, and those of a cluster that was thrown out go.
+ */
 function planUnheard(seen: Importing): Plan {
-  const { have, self } = seen
+  const { have, isAwaited, traffic } = seen
   if (have.import === undefined) return nothing
-  const ours = have.slices.filter((slice) => sourceOf(slice) === self)
-  const { slices } = chosenHere(seen)
+  const { choices, slices: wanted } = chosenHere(seen)
+  const out = new Set(
+    choices.flatMap(({ cluster, state }) =>
+      state === 'Denied' || (state === 'Unready' && traffic.pathTo(cluster).kind === 'dead') ? [cluster] : [],
+    ),
+  )
+  const movable = have.slices.filter((slice) => !isAwaited(sourceOf(slice)) || out.has(sourceOf(slice)))
   return firstOf(
-    () => putSlices(slices, ours),
-    () => dropSlices(slices, ours),
+    () => putSlices(wanted, movable),
+    () => dropSlices(wanted, movable),
   )
 }
 
@@ -209,16 +219,16 @@ function byFleet({ traffic: { policy, fleets } }: Importing, choices: readonly C
   return `; by the fleet’s traffic default, ${fleets.locality}, ${some} ${answering.length === 1 ? 'answers' : 'answer'}`
 }
 
-/** While the broker is not heard, the others offer what is here of them. */
-function chosenAmong({ self, merged, traffic, have }: Importing, offered: Offered): Chosen {
-  const here = Map.groupBy(have.slices, sourceOf)
-  return chosenOf(self, traffic, merged === 'unheard' ? new Map([...here, ...offered]) : offered, have.slices)
+/** Who is not heard offers what is here of it. */
+function chosenAmong({ self, merged, isAwaited, traffic, have }: Importing, offered: Offered): Chosen {
+  const here = merged === 'unheard' ? have.slices.filter((slice) => isAwaited(sourceOf(slice))) : []
+  return chosenOf(self, traffic, new Map([...Map.groupBy(here, sourceOf), ...offered]), have.slices)
 }
 
 type Offered = ReadonlyMap<string, readonly EndpointSlice[]>
 
-/** By cluster, of those that are heard; while the broker is not, of this cluster alone. */
-function offeredSlices({ self, merged, key, sources, traffic, have }: Importing): Offered {
+/** By cluster, of those that are heard. */
+function offeredSlices({ merged, isAwaited, key, sources, traffic, have }: Importing): Offered {
   const imported =
     merged === undefined || merged === 'unheard' ? knownBefore(have.import) : { ...merged.global, type: merged.type }
   const owner = imported?.type === 'Headless' ? have.import : have.service
@@ -229,7 +239,7 @@ function offeredSlices({ self, merged, key, sources, traffic, have }: Importing)
   const as = { key, type, ports, trafficDistribution, owner: ownedBy(owner) }
   return new Map(
     sources
-      .filter(({ service: { spec } }) => spec.type === type && (merged !== 'unheard' || spec.clusterID === self))
+      .filter(({ service: { spec } }) => spec.type === type && (merged !== 'unheard' || !isAwaited(spec.clusterID)))
       .map((source) => [source.service.spec.clusterID, slicesOf(as, source)]),
   )
 }

@@ -21,6 +21,7 @@ import type { KubeObject } from '#lib/kube/object.ts'
 import { keyOf } from '#lib/kube/object.ts'
 import type { Said } from '#lib/kube/events.ts'
 import { reflect } from '#lib/kube/reflector.ts'
+import { cell } from '#lib/std/cell.ts'
 import { logger } from '#lib/std/log.ts'
 import { pause } from '#lib/std/pause.ts'
 import type { ApiServer } from '#test/kit/apiserver.ts'
@@ -31,6 +32,7 @@ import { gatewayOf } from '#test/kit/snapshot.ts'
 import {
   allocationOf,
   constituent,
+  endpoints,
   exporting,
   http,
   idOf,
@@ -40,6 +42,7 @@ import {
   sliceOf,
   web,
 } from '#test/kit/services.ts'
+import type { HeldRemoval } from '../door/removal.ts'
 import type { Mcs } from './mcs.ts'
 import { runMcs } from './mcs.ts'
 import { exportedServiceName } from './names.ts'
@@ -67,6 +70,8 @@ class Clusterset implements AsyncDisposable {
   readonly rejected = new Map<Running, readonly string[]>()
   readonly leftOut = new Map<Running, readonly string[]>()
   readonly said = new Map<Running, readonly string[]>()
+  readonly held = new Map<Running, readonly HeldRemoval[]>()
+  readonly accepted = cell<readonly string[]>([])
   readonly #stops = new Map<Running, () => Promise<void>>()
 
   constructor(broker: ApiServer, east: ApiServer, west: ApiServer) {
@@ -88,8 +93,10 @@ class Clusterset implements AsyncDisposable {
     const rejected = (objects: readonly string[]) => this.rejected.set(id, objects)
     const say = ({ regarding: { kind, metadata }, type, reason }: Said) =>
       this.said.set(id, [...(this.said.get(id) ?? []), `${kind} ${metadata.name}: ${type} ${reason}`])
-    const known = { local, broker: remote, clusterID: idOf(id), allocations, gateways, importFrom, trafficDefault }
-    const running = runMcs({ ...known, log, say, rejected, leftOut, throttled: () => undefined }, stop.signal)
+    const seen = { allocations, gateways, importFrom, trafficDefault, accepted: this.accepted }
+    const known = { local, broker: remote, clusterID: idOf(id), ...seen }
+    const held = (removals: readonly HeldRemoval[]) => this.held.set(id, removals)
+    const running = runMcs({ ...known, log, say, rejected, leftOut, held, throttled: () => undefined }, stop.signal)
     this.#stops.set(id, async () => {
       stop.abort()
       await running
@@ -153,8 +160,8 @@ const conditionsOf = (server: ApiServer): Record<string, string> =>
   )
 const clustersOf = (server: ApiServer) => server.read(serviceImport, web)?.status?.clusters?.map(({ cluster }) => cluster)
 const ready = (server: ApiServer) => eventually(() => assert.equal(conditionOfImport(server), 'True Ready'))
-const conditionOfImport = (server: ApiServer): string => {
-  const [condition] = server.read(serviceImport, web)?.status?.conditions ?? []
+const conditionOfImport = (server: ApiServer, name = 'web'): string => {
+  const [condition] = server.read(serviceImport, { ...web, name })?.status?.conditions ?? []
   return `${condition?.status ?? ''} ${condition?.reason ?? ''}`
 }
 
@@ -401,6 +408,99 @@ suite('services across clusters', () => {
     await eventually(() => assert.equal(set.east.read(serviceImport, web), undefined))
     set.start('west')
     await eventually(() => assert.equal(set.west.read(serviceImport, web), undefined))
+  })
+
+  suite('a broker that has forgotten twelve services of a cluster', () => {
+    const names = Array.from({ length: 12 }, (_, n) => `s${n}`)
+    const written = (set: Clusterset, some: readonly string[]) => {
+      for (const name of some) {
+        const key = exportedServiceName({ ...web, name })
+        const service = constituent('north', { name })
+        set.broker.put(exportedService, { ...service, metadata: { ...service.metadata, name: key } })
+        const packed = endpoints('north', [1], {}, { name })
+        set.broker.put(exportedEndpoints, { ...packed, metadata: { ...packed.metadata, name: `${name}-endpoints` } })
+      }
+    }
+    const forgets = (set: Clusterset) => {
+      for (const kind of [exportedService, exportedEndpoints])
+        for (const name of names)
+          set.broker.remove(kind, {
+            namespace: memberNamespace('north'),
+            name: kind === exportedService ? exportedServiceName({ ...web, name }) : `${name}-endpoints`,
+          })
+      set.broker.compact()
+    }
+    const imported = (set: Clusterset) => names.filter((name) => conditionOfImport(set.west, name) === 'True Ready').length
+    const begin = async () => {
+      const set = await clusterset()
+      set.west.put(allocation, allocationOf('north'))
+      set.start('west')
+      written(set, names)
+      await eventually(() => assert.equal(imported(set), 12))
+      return set
+    }
+    const held = (set: Clusterset) => set.held.get('west')?.map(({ source, here, lost }) => `${lost} of ${here} of ${source}`)
+    const stays = async (set: Clusterset) => {
+      const before = writes(set.west).length
+      await eventually(() => assert.deepEqual(held(set), ['24 of 24 of north']))
+      await pause(300, AbortSignal.timeout(5000))
+      assert.deepEqual([imported(set), writes(set.west).length], [12, before])
+    }
+
+    test('takes none of them away, after a start too, until they are written again', async () => {
+      await using set = await begin()
+      await set.stop('west')
+      forgets(set)
+      set.start('west')
+      await stays(set)
+      written(set, names)
+      await eventually(() => assert.deepEqual(held(set), []))
+      set.broker.remove(exportedService, {
+        namespace: memberNamespace('north'),
+        name: exportedServiceName({ ...web, name: 's3' }),
+      })
+      await eventually(() => assert.equal(imported(set), 11))
+    })
+
+    test('takes them all when a person accepts that', async () => {
+      await using set = await begin()
+      const back = set.cutBroker()
+      forgets(set)
+      back()
+      await stays(set)
+      set.accepted.set(set.held.get('west')?.map(({ token }) => token) ?? [])
+      await eventually(() => assert.equal(set.west.read(serviceImport, { ...web, name: 's0' }), undefined))
+      await eventually(() => assert.deepEqual([imported(set), held(set)], [0, []]))
+    })
+
+    test('takes them all when that cluster is thrown out', async () => {
+      await using set = await begin()
+      await set.stop('west')
+      forgets(set)
+      set.start('west')
+      await stays(set)
+      set.west.remove(allocation, { namespace: systemNamespace, name: 'north' })
+      await eventually(() => assert.deepEqual([imported(set), held(set)], [0, []]))
+    })
+
+    test('leaves the endpoints of others of the same service to move', async () => {
+      await using set = await begin()
+      set.offer('west', [1])
+      written(set, ['web'])
+      await eventually(async () => assert.deepEqual(await reachable(set.west), ['north 10.3.0.1', 'west 10.2.0.1']))
+      await set.stop('west')
+      forgets(set)
+      for (const [kind, name] of [
+        [exportedService, exportedServiceName(web)],
+        [exportedEndpoints, 'web-endpoints'],
+      ] as const)
+        set.broker.remove(kind, { namespace: memberNamespace('north'), name })
+      set.broker.compact()
+      set.start('west')
+      set.west.put(endpointSlices, sliceOf('west', [7]))
+      await eventually(async () => assert.deepEqual(await reachable(set.west), ['north 10.3.0.1', 'west 10.2.0.7']))
+      assert.deepEqual(clustersOf(set.west), ['north', 'west'])
+    })
   })
 
   test('T11: the backlog of a cluster that exports 300 services at once is overtaken by one change of another', async () => {

@@ -16,6 +16,7 @@ import type { ClusterID } from '#lib/net/cluster-id.ts'
 import type { Logger } from '#lib/std/log.ts'
 import { pause } from '#lib/std/pause.ts'
 import type { Throttling } from '../door/metered.ts'
+import type { HeldRemoval } from '../door/removal.ts'
 import { fieldManager } from '../install/install.ts'
 import { exportFaults, exportStatus } from './export-status.ts'
 import { planImport } from './import.ts'
@@ -36,6 +37,8 @@ export type Mcs = Known & {
   readonly rejected: (objects: readonly string[]) => void
   /** Told which services of the others this cluster does not want, in the same way. */
   readonly leftOut: (services: readonly string[]) => void
+  /** Told which removals are held, in the same way. */
+  readonly held: (removals: readonly HeldRemoval[]) => void
   /** Told which of the others are over their budget. */
   readonly throttled: Throttling
 }
@@ -151,15 +154,19 @@ export async function runMcs(mcs: Mcs, signal: AbortSignal): Promise<void> {
   const refusals = controller({
     name: 'mcs-refusals',
     log: mcs.log,
-    sources: [stores.brokerServices, stores.brokerEndpoints, mcs.allocations].map((store: Store) =>
-      source(store, () => [everything]),
-    ),
+    sources: [
+      world.heldSource(everything),
+      ...[stores.brokerServices, stores.brokerEndpoints, mcs.allocations].map((store: Store) =>
+        source(store, () => [everything]),
+      ),
+    ],
     reconcile: async (_, stop) => {
       // What is not believed is often only early: the Allocation of a new member comes by another watch than its services.
       await pause(calm.refusalsMs, stop)
       if (stop.aborted) return settled
       mcs.rejected(world.refused())
       mcs.leftOut(world.leftOut())
+      mcs.held(world.held())
       return settled
     },
   })

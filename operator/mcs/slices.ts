@@ -17,7 +17,7 @@ import { headlessLabel, serviceNameLabel } from './names.ts'
 import { pack } from './pack.ts'
 
 /** kube-proxy and the endpoint slice controller are tuned to slices of this size. */
-const maxEndpointsPerSlice = 100
+export const maxEndpointsPerSlice = 100
 
 /** The service as imported. */
 export type Imported = {

@@ -24,12 +24,14 @@ import { reflect } from '#lib/kube/reflector.ts'
 import type { Store } from '#lib/kube/store.ts'
 import { familyOf } from '#lib/net/cidr.ts'
 import type { ClusterID } from '#lib/net/cluster-id.ts'
+import type { Cell } from '#lib/std/cell.ts'
 import { remembered } from '#lib/std/remembered.ts'
 import type { Throttling } from '../door/metered.ts'
 import { reflectMetered } from '../door/metered.ts'
 import type { Believer } from './believe.ts'
 import { believer } from './believe.ts'
 import { rttStep } from './choice.ts'
+import type { Said } from './doubt.ts'
 import { doubts } from './doubt.ts'
 import type { Offer } from './export.ts'
 import { offerOf } from './export.ts'
@@ -41,12 +43,14 @@ import { isTaken } from './import-from.ts'
 import type { Merged } from './merge.ts'
 import { merge } from './merge.ts'
 import type { ServiceKey } from './names.ts'
-import { importedName, isGoing, isOurSlice, serviceNameLabel } from './names.ts'
+import { importedName, isGoing, isOurs, isOurSlice, serviceNameLabel } from './names.ts'
 import type { SourceCluster } from './slices.ts'
+import type { Here } from './toll.ts'
+import { clustersIn, tollOf } from './toll.ts'
 import type { ToldOfPolicy } from './traffic-status.ts'
 import { trafficDefaultOf } from './traffic-default.ts'
 import type { Traffic } from './traffic.ts'
-import { cutOffFrom, pathsFrom } from './traffic.ts'
+import { cutOffFrom, pathsFrom, sourceOf } from './traffic.ts'
 import { unroutable } from './unroutable.ts'
 
 /** Starts the watches; they end with `signal`. `throttled`: told which clusters have more to say than we listen to. */
@@ -75,13 +79,15 @@ export type Known = {
   readonly gateways: Store<GatewayEndpoint>
   readonly importFrom: ImportFrom
   readonly trafficDefault: Membership['spec']['trafficDefault']
+  /** Tokens of removals that a person accepted (operator/door/removal.ts). */
+  readonly accepted: Cell<readonly string[]>
 }
 
 /** A member that is connected has written again what a restored broker lacks; one that is not is waited for no longer. */
 const doubtMs = 30_000
 
 export function worldOf(self: ClusterID, known: Known, stores: Stores, signal: AbortSignal) {
-  const { allocations, gateways, importFrom } = known
+  const { allocations, gateways, importFrom, accepted } = known
   const allocationOf = (clusterID: string) => allocations.get({ namespace: systemNamespace, name: clusterID })
   const routed = unroutable(self, allocations, stores.nodes, (clusterID) => offeredBy(clusterID))
   const believe = believer((clusterID) => {
@@ -94,23 +100,37 @@ export function worldOf(self: ClusterID, known: Known, stores: Stores, signal: A
   const readPolicy = remembered((object: KubeObject, _: undefined) => serviceTrafficPolicy.parse(object))
   const heard = [stores.brokerServices, stores.brokerEndpoints] as const
   const brokerHeard = () => heard.every((store) => store.synced)
+  /** Whether what a cluster says of a service would be imported. */
+  const isWelcome = ({ clusterID, key }: Said): boolean => {
+    const { namespace = '', name } = parseKey(key)
+    const admitted = allocationOf(clusterID)
+    return (
+      admitted?.spec.state === 'Admitted' &&
+      routed.why(clusterID) === undefined &&
+      whyNotExported(admitted.spec.exports, { namespace, name }) === undefined &&
+      isTaken(importFrom, { namespace, clusterID: admitted.spec.clusterID })
+    )
+  }
   const doubted = doubts(
-    heard,
-    (object) => {
-      const found = believe.about(object)
-      return found === undefined || found.clusterID === self ? undefined : { ...found, key: keyText(found.key) }
+    {
+      stores: heard,
+      local: [stores.imports, stores.slices],
+      said: (object) => {
+        const found = believe.about(object)
+        return found === undefined || found.clusterID === self ? undefined : { ...found, key: keyText(found.key) }
+      },
+      believed: isWelcome,
+      here: () => byCluster(stores, self),
+      toll: ({ clusterID, key }) => {
+        const isIts = ({ spec }: ExportedService | ExportedEndpoints) => spec.clusterID === clusterID
+        const addresses = ({ spec }: ExportedEndpoints) => spec.endpoints.map(({ address }) => address)
+        const isSaid = stores.brokerServices.by('key', key).some(isIts)
+        const said = isSaid ? stores.brokerEndpoints.by('key', key).filter(isIts).map(addresses) : undefined
+        return tollOf(clusterID, hereOf(stores, key), said)
+      },
+      accepted,
+      ms: doubtMs,
     },
-    ({ clusterID, key }) => {
-      const { namespace = '', name } = parseKey(key)
-      const known = allocationOf(clusterID)
-      return (
-        known?.spec.state === 'Admitted' &&
-        routed.why(clusterID) === undefined &&
-        whyNotExported(known.spec.exports, { namespace, name }) === undefined &&
-        isTaken(importFrom, { namespace, clusterID: known.spec.clusterID })
-      )
-    },
-    doubtMs,
     signal,
   )
 
@@ -134,6 +154,9 @@ export function worldOf(self: ClusterID, known: Known, stores: Stores, signal: A
     brokerHeard() && !doubted.has(keyText(key))
       ? merge([...others(key), ...(own.kind === 'offered' ? [asPublished(key, own.service)] : [])])
       : 'unheard'
+
+  /** What a cluster that was admitted said before holds until it is heard. */
+  const isAwaited = (said: Said): boolean => said.clusterID !== self && (brokerHeard() ? doubted.isAbout(said) : isWelcome(said))
 
   /** Of the age that the others see it in. */
   function asPublished(key: ServiceKey, service: ExportedService): ExportedService {
@@ -214,6 +237,7 @@ export function worldOf(self: ClusterID, known: Known, stores: Stores, signal: A
       key,
       namespace: space === undefined || isGoing(space) ? 'absent' : 'present',
       merged: merged(key, own),
+      isAwaited: (cluster) => isAwaited({ clusterID: cluster, key: keyText(key) }),
       sources: sources(key, own),
       families: admitted === undefined ? undefined : [...new Set(admitted.spec.serviceCIDRs.map(familyOf))],
       traffic: traffic(key),
@@ -240,7 +264,11 @@ export function worldOf(self: ClusterID, known: Known, stores: Stores, signal: A
     const found = believe.about(object)
     return found === undefined ? [] : [found.key]
   }
-  const offeredBy = (cluster: string): readonly Key[] => stores.brokerServices.by('cluster', cluster).flatMap(about)
+  /** What a cluster offers, and what is here of it while its word is waited for. */
+  const offeredBy = (cluster: string): readonly Key[] => [
+    ...stores.brokerServices.by('cluster', cluster).flatMap(about),
+    ...(brokerHeard() ? doubted.of(cluster) : stores.slices.by('source', cluster).flatMap(importKeys)),
+  ]
   const leadsHere = ({ spec, status }: GatewayEndpoint): boolean => spec.clusterID === self && status?.role === 'Active'
   const everyExport = () => stores.exports.list().map(keyOf)
   const everyNamingExport = () =>
@@ -261,6 +289,8 @@ export function worldOf(self: ClusterID, known: Known, stores: Stores, signal: A
     members,
     refused,
     leftOut,
+    held: doubted.held,
+    heldSource: doubted.heldSource,
     /** Keys of our own objects at the broker. */
     ours: (object: KubeObject) => (object.metadata.namespace === memberNamespace(self) ? about(object) : []),
     exportSources: [
@@ -310,13 +340,7 @@ export function worldOf(self: ClusterID, known: Known, stores: Stores, signal: A
       unawaited(
         source(
           allocations,
-          ({ spec }) => [
-            ...(spec.clusterID === self
-              ? stores.brokerServices.list()
-              : stores.brokerServices.by('cluster', spec.clusterID)
-            ).flatMap(about),
-            ...doubted.of(spec.clusterID),
-          ],
+          ({ spec }) => (spec.clusterID === self ? stores.brokerServices.list().flatMap(about) : offeredBy(spec.clusterID)),
           { flow: ({ spec }) => spec.clusterID },
         ),
       ),
@@ -344,6 +368,7 @@ function addIndexes(stores: Stores, believe: Believer, self: ClusterID): void {
   stores.brokerServices.addIndex('cluster', (object) => [believe.about(object)?.clusterID ?? ''])
   stores.slices.addIndex('service', (slice) => serviceKeys(slice).map(keyText))
   stores.slices.addIndex('import', (slice) => importKeys(slice).map(keyText))
+  stores.slices.addIndex('source', (slice) => (isOurSlice(slice) ? [sourceOf(slice)] : []))
 }
 
 /** The objects of one import, by what they are to it. */
@@ -352,6 +377,22 @@ export const sortedOut = (have: readonly KubeObject[]): Importing['have'] => ({
   service: have.find((o): o is Service => o.kind === services.kind),
   slices: have.filter((o): o is EndpointSlice => o.kind === endpointSlices.kind),
 })
+
+function hereOf({ imports, slices }: Pick<Stores, 'imports' | 'slices'>, key: string): Here {
+  const found = imports.get(parseKey(key))
+  return { import: found !== undefined && isOurs(found) ? found : undefined, slices: slices.by('import', key) }
+}
+
+/** Of the other clusters, the services of which something is here. */
+function byCluster(stores: Pick<Stores, 'imports' | 'slices'>, self: ClusterID): ReadonlyMap<string, readonly string[]> {
+  const keys = new Set([...stores.imports.list().map(keyOf), ...stores.slices.list().flatMap(importKeys)].map(keyText))
+  const found = [...keys].flatMap((key) => clustersIn(hereOf(stores, key)).map((cluster) => ({ cluster, key })))
+  return new Map(
+    [...Map.groupBy(found, ({ cluster }) => cluster)].flatMap(([cluster, all]) =>
+      cluster === self ? [] : [[cluster, all.map(({ key }) => key)]],
+    ),
+  )
+}
 
 /** The Service whose own endpoints these are. */
 function serviceKeys(slice: EndpointSlice): readonly Key[] {

@@ -4,7 +4,7 @@ import { gatewayEndpoint } from '#crds/gateway-endpoint.ts'
 import { mostOfAMember } from '#crds/limits.ts'
 import type { Membership } from '#crds/membership.ts'
 import { membership as membershipKind } from '#crds/membership.ts'
-import { brokerSecretName, systemNamespace } from '#crds/places.ts'
+import { acceptRemovalAnnotation, brokerSecretName, systemNamespace } from '#crds/places.ts'
 import type { Kube } from '#lib/kube/client.ts'
 import { kube as connect } from '#lib/kube/client.ts'
 import type { Said } from '#lib/kube/events.ts'
@@ -20,6 +20,8 @@ import { passCertificates } from '../door/certificates.ts'
 import { keepInSync } from '../door/door.ts'
 import type { Throttling } from '../door/metered.ts'
 import { reflectMetered } from '../door/metered.ts'
+import type { HeldRemoval } from '../door/removal.ts'
+import { acceptedIn } from '../door/removal.ts'
 import { syncedAllocation, syncedGatewayEndpoint } from '../door/synced.ts'
 import { keepInstalled, watchInstalled } from '../install/install.ts'
 import { sweepGateways } from '../install/gateways.ts'
@@ -30,11 +32,14 @@ import { runMcs } from '../mcs/mcs.ts'
 import { keepPairKeys } from '../pair-keys/pair-keys.ts'
 import { connectionOf, heartbeat } from './heartbeat.ts'
 import { keepCredentials } from './renewal.ts'
-import type { Refusals, ThrottledByKind } from './report.ts'
+import type { HeldByTeller, Refusals, ThrottledByKind } from './report.ts'
 import { report } from './report.ts'
 import type { BrokerState, ClockState, DnsState, RenewalState } from './status.ts'
 
 export type Known = { readonly memberships: Store<Membership>; readonly brokerSecrets: Store<Secret> }
+
+const acceptedBy = (member: Membership | undefined): readonly string[] =>
+  acceptedIn(member?.metadata.annotations?.[acceptRemovalAnnotation])
 
 /** Runs until `signal` aborts, which is when the phase ends (operate.ts). */
 export async function beMember(
@@ -42,6 +47,7 @@ export async function beMember(
   member: Membership,
   known: Known,
   identity: string,
+  tellHeld: (removals: readonly HeldRemoval[]) => void,
   log: Logger,
   signal: AbortSignal,
 ): Promise<void> {
@@ -58,6 +64,14 @@ export async function beMember(
   const refuse = (from: string) => (objects: readonly string[]) => refusals.set(new Map(refusals.value).set(from, objects))
   const throttled = cell<ThrottledByKind>(new Map(), (a, b) => JSON.stringify([...a]) === JSON.stringify([...b]))
   const throttle: Throttling = (kind, all) => throttled.set(new Map(throttled.value).set(kind, all))
+  const held = cell<HeldByTeller>(new Map(), (a, b) => JSON.stringify([...a]) === JSON.stringify([...b]))
+  const hold = (from: string) => (removals: readonly HeldRemoval[]) => {
+    held.set(new Map(held.value).set(from, removals))
+    tellHeld([...held.value.values()].flat())
+  }
+  const accepted = cell(acceptedBy(member), (a, b) => a.join() === b.join())
+  const unlisten = known.memberships.onChange((now) => accepted.set(acceptedBy(now)))
+  signal.addEventListener('abort', unlisten, { once: true })
   const secret = () => known.brokerSecrets.get({ namespace: systemNamespace, name: brokerSecretName })
   const { clusterID } = member.spec
   const recorded = recorder({ kube, component: 'tombolo-operator', instance: identity }, signal)
@@ -74,7 +88,8 @@ export async function beMember(
         syncedGatewayEndpoint,
         clusterID,
         { local: kube, broker: remote, here: endpoints, atBroker: remoteEndpoints, allocations },
-        refuse('endpoints'),
+        accepted,
+        { refused: refuse('endpoints'), held: hold('endpoints') },
         log,
         signal,
       ),
@@ -82,7 +97,8 @@ export async function beMember(
         syncedAllocation,
         clusterID,
         { local: kube, broker: remote, here: allocations, atBroker: remoteAllocations, allocations },
-        refuse('allocations'),
+        accepted,
+        { refused: refuse('allocations'), held: hold('allocations') },
         log,
         signal,
       ),
@@ -96,10 +112,12 @@ export async function beMember(
           gateways: endpoints,
           importFrom: member.spec.importFrom,
           trafficDefault: member.spec.trafficDefault,
+          accepted,
           log,
           say,
           rejected: refuse('services'),
           leftOut: (services) => leftOut.set(services),
+          held: hold('services'),
           throttled: throttle,
         },
         signal,
@@ -118,7 +136,7 @@ export async function beMember(
     report(
       kube,
       known.memberships,
-      { installed, endpoints, allocations, clusterID, dns, broker, renewal, clock, refusals, leftOut, throttled },
+      { installed, endpoints, allocations, clusterID, dns, broker, renewal, clock, refusals, leftOut, held, throttled },
       say,
       log,
       signal,

@@ -15,6 +15,7 @@ import type { Store } from '#lib/kube/store.ts'
 import type { Cell } from '#lib/std/cell.ts'
 import type { Logger } from '#lib/std/log.ts'
 import type { Throttled } from '../door/metered.ts'
+import type { HeldRemoval } from '../door/removal.ts'
 import type { Installed } from '../install/install.ts'
 import { fieldManager } from '../install/install.ts'
 import type { BrokerState, ClockState, DnsState, RenewalState } from './status.ts'
@@ -25,6 +26,9 @@ export const membershipKey = { namespace: systemNamespace, name: membershipName 
 
 /** By who refused: the objects of other members that were not believed. */
 export type Refusals = ReadonlyMap<string, readonly string[]>
+
+/** By who tells of them: removals that are held. */
+export type HeldByTeller = ReadonlyMap<string, readonly HeldRemoval[]>
 
 /** The clusters that are over their budget. */
 export type ThrottledByKind = ReadonlyMap<string, readonly Throttled[]>
@@ -41,6 +45,7 @@ export type Reported = {
   readonly clock: Cell<ClockState>
   readonly refusals: Cell<Refusals>
   readonly leftOut: Cell<readonly string[]>
+  readonly held: Cell<HeldByTeller>
   readonly throttled: Cell<ThrottledByKind>
 }
 
@@ -76,6 +81,7 @@ export async function report(
         dns: seen.dns.value,
         refused: [...seen.refusals.value.values()].flat(),
         leftOut: seen.leftOut.value,
+        held: [...seen.held.value.values()].flat(),
         throttled: [...seen.throttled.value.values()].flat(),
       })
       const step = statusStep(member, conditions)
@@ -85,8 +91,8 @@ export async function report(
     },
   })
   const look = () => status.add(membershipKey)
-  const { dns, broker, renewal, clock, refusals, leftOut, throttled } = seen
-  const stops = [dns, broker, renewal, clock, refusals, leftOut, throttled].map((cell) => cell.onChange(look))
+  const { dns, broker, renewal, clock, refusals, leftOut, held, throttled } = seen
+  const stops = [dns, broker, renewal, clock, refusals, leftOut, held, throttled].map((cell) => cell.onChange(look))
   try {
     await status.run(signal)
   } finally {

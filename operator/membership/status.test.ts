@@ -26,6 +26,7 @@ const well: Situation = {
   dns: 'wired',
   refused: [],
   leftOut: [],
+  held: [],
   throttled: [],
 }
 const of = (change: Partial<Situation>, type: string) => conditionsOf({ ...well, ...change }).find((c) => c.type === type)
@@ -136,6 +137,14 @@ suite('the conditions of a Membership', () => {
       'PeersInBudget',
       'Throttled',
       /^west publishes more than 10000 endpoints of shop\/db: what is beyond waits/,
+      'ready',
+    ],
+    [
+      'a restored broker has forgotten much of a peer',
+      { held: [{ source: 'west', here: 48, lost: 40, token: '1a2b3c4d' }] },
+      'RemovalsBelieved',
+      'Held',
+      /lists no more 40 of 48 objects of west.*annotate membership membership --overwrite tombolo\.dev\/accept-removal=1a2b3c4d$/,
       'ready',
     ],
     [

@@ -2,9 +2,10 @@
 import type { Condition } from '#crds/fields.ts'
 import type { Allocation } from '#crds/allocation.ts'
 import type { GatewayEndpoint } from '#crds/gateway-endpoint.ts'
-import { gatewayNodeLabel } from '#crds/places.ts'
+import { acceptRemovalAnnotation, gatewayNodeLabel, membershipName, systemNamespace } from '#crds/places.ts'
 import type { Faults } from '#lib/kube/condition-events.ts'
 import type { Throttled } from '../door/metered.ts'
+import type { HeldRemoval } from '../door/removal.ts'
 
 export type BrokerState =
   | { readonly kind: 'reached' }
@@ -44,6 +45,8 @@ export type Situation = {
   readonly refused: readonly string[]
   /** Services of other members that `spec.importFrom` does not take, as `namespace/name of cluster`. */
   readonly leftOut: readonly string[]
+  /** What a list of the broker lacks and stays until more is known. */
+  readonly held: readonly HeldRemoval[]
   /** Members that publish more than we take of one. */
   readonly throttled: readonly Throttled[]
 }
@@ -61,10 +64,11 @@ const questions: readonly ((now: Situation) => Verdict)[] = [
   namesWired,
   peersValid,
   peersInBudget,
+  removalsBelieved,
   importsTaken,
 ]
 
-/** Broken and noisy peers, a silent broker, dead credentials and what is not wanted do not stop our traffic, so they do not make us unready. */
+/** Broken and noisy peers, a silent or forgetful broker, dead credentials and what is not wanted do not stop our traffic, so they do not make us unready. */
 const needed = new Set(['Admitted', 'ComponentsReady', 'GatewayActive', 'NamesWired'])
 
 /** Events are for what a person should look at; a roll-out or a start is none of it. */
@@ -76,6 +80,7 @@ export const membershipFaults: Faults = {
   GatewayActive: ({ reason }) => reason === 'GatewayFailed',
   PeersValid: isFalse,
   PeersInBudget: isFalse,
+  RemovalsBelieved: isFalse,
 }
 
 export function conditionsOf(now: Situation): readonly Verdict[] {
@@ -273,6 +278,24 @@ function overBudget({ clusterID, kind, short, budget, service = 'a service' }: T
       return `${clusterID} publishes more than ${budget.endpointsOfAService} endpoints of ${service}`
     case 'changes':
       return `${clusterID} changes its ${kind} objects more often than ${budget.changesPerSecond} times a second`
+  }
+}
+
+function removalsBelieved({ held }: Situation): Verdict {
+  const type = 'RemovalsBelieved'
+  if (held.length === 0)
+    return {
+      type,
+      status: 'True',
+      reason: 'Believed',
+      message: 'the broker has what is here of the other members, or said that it went',
+    }
+  const accept = `kubectl -n ${systemNamespace} annotate membership ${membershipName} --overwrite ${acceptRemovalAnnotation}=${held.map(({ token }) => token).join(',')}`
+  return {
+    type,
+    status: 'False',
+    reason: 'Held',
+    message: `the broker lists no more ${some(held.map(({ source, here, lost }) => `${lost} of ${here} objects of ${source}`))}, and never said that they went: they stay here as they are. If the broker was restored, they are written again when that cluster’s operator runs: look there with tombolo diagnose broker. If they are to go, type ${accept}`,
   }
 }
 

@@ -156,7 +156,12 @@ const goodView: MemberView = {
     },
     status: {
       observedGeneration: 1,
-      conditions: [conditionOf('BrokerReachable', 'True'), conditionOf('PeersValid', 'True'), conditionOf('Ready', 'True')],
+      conditions: [
+        conditionOf('BrokerReachable', 'True'),
+        conditionOf('PeersValid', 'True'),
+        conditionOf('RemovalsBelieved', 'True'),
+        conditionOf('Ready', 'True'),
+      ],
     },
   },
   allocations: [allocationOf('east'), allocationOf('west')],
