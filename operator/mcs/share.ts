@@ -16,18 +16,36 @@ export const statedPoints = 5
 export function countsOf(parts: readonly Part[], least: number): ReadonlyMap<string, number> {
   const sorted = inOrder(parts)
   const all = sum(sorted.map(({ ready }) => ready))
-  const weights = sum(sorted.map(({ weight }) => weight))
-  let [best, found]: readonly [number, readonly number[]] = [Infinity, []]
-  for (let total = Math.max(sorted.length, Math.min(least, all)); total <= all; total++) {
-    // What the scarcest is off by at least: it only grows from here.
-    const scarce = Math.max(...sorted.map(({ weight, ready }) => 100 * (weight / weights - ready / total)))
-    if (scarce > Math.max(best, unseenPoints)) break
-    const counts = madeUp(sorted, total)
-    const off = pointsOff(sorted, counts)
-    best = Math.min(best, off)
-    if (off <= Math.max(best, unseenPoints)) found = counts
+  const fewest = Math.max(sorted.length, Math.min(least, all))
+  return byCluster(sorted, unseen(sorted, fewest, all) ?? nearest(sorted, fewest, all))
+}
+
+/** Undefined: no total is that near. Where there are many endpoints, the first that is looked at is. */
+function unseen(parts: readonly Part[], fewest: number, all: number): readonly number[] | undefined {
+  const weights = sum(parts.map(({ weight }) => weight))
+  // Beyond this the scarcest is short by more. One is added for what the division loses.
+  const limits = parts.map(({ weight, ready }) => {
+    const share = (100 * weight) / weights - unseenPoints
+    return share > 0 ? Math.floor((100 * ready) / share) + 1 : all
+  })
+  for (let total = Math.min(all, ...limits); total >= fewest; total--) {
+    const counts = madeUp(parts, total)
+    if (pointsOff(parts, counts) <= unseenPoints) return counts
   }
-  return byCluster(sorted, found)
+  return undefined
+}
+
+function nearest(parts: readonly Part[], fewest: number, all: number): readonly number[] {
+  const weights = sum(parts.map(({ weight }) => weight))
+  let [best, found]: readonly [number, readonly number[]] = [Infinity, []]
+  for (let total = fewest; total <= all; total++) {
+    // By how much the scarcest is short at least: it only grows from here.
+    if (Math.max(...parts.map(({ weight, ready }) => 100 * (weight / weights - ready / total))) > best) break
+    const counts = madeUp(parts, total)
+    const off = pointsOff(parts, counts)
+    if (off <= best) [best, found] = [off, counts]
+  }
+  return found
 }
 
 /** The fewest endpoints, `least` of them or more, by which no share is off by more than `statedPoints`. */
@@ -56,15 +74,19 @@ const excess = ({ weight }: Part, count: number, weights: number, total: number)
 function madeUp(parts: readonly Part[], total: number): readonly number[] {
   const weights = sum(parts.map(({ weight }) => weight))
   const counts = parts.map(({ weight, ready }) => Math.max(1, Math.min(ready, Math.floor((weight * total) / weights))))
-  for (let missing = total - sum(counts); missing !== 0; missing -= Math.sign(missing)) {
+  for (let missing = total - sum(counts); missing !== 0;) {
     const step = Math.sign(missing)
     const open = parts.flatMap((part, i) => {
       const count = counts[i] ?? 0
       const isOpen = step > 0 ? count < part.ready : count > 1
       return isOpen ? [{ i, below: step * -excess(part, count, weights, total) }] : []
     })
-    const first = open.reduce((a, b) => (b.below > a.below ? b : a))
-    counts[first.i] = (counts[first.i] ?? 0) + step
+    const [first, ...others] = open.toSorted((a, b) => b.below - a.below)
+    if (first === undefined) throw new Error(`no ${total} endpoints can be made up of these`)
+    // Whose turn comes before the first has another.
+    const turn = [first, ...others.filter(({ below }) => below > first.below - weights)].slice(0, Math.abs(missing))
+    for (const { i } of turn) counts[i] = (counts[i] ?? 0) + step
+    missing -= step * turn.length
   }
   return counts
 }
