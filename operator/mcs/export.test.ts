@@ -17,6 +17,7 @@ const offer = (change: Partial<Exporting> = {}): Offer =>
     service: service(),
     slices: [sliceOf('east', [1])],
     allocation: allocationOf('east'),
+    isPublished: () => false,
     ...change,
   })
 function offered(change: Partial<Exporting> = {}) {

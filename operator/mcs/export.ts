@@ -37,6 +37,8 @@ export type Exporting = {
   readonly slices: readonly EndpointSlice[]
   /** What this cluster was admitted with; undefined while that is not known. */
   readonly allocation: Allocation | undefined
+  /** Whether the broker has an object of ours of that name: which endpoints lie in which depends on it (pack.ts). */
+  readonly isPublished: (name: string) => boolean
 }
 
 export type Offer =
@@ -94,7 +96,7 @@ export function offerOf(now: Exporting): Offer {
   return {
     kind: 'offered',
     service: exported,
-    endpoints: endpoints.admitted.flatMap((group) => packed(self, key, group)),
+    endpoints: endpoints.admitted.flatMap((group) => packed(now, group)),
     remarks: endpoints.remarks,
   }
 }
@@ -164,13 +166,20 @@ function familiesOf({ ipFamilies = [], clusterIPs = [], clusterIP = '' }: Servic
   return seen.length > 0 ? [...new Set(seen)] : ['IPv4']
 }
 
-function packed(self: ClusterID, key: ServiceKey, { addressType, ports, endpoints }: Group): readonly ExportedEndpoints[] {
+function packed({ self, key, isPublished }: Exporting, { addressType, ports, endpoints }: Group): readonly ExportedEndpoints[] {
   const { namespace, name } = key
-  return [...pack(endpoints, (endpoint) => endpoint.address, maxEndpointsPerObject)].map(([leaf, some]) => ({
+  const nameOf = (leaf: string) => hashedName(namespace, name, addressType, JSON.stringify(ports), leaf)
+  const leaves = pack(
+    endpoints,
+    ({ address }) => address,
+    maxEndpointsPerObject,
+    (leaf) => isPublished(nameOf(leaf)),
+  )
+  return [...leaves].map(([leaf, some]) => ({
     apiVersion: exportedEndpoints.apiVersion,
     kind: exportedEndpoints.kind,
     metadata: {
-      name: hashedName(namespace, name, addressType, JSON.stringify(ports), leaf),
+      name: nameOf(leaf),
       namespace: memberNamespace(self),
       labels: labelsOf(self, key),
     },

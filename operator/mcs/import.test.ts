@@ -135,7 +135,7 @@ class Walk {
 /** As `offerOf` packs it. */
 function offerIn(cluster: Cluster, { pods, ports }: Offered) {
   const targets = ports.map((port) => ({ ...port, port: port.port + 8000 }))
-  const packed = [...pack(pods, String, maxEndpointsPerObject)].map(([leaf, some]) => {
+  const packed = [...pack(pods, String, maxEndpointsPerObject, () => false)].map(([leaf, some]) => {
     const made = endpoints(cluster, some, {}, { ports: targets })
     return { ...made, metadata: { ...made.metadata, name: `${targets.length} ${leaf}` } }
   })

@@ -236,7 +236,9 @@ function offeredSlices({ merged, isAwaited, key, sources, traffic, have }: Impor
   const { type, ports } = imported
   // Weights want every endpoint called alike, and hints would have some zones call some alone.
   const trafficDistribution = traffic.policy?.weights === undefined ? imported.trafficDistribution : undefined
-  const as = { key, type, ports, trafficDistribution, owner: ownedBy(owner) }
+  const there = new Set(have.slices.map(({ metadata }) => metadata.name))
+  const isThere = (name: string) => there.has(name)
+  const as = { key, type, ports, trafficDistribution, owner: ownedBy(owner), isThere }
   return new Map(
     sources
       .filter(({ service: { spec } }) => spec.type === type && (merged !== 'unheard' || !isAwaited(spec.clusterID)))

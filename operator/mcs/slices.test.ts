@@ -18,6 +18,7 @@ const imported = (change: Partial<Imported> = {}): Imported => ({
   type: 'ClusterSetIP',
   ports: [http],
   owner,
+  isThere: () => false,
   ...change,
 })
 const from = (change: Partial<SourceCluster> = {}): SourceCluster => ({
@@ -157,6 +158,16 @@ suite('slices of an imported service', () => {
       }),
       { numRuns: 30 },
     )
+  })
+
+  test('stay two when one of their endpoints goes and there is room for all in one', () => {
+    const of = (count: number, isThere: (name: string) => boolean) =>
+      slicesOf(imported({ isThere }), from({ endpoints: [endpoints('east', upTo(count))] }))
+    const names = new Set(of(101, () => false).map(({ metadata }) => metadata.name))
+    assert.equal(names.size, 2)
+    const after = of(100, (name) => names.has(name))
+    assert.deepEqual(new Set(after.map(({ metadata }) => metadata.name)), names)
+    assert.equal(of(50, (name) => names.has(name)).length, 1)
   })
 
   test('ports of the derived Service have names, each its own, and the same when others come', () => {

@@ -26,6 +26,8 @@ export type Imported = {
   readonly ports: readonly ServicePort[]
   readonly trafficDistribution?: string | undefined
   readonly owner: OwnerReference
+  /** Whether there is a slice of that name already: which endpoints lie in which depends on it (pack.ts). */
+  readonly isThere: (name: string) => boolean
 }
 
 /** `nodes`: whether the endpoints' nodes are this cluster's own; those of others could carry the names of ours. */
@@ -41,9 +43,14 @@ export function slicesOf(imported: Imported, source: SourceCluster): readonly En
     const ports = targetsOf(imported, served, object)
     // With an address of its own, a service without a port serves nothing; a headless one is its endpoints' names.
     if (ports.length === 0 && imported.type === 'ClusterSetIP') return []
-    return [...pack(object.spec.endpoints, (endpoint) => endpoint.address, maxEndpointsPerSlice)].map(([leaf, some]) =>
-      sliceOf(imported, source, object, leaf, ports, some),
+    const nameOf = (leaf: string) => sliceName(imported.key, object, leaf)
+    const leaves = pack(
+      object.spec.endpoints,
+      ({ address }) => address,
+      maxEndpointsPerSlice,
+      (leaf) => imported.isThere(nameOf(leaf)),
     )
+    return [...leaves].map(([leaf, some]) => sliceOf(imported, source, object, nameOf(leaf), ports, some))
   })
 }
 
@@ -74,11 +81,15 @@ export function derivedPortName(port: ServicePort, all: readonly ServicePort[]):
   return name
 }
 
+/** With the family, which no slice can change: under one name the slice of another family could never be written. */
+const sliceName = ({ name }: ServiceKey, { metadata, spec }: ExportedEndpoints, leaf: string): string =>
+  hashedName(name, spec.clusterID, metadata.name, spec.addressType, leaf)
+
 function sliceOf(
   { key, type, trafficDistribution, owner }: Imported,
   { service, nodes }: SourceCluster,
   from: ExportedEndpoints,
-  leaf: string,
+  name: string,
   ports: SlicePorts,
   endpoints: readonly ExportedEndpoint[],
 ): EndpointSlice {
@@ -87,8 +98,7 @@ function sliceOf(
     apiVersion: 'discovery.k8s.io/v1',
     kind: 'EndpointSlice',
     metadata: {
-      // With the family, which no slice can change: under one name the slice of another family could never be written.
-      name: hashedName(key.name, clusterID, from.metadata.name, from.spec.addressType, leaf),
+      name,
       namespace: key.namespace,
       labels: {
         ...managedBy,

@@ -142,6 +142,7 @@ export function worldOf(self: ClusterID, known: Known, stores: Stores, signal: A
       service: stores.services.get(key),
       slices: stores.slices.by('service', keyText(key)),
       allocation: allocationOf(self),
+      isPublished: (name) => stores.brokerEndpoints.get({ namespace: memberNamespace(self), name }) !== undefined,
     })
 
   const others = (key: ServiceKey): readonly ExportedService[] =>
