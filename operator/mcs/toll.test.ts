@@ -6,8 +6,8 @@ import type { Here } from './toll.ts'
 import { tollOf } from './toll.ts'
 
 const slices = (cluster: string, count: number): readonly EndpointSlice[] =>
-  Array.from({ length: count }, () =>
-    sliceOf('east', [1], {}, { metadata: { name: 'x', labels: { [mcsSourceClusterLabel]: cluster } } }),
+  Array.from({ length: count }, (_, n) =>
+    sliceOf('east', [1000 + n], {}, { metadata: { name: 'x', labels: { [mcsSourceClusterLabel]: cluster } } }),
   )
 const here: Here = {
   import: { status: { clusters: [{ cluster: 'east' }, { cluster: 'north' }] } },
@@ -24,6 +24,13 @@ suite('what a list takes of one service of one cluster', () => {
       'other endpoints for those there were are no loss',
       'east',
       Array.from({ length: 12 }, (_, n) => [podOf('east', 5000 + n)]),
+      13,
+      0,
+    ],
+    [
+      'two slices of what would be made into one are there for as long as they hold something of it',
+      'east',
+      [Array.from({ length: 12 }, (_, n) => podOf('east', 1000 + n))],
       13,
       0,
     ],
