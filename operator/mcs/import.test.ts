@@ -504,6 +504,26 @@ suite('an import', () => {
       assert.equal(round.length, 1)
       assert.match(round[0] ?? '', /^delete EndpointSlice/)
     })
+    suite('has no use for a cluster that cannot answer while another does', () => {
+      const pathTo: Traffic['pathTo'] = (cluster) => (cluster === 'east' ? { kind: 'dead', why: 'cut' } : open)
+      const left = (have: Had, change: Partial<Importing>, sources = [source('west')]) =>
+        converged(sources, have, { merged: 'unheard', ...change })
+          .have.slices.map(sourceOf)
+          .sort()
+      test('as no cable to it carries anything', () =>
+        assert.deepEqual(left(known, { traffic: { policy: undefined, pathTo } }), ['west']))
+      test('as a policy has come to deny it', () => {
+        const policy = { deny: [idOf('east')], minReadyEndpoints: 1 }
+        assert.deepEqual(left(known, { traffic: { policy, pathTo: () => open } }), ['west'])
+      })
+      test('as it was thrown out', () => assert.deepEqual(left(known, { isAwaited: () => false }), ['west']))
+      test('but keeps one that stands by: nothing else would bring it back', () => {
+        const policy = { order: [idOf('west')], minReadyEndpoints: 1 }
+        assert.deepEqual(left(known, { traffic: { policy, pathTo: () => open } }), ['east', 'west'])
+      })
+      test('and keeps the only one', () =>
+        assert.deepEqual(left(converged([source('east')]).have, { traffic: { policy: undefined, pathTo } }, []), ['east']))
+    })
     test('is not made: nobody knows what the others export', () => assert.deepEqual(unheard([source('west')], empty), []))
     test('a malformed one is left for later', () => {
       const { spec: _, ...bare } = known.import ?? { metadata: { name: 'web', labels: ours } }
