@@ -77,8 +77,29 @@ export function importObject(
   }
 }
 
-/** What others may put on our import: not the words by which we, and readers of imports, know what is what. */
-const exportable = (map: Readonly<Record<string, string>> = {}): Record<string, string> =>
-  Object.fromEntries(
-    Object.entries(map).filter(([name]) => !/^([^/]*\.)?(tombolo\.dev|multicluster\.kubernetes\.io)\//.test(name)),
+/**
+ * By which we, and readers of imports, know what is what; and by which Argo CD, Flux, Helm, kustomize and Rancher know what is theirs: one of
+ * them would prune the import, as it is not in its Git, whenever it is made again.
+ */
+const reserved = {
+  domains: [
+    ...['tombolo.dev', 'multicluster.kubernetes.io'],
+    ...['argocd.argoproj.io', 'helm.sh', 'toolkit.fluxcd.io', 'objectset.rio.cattle.io'],
+  ],
+  names: [
+    ...['app.kubernetes.io/instance', 'app.kubernetes.io/managed-by', 'kubectl.kubernetes.io/last-applied-configuration'],
+    ...['config.kubernetes.io/owning-inventory', 'config.k8s.io/owning-inventory', 'cli-utils.sigs.k8s.io/inventory-id'],
+  ],
+}
+
+function isReserved(name: string): boolean {
+  const [prefix = ''] = name.split('/', 1)
+  return (
+    reserved.names.includes(name) ||
+    (name.includes('/') && reserved.domains.some((domain) => prefix === domain || prefix.endsWith(`.${domain}`)))
   )
+}
+
+/** What others may put on our import. */
+const exportable = (map: Readonly<Record<string, string>> = {}): Record<string, string> =>
+  Object.fromEntries(Object.entries(map).filter(([name]) => !isReserved(name)))

@@ -291,6 +291,22 @@ suite('an import', () => {
     assert.match(rounds[1]?.join() ?? '', /^delete EndpointSlice/)
   })
 
+  for (const name of [
+    ...['app.kubernetes.io/instance', 'app.kubernetes.io/managed-by'],
+    ...['argocd.argoproj.io/instance', 'argocd.argoproj.io/tracking-id', 'argocd.argoproj.io/sync-options'],
+    ...['kubectl.kubernetes.io/last-applied-configuration', 'meta.helm.sh/release-name', 'helm.sh/resource-policy'],
+    ...['kustomize.toolkit.fluxcd.io/name', 'helm.toolkit.fluxcd.io/namespace'],
+    ...['objectset.rio.cattle.io/hash', 'config.kubernetes.io/owning-inventory'],
+  ])
+    test(`D2: ${name} of an export does not come onto the import, whose cluster would take it for its own and prune it`, () => {
+      const { have } = converged([
+        source('east', { labels: { [name]: 'x', 'my-helm.sh/chart': 'y' }, annotations: { [name]: 'x', plain: 'y' } }),
+      ])
+      const { labels = {}, annotations = {} } = have.import?.metadata ?? {}
+      assert.deepEqual([labels[name] === 'x', name in annotations], [false, false])
+      assert.deepEqual([labels['my-helm.sh/chart'], annotations.plain], ['y', 'y'])
+    })
+
   test('has the properties that the merge chose, also on the Service behind it', () => {
     const { have } = converged([
       source('east', {
@@ -511,18 +527,21 @@ suite('an import', () => {
           .have.slices.map(sourceOf)
           .sort()
       test('as no cable to it carries anything', () =>
-        assert.deepEqual(left(known, { traffic: { policy: undefined, pathTo } }), ['west']))
+        assert.deepEqual(left(known, { traffic: { policy: undefined, fleets: undefined, pathTo } }), ['west']))
       test('as a policy has come to deny it', () => {
         const policy = { deny: [idOf('east')], minReadyEndpoints: 1 }
-        assert.deepEqual(left(known, { traffic: { policy, pathTo: () => open } }), ['west'])
+        assert.deepEqual(left(known, { traffic: { policy, fleets: undefined, pathTo: () => open } }), ['west'])
       })
       test('as it was thrown out', () => assert.deepEqual(left(known, { isAwaited: () => false }), ['west']))
       test('but keeps one that stands by: nothing else would bring it back', () => {
         const policy = { order: [idOf('west')], minReadyEndpoints: 1 }
-        assert.deepEqual(left(known, { traffic: { policy, pathTo: () => open } }), ['east', 'west'])
+        assert.deepEqual(left(known, { traffic: { policy, fleets: undefined, pathTo: () => open } }), ['east', 'west'])
       })
       test('and keeps the only one', () =>
-        assert.deepEqual(left(converged([source('east')]).have, { traffic: { policy: undefined, pathTo } }, []), ['east']))
+        assert.deepEqual(
+          left(converged([source('east')]).have, { traffic: { policy: undefined, fleets: undefined, pathTo } }, []),
+          ['east'],
+        ))
     })
     test('is not made: nobody knows what the others export', () => assert.deepEqual(unheard([source('west')], empty), []))
     test('a malformed one is left for later', () => {
