@@ -88,8 +88,10 @@ export async function runMcs(mcs: Mcs, signal: AbortSignal): Promise<void> {
     workers: 4 * workers,
     sources: [...world.exportSources, ...world.memberSources, ...world.brokerSources],
     reconcile: async (key, stop) => {
-      await pause(calm.statusMs, stop)
       const at = { namespace: key.namespace ?? '', name: key.name }
+      // Most keys are services of others: a pause for each would be all that the workers do.
+      if (stores.exports.get(at) === undefined) return settled
+      await pause(calm.statusMs, stop)
       const found = stores.exports.get(at)
       if (found === undefined || isGoing(found)) return settled
       const offer = world.offer(at)

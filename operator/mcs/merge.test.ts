@@ -97,7 +97,13 @@ suite('merge', () => {
     })
 
   const fields: readonly (readonly [string, Change, Change, Change])[] = [
-    ['SessionAffinityConflict', { sessionAffinity: 'ClientIP' }, {}, { sessionAffinity: 'ClientIP' }],
+    [
+      'SessionAffinityConflict',
+      { sessionAffinity: 'ClientIP', sessionAffinityTimeoutSeconds: 10_800 },
+      {},
+      { sessionAffinity: 'ClientIP', sessionAffinityTimeoutSeconds: 10_800 },
+    ],
+    ['SessionAffinityConflict', {}, { sessionAffinity: 'ClientIP', sessionAffinityTimeoutSeconds: 10 }, {}],
     [
       'SessionAffinityConfigConflict',
       { sessionAffinity: 'ClientIP', sessionAffinityTimeoutSeconds: 10 },
@@ -155,10 +161,12 @@ suite('merge', () => {
   })
 
   test('a reason that names every conflict at once still fits into a condition', () => {
+    const none = { ports: [], sessionAffinity: 'None' }
     const all = merge([
-      constituent('east'),
-      constituent('west', Object.assign({}, ...fields.map(([, east, west]) => ({ ...east, ...west })), { ports: [] }) as Change),
+      constituent('east', { sessionAffinity: 'ClientIP', sessionAffinityTimeoutSeconds: 10 }),
+      constituent('west', Object.assign({}, ...fields.map(([, east, west]) => ({ ...east, ...west })), none) as Change),
       constituent('north', { type: 'Headless' }),
+      constituent('south', { sessionAffinity: 'ClientIP', sessionAffinityTimeoutSeconds: 20 }),
     ])
     assert.equal(all?.conflict?.reason.split(',').length, 9)
     assert.ok(all.conflict.reason.length <= 1024)

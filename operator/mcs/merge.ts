@@ -35,6 +35,8 @@ type Field<V> = {
   readonly reason: string
   /** What is compared: equal values have equal JSON. */
   readonly compared?: (value: V) => unknown
+  /** Compared only with those that agree on this one: without affinity its timeout, which an apiserver fills in, says nothing. */
+  readonly within?: keyof Global
   /** From all values, the oldest export's first. Without it the oldest decides. */
   readonly choose?: (values: readonly V[]) => V
 }
@@ -53,7 +55,11 @@ const fields: { readonly [K in keyof Global]-?: Field<Global[K]> } = {
     choose: (all) => [...new Set(all.flat())],
   },
   sessionAffinity: { name: 'sessionAffinity', reason: 'SessionAffinityConflict', compared: (value = 'None') => value },
-  sessionAffinityTimeoutSeconds: { name: 'sessionAffinityConfig', reason: 'SessionAffinityConfigConflict' },
+  sessionAffinityTimeoutSeconds: {
+    name: 'sessionAffinityConfig',
+    reason: 'SessionAffinityConfigConflict',
+    within: 'sessionAffinity',
+  },
   internalTrafficPolicy: {
     name: 'internalTrafficPolicy',
     reason: 'InternalTrafficPolicyConflict',
@@ -115,9 +121,10 @@ function instantOf({ metadata, spec }: ExportedService): number {
 
 function dissenters(key: keyof Global, oldest: ExportedService, all: readonly ExportedService[]): readonly ExportedService[] {
   // The table pairs each key with a field of its type; the compiler cannot follow a key that it does not know.
-  const { compared = (value: unknown) => value } = fields[key] as Field<unknown>
+  const { compared = (value: unknown) => value, within } = fields[key] as Field<unknown>
   const value = compared(oldest.spec[key])
-  return all.filter(({ spec }) => !same(compared(spec[key]), value))
+  const peers = within === undefined ? all : all.filter((one) => !dissenters(within, oldest, all).includes(one))
+  return peers.filter(({ spec }) => !same(compared(spec[key]), value))
 }
 
 function chooseAll(contributors: readonly ExportedService[]): Global {
