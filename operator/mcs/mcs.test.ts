@@ -21,6 +21,7 @@ import type { KubeObject } from '#lib/kube/object.ts'
 import { keyOf } from '#lib/kube/object.ts'
 import type { Said } from '#lib/kube/events.ts'
 import { reflect } from '#lib/kube/reflector.ts'
+import { onRuns } from '#lib/kube/runs.ts'
 import { cell } from '#lib/std/cell.ts'
 import { logger } from '#lib/std/log.ts'
 import { pause } from '#lib/std/pause.ts'
@@ -661,6 +662,40 @@ suite('services across clusters', () => {
     await set.stop('west')
     set.start('west', [{ namespace: 'shop', clusters: [] }])
     await eventually(async () => assert.deepEqual(await reachable(set.west), ['west 10.2.0.1']))
+  })
+
+  test('[mcs 22] a conflict is told of every export, also where what conflicts is not taken', async () => {
+    await using set = await clusterset('east')
+    set.start('west', [{ namespace: 'shop', clusters: [] }])
+    set.offer('east', [1])
+    set.offer('west', [1], { ports: [{ ...http, port: 81 }] })
+    await eventually(() => {
+      for (const server of [set.east, set.west]) assert.equal(conditionsOf(server).Conflict, 'True PortConflict')
+    })
+    assert.deepEqual(
+      set.west.read(serviceImport, web)?.spec.ports.map(({ port }) => port),
+      [81],
+    )
+    set.east.put(services, service({ ports: [{ ...http, port: 81 }] }))
+    await eventually(() => assert.equal(conditionsOf(set.west).Conflict, 'False NoConflicts'))
+  })
+
+  test('what others export takes no time of who tells exporters', async () => {
+    await using set = await clusterset()
+    set.west.put(allocation, allocationOf('north'))
+    const seconds: number[] = []
+    const stop = onRuns((run) => {
+      if (run.controller === 'mcs-export-status') seconds.push(run.seconds)
+    })
+    set.start('west')
+    for (const name of Array.from({ length: 50 }, (_, n) => `s${n}`)) {
+      const object = constituent('north', { name })
+      const metadata = { ...object.metadata, name: exportedServiceName({ ...web, name }) }
+      set.broker.put(exportedService, { ...object, metadata })
+    }
+    await eventually(() => assert.ok(seconds.length >= 50))
+    stop()
+    assert.ok(Math.max(...seconds) < 0.1, `the longest took ${Math.max(...seconds)} s`)
   })
 
   /** The cable of the gateway that leads in west, to east. */

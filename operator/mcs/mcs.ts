@@ -95,13 +95,12 @@ export async function runMcs(mcs: Mcs, signal: AbortSignal): Promise<void> {
       const found = stores.exports.get(at)
       if (found === undefined || isGoing(found)) return settled
       const offer = world.offer(at)
-      const merged = world.merged(at, offer)
       const step = exportStatus({
         export: found,
         offer,
         published: world.published(at, offer),
         failure: failures.get(keyText(at)),
-        conflict: merged === 'unheard' ? 'unheard' : merged?.conflict,
+        conflict: world.conflict(at, offer),
         members: world.members(),
         now: new Date(),
       })

@@ -40,7 +40,7 @@ import type { Importing } from './import.ts'
 import { choicesIn } from './import.ts'
 import type { ImportFrom } from './import-from.ts'
 import { isTaken } from './import-from.ts'
-import type { Merged } from './merge.ts'
+import type { Conflict, Merged } from './merge.ts'
 import { merge } from './merge.ts'
 import type { ServiceKey } from './names.ts'
 import { importedName, isGoing, isOurs, isOurSlice, serviceNameLabel } from './names.ts'
@@ -145,16 +145,27 @@ export function worldOf(self: ClusterID, known: Known, stores: Stores, signal: A
       isPublished: (name) => stores.brokerEndpoints.get({ namespace: memberNamespace(self), name }) !== undefined,
     })
 
-  const others = (key: ServiceKey): readonly ExportedService[] =>
+  /** Of the others, as far as this cluster may know of it. */
+  const exported = (key: ServiceKey): readonly ExportedService[] =>
     stores.brokerServices
       .by('key', keyText(key))
       .flatMap((object) => believe.service(object).object ?? [])
-      .filter(({ spec }) => spec.clusterID !== self && isSharedWith(spec, self) && isTaken(importFrom, spec))
+      .filter(({ spec }) => spec.clusterID !== self && isSharedWith(spec, self))
 
-  const merged = (key: ServiceKey, own: Offer): Merged | 'unheard' | undefined =>
+  const others = (key: ServiceKey) => exported(key).filter(({ spec }) => isTaken(importFrom, spec))
+
+  const mergedWith = (key: ServiceKey, own: Offer, them: readonly ExportedService[]): Merged | 'unheard' | undefined =>
     brokerHeard() && !doubted.has(keyText(key))
-      ? merge([...others(key), ...(own.kind === 'offered' ? [asPublished(key, own.service)] : [])])
+      ? merge([...them, ...(own.kind === 'offered' ? [asPublished(key, own.service)] : [])])
       : 'unheard'
+
+  const merged = (key: ServiceKey, own: Offer) => mergedWith(key, own, others(key))
+
+  /** Told of an export is what all who import it see, so also what this cluster does not take itself. */
+  function conflict(key: ServiceKey, own: Offer): Conflict | 'unheard' | undefined {
+    const all = mergedWith(key, own, exported(key))
+    return all === 'unheard' ? all : all?.conflict
+  }
 
   /** What a cluster that was admitted said before holds until it is heard. */
   const isAwaited = (said: Said): boolean => said.clusterID !== self && (brokerHeard() ? doubted.isAbout(said) : isWelcome(said))
@@ -282,7 +293,7 @@ export function worldOf(self: ClusterID, known: Known, stores: Stores, signal: A
 
   return {
     offer,
-    merged,
+    conflict,
     importing,
     imported,
     policed,
