@@ -2,6 +2,7 @@
 // the same, and is not believed (design §4).
 import type { Definition } from '#crds/define.ts'
 import { memberNamespace } from '#crds/places.ts'
+import { same } from '#lib/kube/differs.ts'
 import type { KubeObject } from '#lib/kube/object.ts'
 import { keyOf, keyText } from '#lib/kube/object.ts'
 
@@ -22,5 +23,6 @@ export function judge<T extends Owned>(kind: Definition<T>, object: KubeObject):
   const { clusterID } = parsed.value.spec
   if (object.metadata.namespace !== memberNamespace(clusterID))
     return refuse(`it speaks for ${clusterID}, whose namespace is another`)
-  return { verdict: 'admitted', object: parsed.value }
+  // What was understood to the last field is not kept twice.
+  return { verdict: 'admitted', object: same(parsed.value, object) ? (object as T) : parsed.value }
 }

@@ -25,6 +25,14 @@ suite('what other members say', () => {
     assert.deepEqual(believe.about(endpoints('east', [1])), { clusterID: 'east', key: { namespace: 'shop', name: 'web' } })
   })
 
+  test('is kept once: what is believed as it came is the object that came, and what is not is another', () => {
+    const [service, whole] = [constituent('east'), endpoints('east', [1, 2])]
+    assert.equal(believe.service(service).object, service)
+    assert.equal(believe.endpoints(whole).object, whole)
+    const more = twisted(whole, { more: 'than is known' })
+    assert.deepEqual([believe.endpoints(more).object, more.spec === whole.spec], [whole, false])
+  })
+
   const services: readonly (readonly [string, KubeObject, RegExp])[] = [
     ['of another member', twisted(constituent('east'), { clusterID: 'west' }), /it speaks for west/],
     ['of a cluster that was not admitted', constituent('north'), /north.*was not admitted|not admitted/],

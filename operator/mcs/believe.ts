@@ -91,8 +91,10 @@ function believeEndpoints(object: ExportedEndpoints, allocation: Allocation): Be
   const { inside = [], outside = [] } = Object.groupBy(spec.endpoints, ({ address }) => (isOwn(address) ? 'inside' : 'outside'))
   // One spelling of an address, and one endpoint of it.
   const once = new Map(inside.map((endpoint) => [canonical(endpoint.address), endpoint]))
-  const endpoints = [...once].map(([address, endpoint]) => ({ ...endpoint, address }))
-  const believed = { ...object, spec: { ...spec, endpoints } }
+  const endpoints = [...once].map(([address, endpoint]) => (endpoint.address === address ? endpoint : { ...endpoint, address }))
+  // Of hundreds of thousands of endpoints none is kept twice.
+  const isWhole = endpoints.length === spec.endpoints.length && endpoints.every((endpoint, i) => endpoint === spec.endpoints[i])
+  const believed = isWhole ? object : { ...object, spec: { ...spec, endpoints } }
   const verdict = judgeImported(exportedEndpoints, believed, allocation)
   if (!verdict.allowed)
     return { object: undefined, refused: [`${nameForPeople(object, object)}: ${spec.namespace}/${spec.name}: ${verdict.says}`] }
