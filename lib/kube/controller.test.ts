@@ -20,7 +20,7 @@ const map = (name: string, version = '1', owner = name): ConfigMap => ({
 })
 
 /** A controller over one store, with a scripted reconciler. */
-function world(reconcile: (key: string, signal: AbortSignal) => Promise<Next>, workers = 1) {
+function world(reconcile: (key: string, signal: AbortSignal) => Promise<Next>, workers = 1, calmMs = 0) {
   const { store: maps, writer } = store(configMaps, quiet)
   const stop = new AbortController()
   const runs: Run[] = []
@@ -31,6 +31,7 @@ function world(reconcile: (key: string, signal: AbortSignal) => Promise<Next>, w
     sources: [source(maps, (object) => [keyOf(object), { name: object.data?.owner ?? '' }])],
     reconcile: (key, signal) => reconcile(keyText(key), signal),
     workers,
+    calmMs,
     log: quiet,
   })
   const sync = (...objects: ConfigMap[]) => {
@@ -78,6 +79,27 @@ suite('controller', () => {
     seen.length = 0
     writer.take({ type: 'put', object: map('a', '2', 'new') })
     await eventually(() => assert.deepEqual(seen.sort(), ['a', 'new', 'old']))
+    stop.abort()
+    await running
+  })
+
+  test('a calm one runs a key once for all changes that come together, so long after the first of them', async () => {
+    const seen: (readonly [string, number])[] = []
+    const calmMs = 200
+    const { made, sync, stop, running } = world(
+      (key) => Promise.resolve(settled).finally(() => seen.push([key, performance.now()])),
+      1,
+      calmMs,
+    )
+    sync()
+    const began = performance.now()
+    for (let i = 0; i < 20; i++) made.add({ name: `key-${i % 2}` })
+    await sleep(10)
+    for (let i = 0; i < 20; i++) made.add({ name: `key-${i % 2}` })
+    await eventually(() => assert.deepEqual(seen.map(([key]) => key).sort(), ['key-0', 'key-1']))
+    assert.ok(seen.every(([, at]) => at - began >= calmMs - 1))
+    made.add({ name: 'key-0' })
+    await eventually(() => assert.equal(seen.length, 3))
     stop.abort()
     await running
   })

@@ -8,8 +8,8 @@ import { delays } from './delays.ts'
 export interface Queue extends Disposable {
   /** Now; it overtakes a delay of the same key. */
   add(key: string, flow?: string): void
-  /** In `ms`, or earlier if it was to come earlier already; for the flow for which it runs. */
-  addAfter(key: string, ms: number): void
+  /** In `ms`, or earlier if it was to come earlier already; unless said otherwise for the flow for which it runs. */
+  addAfter(key: string, ms: number, flow?: string): void
   /** The key that has waited longest in the flow whose turn it is, held until `done(key)`. Undefined once `signal` aborts. */
   take(signal: AbortSignal): Promise<string | undefined>
   done(key: string): void
@@ -98,10 +98,8 @@ export function queue(): Queue {
 
   return {
     add,
-    addAfter: (key, ms) => {
-      const run = running.get(key)
-      if (ready.has(key) || (run?.again.size ?? 0) > 0) return
-      const flow = run?.flow ?? common
+    addAfter: (key, ms, flow = running.get(key)?.flow ?? common) => {
+      if (ready.has(key) || (running.get(key)?.again.size ?? 0) > 0) return
       if (ms <= 0) {
         add(key, flow)
         return
