@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict'
 import type { ServiceImport } from '#crds/service-import.ts'
 import { serviceImport } from '#crds/service-import.ts'
-import type { EndpointSlice, Namespace } from '#lib/kube/kinds.ts'
-import { endpointSlices, namespaces } from '#lib/kube/kinds.ts'
+import { derivedServiceName } from '#crds/places.ts'
+import type { EndpointSlice, Namespace, Service } from '#lib/kube/kinds.ts'
+import { endpointSlices, namespaces, services } from '#lib/kube/kinds.ts'
 import type { KubeObject } from '#lib/kube/object.ts'
 import { store } from '#lib/kube/store.ts'
 import { logger } from '#lib/std/log.ts'
@@ -15,17 +16,19 @@ import { nameOf } from './wire/name.ts'
 
 const log = logger('dns', 'silent')
 
-/** The three stores with their writing ends, and a zone that follows them. */
+/** The stores with their writing ends, and a zone that follows them. */
 function world() {
   const [imports, slices, spaces] = [store(serviceImport, log), store(endpointSlices, log), store(namespaces, log)]
+  const derived = store(services, log)
   const zone = emptyZone()
-  const sources = { imports: imports.store, slices: slices.store, namespaces: spaces.store }
+  const sources = { imports: imports.store, slices: slices.store, namespaces: spaces.store, derived: derived.store }
   const stop = new AbortController()
   const following = follow(zone, { zone: zoneName, ttl: 5 }, sources, log, stop.signal)
   return {
     imports: imports.writer,
     slices: slices.writer,
     namespaces: spaces.writer,
+    derived: derived.writer,
     stop,
     following,
     /** Another one whenever the zone was changed. */
@@ -61,6 +64,16 @@ function sliceOf(name: string, service: string, cluster: string, endpoints: read
   const labels = { ...metadata.labels, 'multicluster.kubernetes.io/service-name': service }
   return { apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', metadata: meta(name, labels), ...rest } as EndpointSlice
 }
+/** The Service that an import of `service` gets its address from. */
+const derivedOf = (service: string, ip: string, change: Partial<Service['metadata']> = {}): Service => ({
+  apiVersion: 'v1',
+  kind: 'Service',
+  metadata: {
+    ...meta(derivedServiceName('shop', service), { 'multicluster.kubernetes.io/service-name': service }),
+    ...change,
+  },
+  spec: { clusterIPs: [ip], ports: [{ name: 'http', port: 80, protocol: 'TCP' }] },
+})
 const namespace = (name: string): Namespace => ({
   apiVersion: 'v1',
   kind: 'Namespace',
@@ -106,6 +119,40 @@ suite('following the apiserver', () => {
     w.imports.take(gone(virtual('web', '10.42.0.8')))
     assert.equal(w.ask('web.shop.svc'), 'NXDOMAIN')
     assert.equal(w.ask('shop.svc'), 'NXDOMAIN')
+  })
+
+  test('a name is answered as soon as its Service has an address, and from then on as the import says', async () => {
+    const w = world()
+    await w.synced()
+    w.derived.take(put(derivedOf('web', '10.42.0.7')))
+    assert.equal(w.ask('web.shop.svc'), 'NOERROR 10.42.0.7')
+    w.imports.take(put(virtual('web', '10.42.0.8')))
+    assert.equal(w.ask('web.shop.svc'), 'NOERROR 10.42.0.8')
+    w.derived.take(put(derivedOf('web', '10.42.0.9')))
+    assert.equal(w.ask('web.shop.svc'), 'NOERROR 10.42.0.8')
+    w.imports.take(put(headless('web')))
+    assert.equal(w.ask('web.shop.svc'), 'NXDOMAIN')
+  })
+
+  test('a name goes when both its import and its Service are gone or going', async () => {
+    const w = world()
+    await w.synced()
+    w.derived.take(put(derivedOf('web', '10.42.0.7')))
+    w.imports.take(put(virtual('web', '10.42.0.7')))
+    w.imports.take(gone(virtual('web', '10.42.0.7')))
+    assert.equal(w.ask('web.shop.svc'), 'NOERROR 10.42.0.7')
+    w.derived.take(put(derivedOf('web', '10.42.0.7', { deletionTimestamp: '2030-01-01T00:00:00Z' })))
+    assert.equal(w.ask('web.shop.svc'), 'NXDOMAIN')
+    w.derived.take(put(derivedOf('api', '10.42.0.8')))
+    w.derived.take(gone(derivedOf('api', '10.42.0.8')))
+    assert.equal(w.ask('api.shop.svc'), 'NXDOMAIN')
+  })
+
+  test('a Service is no address of a name that it was not made for, whatever its label says', async () => {
+    const w = world()
+    await w.synced()
+    w.derived.take(put(derivedOf('web', '10.42.0.7', { name: 'mine' })))
+    assert.equal(w.ask('web.shop.svc'), 'NXDOMAIN')
   })
 
   test('endpoints come and go with the slices of every cluster', async () => {

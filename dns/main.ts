@@ -3,7 +3,7 @@ import { mcsServiceNameLabel } from '#crds/places.ts'
 import { serviceImport } from '#crds/service-import.ts'
 import { kube } from '#lib/kube/client.ts'
 import { inCluster } from '#lib/kube/in-cluster.ts'
-import { endpointSlices, namespaces } from '#lib/kube/kinds.ts'
+import { endpointSlices, namespaces, services } from '#lib/kube/kinds.ts'
 import { reflect } from '#lib/kube/reflector.ts'
 import { daemon } from '#lib/serve/daemon.ts'
 import { serve } from '#lib/serve/server.ts'
@@ -28,6 +28,7 @@ async function run(config: DnsConfig, log: Logger, asked: AbortSignal): Promise<
   const imports = reflect(api, serviceImport, {}, signal)
   const slices = reflect(api, endpointSlices, { labels: mcsServiceNameLabel }, signal)
   const spaces = reflect(api, namespaces, {}, signal)
+  const derived = reflect(api, services, { labels: mcsServiceNameLabel }, signal)
   const sources = { imports: imports.store, slices: slices.store, namespaces: spaces.store }
 
   const settings = { zone: nameOf(config.DNS_ZONE), ttl: config.DNS_TTL }
@@ -36,7 +37,7 @@ async function run(config: DnsConfig, log: Logger, asked: AbortSignal): Promise<
     addresses: config.DNS_ADDRESSES ?? [config.TOMBOLO_DNS_SERVICE_HOST ?? []].flat(),
     serial: Math.floor(Date.now() / 1000),
   })
-  const following = follow(zone, settings, sources, log, signal)
+  const following = follow(zone, settings, { ...sources, derived: derived.store }, log, signal)
 
   const metrics = dnsMetrics()
   await serve(
@@ -66,5 +67,5 @@ async function run(config: DnsConfig, log: Logger, asked: AbortSignal): Promise<
   log.info({ seconds: config.DRAIN_SECONDS }, 'stopping: still answering while the nodes take this pod out of the Service')
   await pause(config.DRAIN_SECONDS * 1000, signal)
   stop.abort()
-  await Promise.all([following, imports.done, slices.done, spaces.done])
+  await Promise.all([following, imports.done, slices.done, spaces.done, derived.done])
 }

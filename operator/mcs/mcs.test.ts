@@ -197,6 +197,7 @@ suite('services across clusters', () => {
       imports: reflect(client, serviceImport, {}, stop.signal).store,
       slices: reflect(client, endpointSlices, { labels: 'multicluster.kubernetes.io/service-name' }, stop.signal).store,
       namespaces: reflect(client, namespaces, {}, stop.signal).store,
+      derived: reflect(client, services, { labels: 'multicluster.kubernetes.io/service-name' }, stop.signal).store,
     }
     const zone = emptyZone()
     const ask = (name: string) =>

@@ -15,7 +15,7 @@ import { responder } from '#dns/respond.ts'
 import { listen } from '#dns/server.ts'
 import { growingZone } from '#dns/zone.ts'
 import { programPath } from '#hack/setup/programs.ts'
-import { customResourceDefinitions, endpointSlices, namespaces } from '#lib/kube/kinds.ts'
+import { customResourceDefinitions, endpointSlices, namespaces, services } from '#lib/kube/kinds.ts'
 import { reflect } from '#lib/kube/reflector.ts'
 import type { BareBroker } from './bare-broker.ts'
 import { eventually } from './eventually.ts'
@@ -36,14 +36,15 @@ export async function takeImports({ admin }: BareBroker, signal: AbortSignal): P
 /** Ours, wired as in dns/main.ts; resolves when it has heard everything. */
 export async function ourServer({ admin }: BareBroker): Promise<NameServer> {
   const stop = new AbortController()
-  const [imports, slices, spaces] = [
+  const [imports, slices, spaces, derived] = [
     reflect(admin, serviceImport, {}, stop.signal),
     reflect(admin, endpointSlices, { labels: mcsServiceNameLabel }, stop.signal),
     reflect(admin, namespaces, {}, stop.signal),
+    reflect(admin, services, { labels: mcsServiceNameLabel }, stop.signal),
   ]
   const settings = { zone: zoneName, ttl: 5 }
   const zone = growingZone({ ...settings, addresses: ['127.0.0.1'], serial: 1 })
-  const sources = { imports: imports.store, slices: slices.store, namespaces: spaces.store }
+  const sources = { imports: imports.store, slices: slices.store, namespaces: spaces.store, derived: derived.store }
   await follow(zone, settings, sources, admin.log, stop.signal)
   const server = await listen({
     addresses: ['127.0.0.1'],

@@ -131,7 +131,7 @@ const accounts: readonly Account[] = [
     cluster: [
       { apiGroups: ['multicluster.x-k8s.io'], resources: ['serviceimports'], verbs: read },
       { apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'], verbs: read },
-      { apiGroups: [''], resources: ['namespaces'], verbs: read },
+      { apiGroups: [''], resources: ['namespaces', 'services'], verbs: read },
     ],
     system: [],
     kubeSystem: [],

@@ -96,6 +96,7 @@ const accounts: Readonly<Record<string, Readonly<Partial<Record<Place | 'everywh
   'tombolo-dns': {
     everywhere: {
       namespaces: read,
+      services: read,
       'serviceimports.multicluster.x-k8s.io': read,
       'endpointslices.discovery.k8s.io': read,
     },
