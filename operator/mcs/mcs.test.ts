@@ -716,7 +716,7 @@ suite('services across clusters', () => {
       await answers('east 10.1.0.1', 'west 10.2.0.1')
       set.west.put(gatewayEndpoint, cableOfWest('Error'))
       await answers('west 10.2.0.1')
-      assert.deepEqual(clustersOf(set.west), ['east', 'west'])
+      await eventually(() => assert.deepEqual(clustersOf(set.west), ['east', 'west']))
       // Nothing more is heard from then on.
       const back = Date.now() - 4000
       set.west.put(gatewayEndpoint, cableOfWest('Connected', new Date(back)))
@@ -830,7 +830,7 @@ suite('services across clusters', () => {
       await using set = await both()
       set.west.put(serviceTrafficPolicy, policy())
       await answers(set.west, 'east 10.1.0.1')
-      assert.deepEqual(clustersOf(set.west), ['east', 'west'])
+      await eventually(() => assert.deepEqual(clustersOf(set.west), ['east', 'west']))
       await eventually(() => assert.equal(told(set.west), 'Applied: east Answers, west Standby'))
       podsOfEast(set, false)
       await answers(set.west, 'west 10.2.0.1')
@@ -952,7 +952,7 @@ suite('services across clusters', () => {
     await eventually(() => assert.equal(conditionsOf(set.west).Conflict, 'False NoConflicts'))
     assert.deepEqual(await reachable(set.west), ['west 10.2.0.1'])
     assert.deepEqual(set.west.read(serviceImport, web)?.spec.ports, [http])
-    assert.deepEqual(clustersOf(set.west), ['west'])
+    await eventually(() => assert.deepEqual(clustersOf(set.west), ['west']))
     await eventually(() => assert.deepEqual([set.leftOut.get('west'), set.rejected.get('west')], [[], []]))
   })
 

@@ -1,6 +1,6 @@
-// Services across clusters at work: five controllers over the same stores. `publish` says at the broker what we offer, `import`
-// makes of everybody's offers what this cluster sees, `status` tells the exporters, `policies` tells who chose among clusters,
-// `refusals` tells what was not believed.
+// Services across clusters at work: six controllers over the same stores. `publish` says at the broker what we offer, `import`
+// makes of everybody's offers what this cluster sees, `status` tells the exporters, `importStatus` those who call, `policies` tells who
+// chose among clusters, `refusals` tells what was not believed.
 // Only `publish` needs the broker; the others go on without it from what is known.
 import type { Kube } from '#lib/kube/client.ts'
 import { conditionEvents } from '#lib/kube/condition-events.ts'
@@ -10,11 +10,11 @@ import { StatusError } from '#lib/kube/errors.ts'
 import type { Said } from '#lib/kube/events.ts'
 import type { KubeObject } from '#lib/kube/object.ts'
 import { keyText } from '#lib/kube/object.ts'
+import type { Plan, Step } from '#lib/kube/plan.ts'
 import { applyPlan } from '#lib/kube/plan.ts'
 import type { Store } from '#lib/kube/store.ts'
 import type { ClusterID } from '#lib/net/cluster-id.ts'
 import type { Logger } from '#lib/std/log.ts'
-import { pause } from '#lib/std/pause.ts'
 import type { Throttling } from '../door/metered.ts'
 import type { HeldRemoval } from '../door/removal.ts'
 import { fieldManager } from '../install/install.ts'
@@ -44,8 +44,8 @@ export type Mcs = Known & {
 }
 
 const workers = 8
-/** Nobody waits for these: changes that come together are told together, and what is waited for has the apiserver to itself. */
-const calm = { statusMs: 200, refusalsMs: 1000 }
+/** Nobody waits for these: changes that come together are told together, by few, so that what is waited for has the apiserver to itself. */
+const calm = { status: { calmMs: 200, workers: 2 }, refusals: { calmMs: 1000 } }
 
 /** Runs until `signal` aborts. */
 export async function runMcs(mcs: Mcs, signal: AbortSignal): Promise<void> {
@@ -85,13 +85,10 @@ export async function runMcs(mcs: Mcs, signal: AbortSignal): Promise<void> {
   const status = controller({
     name: 'mcs-export-status',
     log: mcs.log,
-    workers: 4 * workers,
+    ...calm.status,
     sources: [...world.exportSources, ...world.memberSources, ...world.brokerSources],
     reconcile: async (key, stop) => {
       const at = { namespace: key.namespace ?? '', name: key.name }
-      // Most keys are services of others: a pause for each would be all that the workers do.
-      if (stores.exports.get(at) === undefined) return settled
-      await pause(calm.statusMs, stop)
       const found = stores.exports.get(at)
       if (found === undefined || isGoing(found)) return settled
       const offer = world.offer(at)
@@ -110,11 +107,12 @@ export async function runMcs(mcs: Mcs, signal: AbortSignal): Promise<void> {
     },
   })
 
+  const importSources = [...world.exportSources, ...world.importSources, ...world.trafficSources, ...world.brokerSources]
   const imports = controller({
     name: 'mcs-import',
     log: mcs.log,
     workers,
-    sources: [...world.exportSources, ...world.importSources, ...world.trafficSources, ...world.brokerSources],
+    sources: importSources,
     reconcile: (key, stop) => {
       const at = { namespace: key.namespace ?? '', name: key.name }
       return converge(
@@ -124,22 +122,32 @@ export async function runMcs(mcs: Mcs, signal: AbortSignal): Promise<void> {
           stores: [stores.imports, stores.services, stores.slices],
           have: world.imported(at),
           // The world as it is in that round: endpoints come while their service is given its address.
-          plan: (have) => planImport({ ...world.importing(at), have: sortedOut(have) }),
+          plan: (have) => withoutStatus(planImport({ ...world.importing(at), have: sortedOut(have) })),
         },
         stop,
       )
     },
   })
 
+  const importStatus = controller({
+    name: 'mcs-import-status',
+    log: mcs.log,
+    ...calm.status,
+    sources: importSources,
+    reconcile: (key, stop) => {
+      const at = { namespace: key.namespace ?? '', name: key.name }
+      const plan = planImport({ ...world.importing(at), have: sortedOut(world.imported(at)) })
+      return applyPlan(mcs.local, { steps: statusAlone(plan), next: settled }, fieldManager, stop)
+    },
+  })
+
   const policies = controller({
     name: 'mcs-traffic-policy',
     log: mcs.log,
-    workers,
+    ...calm.status,
     sources: [...world.exportSources, ...world.importSources, ...world.trafficSources, ...world.brokerSources],
     reconcile: async (key, stop) => {
       const at = { namespace: key.namespace ?? '', name: key.name }
-      if (stores.policies.get(at) === undefined) return settled
-      await pause(calm.statusMs, stop)
       const told = world.policed(at)
       if (told === undefined || isGoing(told.policy)) return settled
       const step = policyStatus({ ...told, now: new Date() })
@@ -155,25 +163,29 @@ export async function runMcs(mcs: Mcs, signal: AbortSignal): Promise<void> {
   const refusals = controller({
     name: 'mcs-refusals',
     log: mcs.log,
+    // What is not believed is often only early: the Allocation of a new member comes by another watch than its services.
+    ...calm.refusals,
     sources: [
       world.heldSource(everything),
       ...[stores.brokerServices, stores.brokerEndpoints, mcs.allocations].map((store: Store) =>
         source(store, () => [everything]),
       ),
     ],
-    reconcile: async (_, stop) => {
-      // What is not believed is often only early: the Allocation of a new member comes by another watch than its services.
-      await pause(calm.refusalsMs, stop)
-      if (stop.aborted) return settled
+    reconcile: () => {
       mcs.rejected(world.refused())
       mcs.leftOut(world.leftOut())
       mcs.held(world.held())
-      return settled
+      return Promise.resolve(settled)
     },
   })
 
-  await Promise.all([publish, status, imports, policies, refusals].map((c) => c.run(signal)))
+  await Promise.all([publish, status, imports, importStatus, policies, refusals].map((c) => c.run(signal)))
 }
+
+const withoutStatus = (plan: Plan): Plan => ({ ...plan, steps: plan.steps.filter((step) => step.do !== 'status') })
+
+/** Nothing while there is something else to write: what that brings comes back here. */
+const statusAlone = ({ steps }: Plan): readonly Step[] => (steps.every((step) => step.do === 'status') ? steps : [])
 
 /** What the broker says about the very objects that were written; that it cannot be reached is the Membership's to tell. */
 function refusalIn(error: unknown): string | undefined {
