@@ -1,6 +1,7 @@
 // `npm run bench -- [NAME…] [--json]`: the figures of the product on real clusters, throughput and propagation beside their floor.
 // Nothing is asserted: this machine's noise is not the product's fault, and a ratio to a floor of the same run says more than a limit.
 import { admission } from './bench/admission.ts'
+import { burst } from './bench/burst.ts'
 import type { Bench } from './bench/bench.ts'
 import { cli } from './bench/cli.ts'
 import { benchCommand } from './bench/command.ts'
@@ -15,7 +16,7 @@ import { cachePath } from './setup/cache.ts'
 import { sayOnStderr } from './setup/progress.ts'
 
 /** In the order in which they disturb each other least. A new one is a file in bench/ and a word here. */
-const benches: readonly Bench[] = [admission, dns, start, idle, cli, throughput, propagation, membership, failover]
+const benches: readonly Bench[] = [admission, dns, start, idle, cli, throughput, propagation, burst, membership, failover]
 
 const stop = new AbortController()
 for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(name, () => stop.abort())

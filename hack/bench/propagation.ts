@@ -13,17 +13,17 @@ import { serviceExport } from '#crds/service-export.ts'
 import { serviceImport } from '#crds/service-import.ts'
 import type { Kube } from '#lib/kube/client.ts'
 import type { EndpointSlice } from '#lib/kube/kinds.ts'
-import { configMaps, endpointSlices, namespaces, pods, services } from '#lib/kube/kinds.ts'
+import { configMaps, endpointSlices, namespaces, services } from '#lib/kube/kinds.ts'
 import type { Kind, KubeObject, Where } from '#lib/kube/object.ts'
 import { reflect } from '#lib/kube/reflector.ts'
 import type { Store } from '#lib/kube/store.ts'
 import type { Rig } from '#test/rig/rig.ts'
 import type { Bed, Bench } from './bench.ts'
 import { now } from './bench.ts'
-import { kubeOf, typeOf } from './kube.ts'
+import { addressOfWeb, endpointsAt, exportOf, fieldManager, pidOfClient, serviceOf, sliceOf } from './exported.ts'
+import { kubeOf } from './kube.ts'
 import type { Probe } from './probe.ts'
 import { probeIn } from './probe.ts'
-import { processesOf } from './processes.ts'
 import { relay } from './relay.ts'
 import { between, total, writesTo } from './writes.ts'
 
@@ -48,6 +48,7 @@ const sizes = { full: { exports: 100, endpoints: 60 }, quick: { exports: 8, endp
 const namespace = 'bench'
 /** What is exported and not; what stays exported while its endpoint comes and goes; what the relay carries. */
 const names = { exported: 'exported', endpoint: 'endpoint', floor: 'floor' } as const
+const at = (name: string) => ({ namespace, name })
 /** kube-proxy waits this long after one change of its rules before the next (its minSyncPeriod), which is not ours to measure. */
 const proxyRestMs = 1_100
 /** After a change has arrived: its last writes, such as status. */
@@ -79,13 +80,13 @@ async function openStage(rig: Rig, { signal, say }: Bed): Promise<Stage> {
   for (const kube of [east, west])
     await put(kube, namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } })
   for (const name of [names.exported, names.endpoint]) {
-    await put(east, services, serviceNamed(name))
-    await put(east, endpointSlices, sliceOf(name, name === names.exported ? [address] : []))
+    await put(east, services, serviceOf(at(name)))
+    await put(east, endpointSlices, sliceOf(at(name), name === names.exported ? [address] : []))
   }
-  await put(east, endpointSlices, sliceOf(names.floor, []))
+  await put(east, endpointSlices, sliceOf(at(names.floor), []))
   await put(east, configMaps, { apiVersion: 'v1', kind: 'ConfigMap', metadata: { namespace, name: names.floor } })
-  await put(west, services, serviceNamed(names.floor))
-  await put(west, endpointSlices, sliceOf(names.floor, []))
+  await put(west, services, serviceOf(at(names.floor)))
+  await put(west, endpointSlices, sliceOf(at(names.floor), []))
 
   const follow = <T extends KubeObject>(kube: Kube, kind: Kind<T>, where: Where) => reflect(kube, kind, where, running)
   const followed = {
@@ -94,11 +95,12 @@ async function openStage(rig: Rig, { signal, say }: Bed): Promise<Stage> {
     derived: follow(west, services, { namespace }),
     slices: follow(west, endpointSlices, { namespace }),
   }
-  const relaying = relay({ from: east, broker: east, to: west, slice: { namespace, name: names.floor } }, running).catch(
-    (error: unknown) => {
-      if (!running.aborted) say(`the relay ended: ${String(error)}`)
-    },
-  )
+  const relaying = relay(
+    { from: east, broker: east, to: west, where: { namespace, fields: `metadata.name=${names.floor}` } },
+    running,
+  ).catch((error: unknown) => {
+    if (!running.aborted) say(`the relay ended: ${String(error)}`)
+  })
   stack.defer(async () => {
     stop.abort()
     await Promise.allSettled([relaying, ...Object.values(followed).map(({ done }) => done)])
@@ -112,7 +114,7 @@ async function openStage(rig: Rig, { signal, say }: Bed): Promise<Stage> {
   await Promise.all(Object.values(stores).map((store: Store) => store.whenSynced(signal)))
 
   const probe = stack.use(probeIn(await pidOfClient(west, signal)))
-  await put(east, serviceExport, exportOf(names.endpoint))
+  await put(east, serviceExport, exportOf(at(names.endpoint)))
   const derivedName = derivedServiceName(namespace, names.endpoint)
   await when(stores.derived, () => stores.derived.get({ namespace, name: derivedName }) !== undefined, signal)
   const ipOf = async (name: string, inNamespace = namespace) => {
@@ -130,45 +132,6 @@ async function openStage(rig: Rig, { signal, say }: Bed): Promise<Stage> {
   async function put(kube: Kube, kind: Kind, object: KubeObject): Promise<void> {
     await kube.apply(kind, object, { fieldManager }, signal)
   }
-}
-
-const fieldManager = 'bench'
-const exportOf = (name: string): KubeObject => ({ ...typeOf(serviceExport), metadata: { namespace, name } })
-
-const serviceNamed = (name: string): KubeObject => ({
-  ...typeOf(services),
-  metadata: { namespace, name },
-  // No selector: its endpoints are ours to write.
-  spec: { ports: [{ name: 'http', port: 80, targetPort: 8080 }] },
-})
-
-const sliceOf = (name: string, addresses: readonly string[]): KubeObject => ({
-  ...typeOf(endpointSlices),
-  metadata: {
-    namespace,
-    name,
-    labels: { 'kubernetes.io/service-name': name, 'endpointslice.kubernetes.io/managed-by': 'bench' },
-  },
-  addressType: 'IPv4',
-  ports: [{ name: 'http', protocol: 'TCP', port: 8080 }],
-  endpoints: endpointsAt(addresses),
-})
-
-const endpointsAt = (addresses: readonly string[]) => addresses.map((a) => ({ addresses: [a], conditions: { ready: true } }))
-
-async function addressOfWeb(east: Kube, signal: AbortSignal): Promise<string> {
-  const { items } = await east.list(pods, { namespace: 'shop', labels: 'app=web' }, signal)
-  const address = items[0]?.status?.podIP
-  if (address === undefined) throw new Error('no pod of shop/web runs in east')
-  return address
-}
-
-async function pidOfClient(west: Kube, signal: AbortSignal): Promise<number> {
-  const found = (await processesOf(west, { namespace: 'shop' }, signal)).find(
-    ({ pod, role }) => pod === 'shop/client' && role === 'main',
-  )
-  if (found === undefined) throw new Error('pod shop/client does not run in west')
-  return found.pid
 }
 
 interface Changing {
@@ -206,7 +169,7 @@ async function measureExports(bed: Bed, stage: Stage, changes: number): Promise<
 
     const began = now()
     const [, atBroker, imported, resolved] = await Promise.all([
-      east.create(serviceExport as Kind, exportOf(key.name), { fieldManager }, signal),
+      east.create(serviceExport as Kind, exportOf(key), { fieldManager }, signal),
       when(stores.broker, isAtBroker, signal),
       when(stores.imports, () => stores.imports.get(key) !== undefined, signal),
       probe.name(name, dns, 'some'),
@@ -323,9 +286,9 @@ async function countWrites(bed: Bed, rig: Rig, stage: Stage): Promise<void> {
   }
   const exports = await count(async (n) => {
     const name = `counted-${n}`
-    await stage.east.create(services, serviceNamed(name), { fieldManager }, signal)
-    await stage.east.create(endpointSlices, sliceOf(name, [stage.address]), { fieldManager }, signal)
-    await stage.east.create(serviceExport, exportOf(name), { fieldManager }, signal)
+    await stage.east.create(services, serviceOf(at(name)), { fieldManager }, signal)
+    await stage.east.create(endpointSlices, sliceOf(at(name), [stage.address]), { fieldManager }, signal)
+    await stage.east.create(serviceExport, exportOf(at(name)), { fieldManager }, signal)
     await stage.probe.name(`${name}.${namespace}.svc.clusterset.local`, stage.dns, 'some')
     await sleep(restMs, undefined, { signal })
   })
