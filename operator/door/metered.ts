@@ -27,7 +27,10 @@ export type Throttling = (kind: string, throttled: readonly Throttled[]) => void
 /** Who floods is over the budget and within it many times a second: it has to be within for so long before it is said. */
 const calmMs = 10_000
 
-/** `reflect` for a kind of which other clusters write at most so many each; our own objects, and what lies elsewhere, come through as they are. */
+/**
+ * `reflect` for a kind of which other clusters write at most so many each; our own objects, and what lies elsewhere, come through as they are.
+ * `through`: what stands between that and the store.
+ */
 export function reflectMetered<T extends KubeObject>(
   kube: Kube,
   kind: Kind<T>,
@@ -35,9 +38,10 @@ export function reflectMetered<T extends KubeObject>(
   self: string,
   told: Throttling,
   signal: AbortSignal,
+  through: (writer: StoreWriter<T>) => StoreWriter<T> = (writer) => writer,
 ): Store<T> {
   return reflect(kube, kind, {}, signal, (writer) => {
-    const meter = metered(writer, {
+    const meter = metered(through(writer), {
       kind: kind.kind,
       budget: budgetOf(most),
       sourceOf: ({ metadata: { namespace } }) => {

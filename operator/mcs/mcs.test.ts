@@ -911,6 +911,7 @@ suite('services across clusters', () => {
           3,
         ),
       )
+      await eventually(() => assert.deepEqual(clustersOf(set.west), ['east', 'west']))
       await set.stop('west')
       const before = writes(set.west).length
       set.start('west')

@@ -45,6 +45,7 @@ import { merge } from './merge.ts'
 import type { ServiceKey } from './names.ts'
 import { importedName, isGoing, isOurs, isOurSlice, serviceNameLabel } from './names.ts'
 import type { SourceCluster } from './slices.ts'
+import { thinned } from './thin.ts'
 import type { Here } from './toll.ts'
 import { clustersIn, tollOf } from './toll.ts'
 import type { ToldOfPolicy } from './traffic-status.ts'
@@ -61,11 +62,25 @@ export function watchAll(local: Kube, broker: Kube, self: ClusterID, throttled: 
     nodes: all(local, nodes),
     exports: all(local, serviceExport),
     services: all(local, services),
-    slices: all(local, endpointSlices),
+    slices: reflect(
+      local,
+      endpointSlices,
+      {},
+      signal,
+      thinned<EndpointSlice>(({ endpoints }) => endpoints),
+    ).store,
     imports: all(local, serviceImport),
     policies: all(local, serviceTrafficPolicy),
     brokerServices: reflectMetered(broker, exportedService, mostOfAMember.exportedservices, self, throttled, signal),
-    brokerEndpoints: reflectMetered(broker, exportedEndpoints, mostOfAMember.exportedendpoints, self, throttled, signal),
+    brokerEndpoints: reflectMetered(
+      broker,
+      exportedEndpoints,
+      mostOfAMember.exportedendpoints,
+      self,
+      throttled,
+      signal,
+      thinned<ExportedEndpoints>(({ spec }: KubeObject) => (spec as { readonly endpoints?: unknown } | undefined)?.endpoints),
+    ),
   }
 }
 

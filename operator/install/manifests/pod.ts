@@ -41,7 +41,7 @@ export type Container = {
 }
 
 /** Node’s own settings: a small young generation costs nothing at our rates and saves the memory of a pause nobody needs. */
-const nodeFlags = ['--max-semi-space-size=1', '--disable-warning=ExperimentalWarning']
+export const nodeFlags = ['--max-semi-space-size=1', '--disable-warning=ExperimentalWarning']
 
 export const containerOf = (c: Container) => ({
   name: c.component,
