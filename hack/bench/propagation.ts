@@ -1,6 +1,6 @@
 // How long until a change in one cluster is usable in the other, one change at a time, from the moment before it is written.
 //
-//   export     ServiceExport ─► operator ─► ExportedService at the broker ─► operator ─► derived Service, then ServiceImport ─► dns answers
+//   export     ServiceExport ─► operator ─► ExportedService at the broker ─► operator ─► derived Service ─► dns answers; then ServiceImport
 //   endpoint   EndpointSlice ─► operator ─► ExportedEndpoints at the broker ─► operator ─► EndpointSlice ─► kube-proxy ─► TCP connects
 //   floor      EndpointSlice ─► a loop ─► ConfigMap at the broker ─► a loop ─► EndpointSlice ─► kube-proxy ─► TCP connects
 //
@@ -301,7 +301,7 @@ async function countWrites(bed: Bed, rig: Rig, stage: Stage): Promise<void> {
     (by.reduce((sum, of) => sum + total(of), 0) - own * times) / times
   bed.report({ figure: 'writes for an export, status and all', unit, samples: [per(exports, 3)], detail: exports })
   bed.report({ figure: 'writes for a change of an endpoint', unit, samples: [per(endpoints, 1)], detail: endpoints })
-  bed.say('on the way to a name: 3 writes, 3 watches; to an endpoint: 2 writes, 3 watches (as drawn at the head of this bench)')
+  bed.say('on the way to a name, and to an endpoint: 2 writes, 3 watches (as drawn at the head of this bench)')
   bed.say(
     `writes of ${times} exports: ${JSON.stringify(exports)}; of ${times} changes of an endpoint: ${JSON.stringify(endpoints)}`,
   )
