@@ -31,7 +31,7 @@ function world(reconcile: (key: string, signal: AbortSignal) => Promise<Next>, w
     sources: [source(maps, (object) => [keyOf(object), { name: object.data?.owner ?? '' }])],
     reconcile: (key, signal) => reconcile(keyText(key), signal),
     workers,
-    calmMs,
+    calmMs: () => calmMs,
     log: quiet,
   })
   const sync = (...objects: ConfigMap[]) => {

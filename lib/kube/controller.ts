@@ -70,8 +70,8 @@ export interface ControllerOptions {
   readonly reconcile: (key: Key, signal: AbortSignal) => Promise<Next>
   /** How many keys may run at once; default 1. */
   readonly workers?: number
-  /** A key runs so long after it was first told of: changes that come together are one run. Default 0: at once. */
-  readonly calmMs?: number
+  /** A key runs so long after it was first told of, by flow: changes that come together are one run. Default 0: at once. */
+  readonly calmMs?: (flow: string | undefined) => number
   readonly log: Logger
 }
 
@@ -87,7 +87,7 @@ export interface Controller {
 const RETRY = { firstMs: 10, mostMs: 30_000 }
 
 export function controller(options: ControllerOptions): Controller {
-  const { name, reconcile, sources, calmMs = 0 } = options
+  const { name, reconcile, sources, calmMs = () => 0 } = options
   const log = options.log.child({ controller: name })
   const work = queue()
   const failing = new Map<string, Backoff>()
@@ -151,8 +151,11 @@ export function controller(options: ControllerOptions): Controller {
     }
   }
 
-  const add = (key: Key, flow?: string) =>
-    calmMs === 0 ? work.add(keyText(key), flow) : work.addAfter(keyText(key), calmMs, flow)
+  function add(key: Key, flow?: string): void {
+    const ms = calmMs(flow)
+    if (ms === 0) work.add(keyText(key), flow)
+    else work.addAfter(keyText(key), ms, flow)
+  }
 
   return {
     add: (key) => add(key),

@@ -45,7 +45,9 @@ export type Mcs = Known & {
 
 const workers = 8
 /** Nobody waits for these: changes that come together are told together, by few, so that what is waited for has the apiserver to itself. */
-const calm = { status: { calmMs: 200, workers: 2 }, refusals: { calmMs: 1000 } }
+const calm = { status: { calmMs: () => 200, workers: 2 }, refusals: { calmMs: () => 1000 } }
+/** What we offer is first told to the others, who have further to go, and only then imported here. */
+const afterPublishMs = 50
 
 /** Runs until `signal` aborts. */
 export async function runMcs(mcs: Mcs, signal: AbortSignal): Promise<void> {
@@ -112,6 +114,7 @@ export async function runMcs(mcs: Mcs, signal: AbortSignal): Promise<void> {
     name: 'mcs-import',
     log: mcs.log,
     workers,
+    calmMs: (flow) => (flow === mcs.clusterID ? afterPublishMs : 0),
     sources: importSources,
     reconcile: (key, stop) => {
       const at = { namespace: key.namespace ?? '', name: key.name }

@@ -297,6 +297,8 @@ export function worldOf(self: ClusterID, known: Known, stores: Stores, signal: A
     ...(brokerHeard() ? doubted.of(cluster) : stores.slices.by('source', cluster).flatMap(importKeys)),
   ]
   const leadsHere = ({ spec, status }: GatewayEndpoint): boolean => spec.clusterID === self && status?.role === 'Active'
+  /** What we offer is the flow of this cluster, as what others do is theirs. */
+  const own = { flow: () => self }
   const everyExport = () => stores.exports.list().map(keyOf)
   const everyNamingExport = () =>
     stores.exports
@@ -321,10 +323,10 @@ export function worldOf(self: ClusterID, known: Known, stores: Stores, signal: A
     /** Keys of our own objects at the broker. */
     ours: (object: KubeObject) => (object.metadata.namespace === memberNamespace(self) ? about(object) : []),
     exportSources: [
-      source<ServiceExport>(stores.exports, (object) => [keyOf(object)]),
-      source<Service>(stores.services, (object) => isExported(keyOf(object))),
-      source<EndpointSlice>(stores.slices, (slice) => serviceKeys(slice).flatMap(isExported)),
-      source(allocations, ({ spec }) => (spec.clusterID === self ? everyExport() : [])),
+      source<ServiceExport>(stores.exports, (object) => [keyOf(object)], own),
+      source<Service>(stores.services, (object) => isExported(keyOf(object)), own),
+      source<EndpointSlice>(stores.slices, (slice) => serviceKeys(slice).flatMap(isExported), own),
+      source(allocations, ({ spec }) => (spec.clusterID === self ? everyExport() : []), own),
     ],
     /** Who is in the fleet: whether a name that somebody wrote is one of them. */
     memberSources: [unawaited(source(allocations, everyNamingExport, { sees: ({ spec }) => spec.clusterID }))],
