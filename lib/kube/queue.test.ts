@@ -54,6 +54,24 @@ suite('queue', () => {
     assert.equal(work.size, 0)
   })
 
+  test('a delay of a key that runs begins when that run is done', async () => {
+    using work = queue()
+    work.add('a')
+    assert.equal(await work.take(never), 'a')
+    work.addAfter('a', 60)
+    work.addAfter('a', 60_000)
+    await sleep(80)
+    assert.equal(work.size, 0)
+    const done = performance.now()
+    work.done('a')
+    assert.equal(await work.take(never), 'a')
+    assert.ok(performance.now() - done >= 59)
+    work.addAfter('a', 60_000)
+    work.add('a')
+    work.done('a')
+    assert.equal(await work.take(never), 'a')
+  })
+
   test('200 000 keys go through in well under a second each way', async () => {
     using work = queue()
     const began = performance.now()

@@ -8,7 +8,10 @@ import { delays } from './delays.ts'
 export interface Queue extends Disposable {
   /** Now; it overtakes a delay of the same key. */
   add(key: string, flow?: string): void
-  /** In `ms`, or earlier if it was to come earlier already; unless said otherwise for the flow for which it runs. */
+  /**
+   * In `ms`, or earlier if it was to come earlier already; while it runs, counted from when that run is done. Unless said otherwise for the
+   * flow for which it runs.
+   */
   addAfter(key: string, ms: number, flow?: string): void
   /** The key that has waited longest in the flow whose turn it is, held until `done(key)`. Undefined once `signal` aborts. */
   take(signal: AbortSignal): Promise<string | undefined>
@@ -20,7 +23,14 @@ export interface Queue extends Disposable {
 /** A place in the line of a flow, compared by identity. It is given up when the key is taken for another flow, and passed over then. */
 type Place = { readonly key: string }
 type Flow = { readonly name: string; readonly line: Ring<Place> }
-type Run = { readonly flow: string; /** For which it is to run once more. */ readonly again: Set<string> }
+type Later = { readonly ms: number; readonly flow: string }
+type Run = {
+  readonly flow: string
+  /** For which it is to run once more. */
+  readonly again: Set<string>
+  /** If not at once. */
+  later: Later | undefined
+}
 
 /** Of what nobody in particular causes. */
 const common = ''
@@ -43,6 +53,11 @@ export function queue(): Queue {
     const run = running.get(key)
     if (run === undefined) enter(key, flow)
     else run.again.add(flow)
+  }
+
+  function put(key: string, { ms, flow }: Later): void {
+    delayed.set(key, flow)
+    later.put(key, ms)
   }
 
   function enter(key: string, name: string): void {
@@ -98,21 +113,20 @@ export function queue(): Queue {
 
   return {
     add,
-    addAfter: (key, ms, flow = running.get(key)?.flow ?? common) => {
-      if (ready.has(key) || (running.get(key)?.again.size ?? 0) > 0) return
-      if (ms <= 0) {
-        add(key, flow)
-        return
-      }
-      delayed.set(key, flow)
-      later.put(key, ms)
+    addAfter: (key, ms, asked) => {
+      const run = running.get(key)
+      const flow = asked ?? run?.flow ?? common
+      if (ready.has(key) || (run?.again.size ?? 0) > 0) return
+      if (ms <= 0) add(key, flow)
+      else if (run === undefined) put(key, { ms, flow })
+      else if (run.later === undefined || ms < run.later.ms) run.later = { ms, flow }
     },
     take: async (signal) => {
       while (!signal.aborted) {
         const taken = next()
         if (taken !== undefined) {
           ready.delete(taken.key)
-          running.set(taken.key, { flow: taken.flow, again: new Set() })
+          running.set(taken.key, { flow: taken.flow, again: new Set(), later: undefined })
           return taken.key
         }
         await somethingNew(signal)
@@ -120,9 +134,10 @@ export function queue(): Queue {
       return undefined
     },
     done: (key) => {
-      const again = running.get(key)?.again ?? []
+      const run = running.get(key)
       running.delete(key)
-      for (const flow of again) enter(key, flow)
+      for (const flow of run?.again ?? []) enter(key, flow)
+      if (run?.later !== undefined && run.again.size === 0) put(key, run.later)
     },
     get size() {
       return ready.size
