@@ -514,6 +514,7 @@ suite('services across clusters', () => {
       set.offer('west', [1])
       written(set, ['web'])
       await eventually(async () => assert.deepEqual(await reachable(set.west), ['north 10.3.0.1', 'west 10.2.0.1']))
+      await eventually(() => assert.deepEqual(clustersOf(set.west), ['north', 'west']))
       await set.stop('west')
       forgets(set)
       for (const [kind, name] of [
