@@ -11,8 +11,9 @@ const stamp = join(root, 'node_modules', '.tombolo-lock')
 const node = join(root, 'node_modules', '.bin', 'node')
 const installOnly = '--install-only'
 const taken = 75
-/** What stands on clusters; the rest is for anybody. */
-const onClusters = ['hack/playground.ts', 'hack/test.ts', 'hack/bench.ts']
+/** What makes clusters; the rest is for anybody, and so is what these do without. */
+const onClusters = ['hack/playground.ts', 'hack/test.ts', 'hack/bench.ts', 'hack/conformance.ts']
+const without = ['--verify', '--contexts']
 /** What `npm ci` brings, twice: packed in npm's cache, and unpacked. */
 const packagesBytes = 1e9
 
@@ -29,7 +30,8 @@ if (process.platform !== 'linux')
 
 const [program, ...args] = process.argv.slice(2)
 // Before anything is brought: packages that another user may not replace are half a set-up.
-if (onClusters.includes(program) && !args.includes('--verify') && process.getuid() !== 0)
+const makesClusters = onClusters.includes(program) && !args.some((arg) => without.includes(arg.split('=')[0]))
+if (makesClusters && process.getuid() !== 0)
   refuse('the rig makes network namespaces and containers and needs root: run the same command with sudo.')
 
 const lock = createHash('sha256')

@@ -1,12 +1,12 @@
-// The Go that builds the rig's programs: the machine's own. Where it has none, the distribution's; and where that is too old to know
-// newer ones, it fetches its successor as the module that Go's own switching uses, checked against Go's checksum database and our hash.
+// The Go that builds what no distribution carries: the machine's own. Where it has none, the distribution's; and where that is too old to
+// know newer ones, it fetches its successor as the module that Go's own switching uses, checked against Go's checksum database and our hash.
 import { chmodSync, existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { installNow } from './packages.ts'
 import type { Say } from './progress.ts'
 import { step } from './progress.ts'
 import { Refusal } from './refusal.ts'
-import { run } from './run.ts'
+import { run, RunFailed } from './run.ts'
 
 const version = '1.26.8'
 /** Of the module's files (golang.org/x/mod/sumdb/dirhash): another machine than these has no program of ours either. */
@@ -26,13 +26,16 @@ export const toolchain = {
 /** From this minor version on, Go fetches by itself what a go.mod asks for. */
 const switching = 21
 
-/** A `go` that can build the wrapper modules. Throws Refusal when there is none to be had. */
-export async function goTool(say: Say, signal: AbortSignal): Promise<string> {
+/** For a machine that has no Go: what must be built, and what helps besides installing Go. */
+export type Need = { readonly what: string; readonly otherwise: string }
+
+/** A `go` that can build modules of today. Throws Refusal when there is none to be had. */
+export async function goTool({ what, otherwise }: Need, say: Say, signal: AbortSignal): Promise<string> {
   let found = await findGo(signal)
   if (found === undefined) {
     await installNow(['golang-go'], 'about 30 s', say, signal).catch((cause: unknown) => {
       throw new Refusal(
-        'Kubernetes, etcd, containerd and CoreDNS must be built, and there is no Go here nor in the packages of this system: install Go 1.26 or later (https://go.dev/dl), or set TOMBOLO_ASSETS to a folder whose bin/ holds the programs.',
+        `${what} must be built, and there is no Go here nor in the packages of this system: install Go 1.26 or later (https://go.dev/dl), or ${otherwise}.`,
         { cause },
       )
     })
@@ -72,4 +75,19 @@ async function successor(go: string, signal: AbortSignal): Promise<string> {
   for (const bin of [join(folder, 'bin'), join(folder, toolchain.tools)])
     if (existsSync(bin)) for (const name of readdirSync(bin)) chmodSync(join(bin, name), 0o755)
   return join(folder, 'bin', 'go')
+}
+
+/** Runs `go` on the module in `folder`, as that pins its versions. Throws Refusal where there is no way to the sources. */
+export async function buildByGo(go: string, args: readonly string[], folder: string, signal: AbortSignal): Promise<void> {
+  const env = { CGO_ENABLED: '0', GOFLAGS: '', GOWORK: 'off' }
+  await run(go, args, { cwd: folder, env }, signal).catch(explainBuild)
+}
+
+function explainBuild(error: unknown): never {
+  if (error instanceof RunFailed && /dial tcp|no such host|i\/o timeout|connection refused|proxyconnect/.test(error.stderr))
+    throw new Refusal(
+      'the Go module proxy cannot be reached: check the network or GOPROXY and run the same command again; what is built stays.',
+      { cause: error },
+    )
+  throw error
 }

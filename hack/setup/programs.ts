@@ -3,11 +3,10 @@
 import { existsSync, mkdirSync, readFileSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
 import { cachePath, keyOf, makeFolder } from './cache.ts'
-import { goTool } from './go.ts'
+import { buildByGo, goTool } from './go.ts'
 import type { Say } from './progress.ts'
 import { step } from './progress.ts'
 import { Refusal } from './refusal.ts'
-import { run, RunFailed } from './run.ts'
 
 interface Module {
   readonly name: string
@@ -109,9 +108,14 @@ export async function buildPrograms(say: Say, signal: AbortSignal): Promise<void
   }
   const todo = modules.filter((module) => !existsSync(folderOf(module)))
   if (todo.length === 0) return
-  const go = await goTool(say, signal)
+  const go = await goTool(need, say, signal)
   for (const module of todo)
     await step(`build ${Object.keys(module.programs).join(', ')}`, module.expect, say, () => build(module, go, signal))
+}
+
+const need = {
+  what: 'Kubernetes, etcd, containerd and CoreDNS',
+  otherwise: 'set TOMBOLO_ASSETS to a folder whose bin/ holds the programs',
 }
 
 const moduleFolder = (module: Module) => join(import.meta.dirname, 'modules', module.name)
@@ -136,10 +140,7 @@ async function build(module: Module, go: string, signal: AbortSignal): Promise<v
     const bin = join(partial, 'bin')
     mkdirSync(bin)
     const packages = Object.values(module.programs)
-    const env = { CGO_ENABLED: '0', GOFLAGS: '', GOWORK: 'off' }
-    await run(go, ['build', ...flagsOf(module), '-o', `${bin}/`, ...packages], { cwd: moduleFolder(module), env }, signal).catch(
-      explainBuild,
-    )
+    await buildByGo(go, ['build', ...flagsOf(module), '-o', `${bin}/`, ...packages], moduleFolder(module), signal)
     // Go names a program after the last word of its package's path that is not a version.
     for (const [program, path] of Object.entries(module.programs)) {
       const made =
@@ -150,15 +151,6 @@ async function build(module: Module, go: string, signal: AbortSignal): Promise<v
       if (made !== program) renameSync(join(bin, made), join(bin, program))
     }
   })
-}
-
-function explainBuild(error: unknown): never {
-  if (error instanceof RunFailed && /dial tcp|no such host|i\/o timeout|connection refused|proxyconnect/.test(error.stderr))
-    throw new Refusal(
-      'the Go module proxy cannot be reached: check the network or GOPROXY and run the same command again; what is built stays.',
-      { cause: error },
-    )
-  throw error
 }
 
 /** True when the programs come from $TOMBOLO_ASSETS and nothing is built. */

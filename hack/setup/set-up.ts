@@ -19,7 +19,7 @@ export interface Assets {
   bin(program: Program): string
   /** Golden image stores (image/store.ts): folders to copy as the root of a node's containerd. */
   readonly images: {
-    /** `localhost/pause:1`, `localhost/coredns:1`, `localhost/toolbox:1`. */
+    /** `localhost/pause:1`, `localhost/coredns:1`, `localhost/toolbox:1` and the toolbox as upstream's MCS suite calls it. */
     base(signal: AbortSignal): Promise<string>
     /** The same and `localhost/tombolo:dev`, of the sources as they are now or as $TOMBOLO_IMAGE_ARCHIVE has it. */
     tombolo(signal: AbortSignal): Promise<string>

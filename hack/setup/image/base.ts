@@ -1,5 +1,5 @@
 // The images that rarely change: pause, CoreDNS, the toolbox, and the base of Tombolo's own image.
-import { chmodSync, copyFileSync, cpSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, copyFileSync, cpSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { keyOf } from '../cache.ts'
 import { programPath, programVersion } from '../programs.ts'
@@ -13,9 +13,12 @@ const toolboxList = join(deploy, 'toolbox/packages.txt')
 const webServer = join(deploy, 'toolbox/web.mjs')
 
 /** Changes when this file makes other images of the same inputs. */
-const imagesVersion = '2'
+const imagesVersion = '3'
 
 const strongSwan = ['usr/sbin/charon-systemd', 'usr/lib/ipsec']
+
+/** What pods of upstream's MCS suite are made from (hack/conformance): the toolbox has all that they call, under other names. */
+export const suiteImages = ['alpine/socat:1.7.4.4', 'nicolaka/netshoot:v0.15'] as const
 
 /** What a base is made of, as a short name. */
 export const baseKey = (): string =>
@@ -69,8 +72,9 @@ export async function makeBase(folder: string, signal: AbortSignal): Promise<voi
   )
   mkdirSync(join(tools, 'opt/demo'), { recursive: true })
   copyFileSync(webServer, join(tools, 'opt/demo/web.mjs'))
-  // An alternative that a maintainer script would have chosen.
+  // Alternatives that maintainer scripts would have chosen.
   copyFileSync(join(tools, 'usr/bin/nc.openbsd'), join(tools, 'usr/bin/nc'))
+  symlinkSync('mawk', join(tools, 'usr/bin/awk'))
   const top = await packLayer(tools, blobs, signal)
 
   const dnsRoot = join(folder, 'coredns')
@@ -82,7 +86,11 @@ export async function makeBase(folder: string, signal: AbortSignal): Promise<voi
     // A sandbox only has to hold the namespaces; any program that never ends will do.
     { name: 'localhost/pause:1', layers: [bottom], command: ['sleep', 'infinity'] },
     { name: 'localhost/coredns:1', layers: [dns], entrypoint: ['/coredns'] },
-    { name: 'localhost/toolbox:1', layers: [bottom, top], command: ['sleep', 'infinity'] },
+    ...['localhost/toolbox:1', ...suiteImages.map((name) => `docker.io/${name}`)].map((name) => ({
+      name,
+      layers: [bottom, top],
+      command: ['sleep', 'infinity'],
+    })),
   ]
   await writeArchive(images, new Set(), join(folder, 'images.tar'), signal)
   const kept = join(folder, 'bottom')
