@@ -52,6 +52,10 @@ suite('set-up', function () {
     })
   }
 
+  /** To Node: this code before the program. */
+  const first = (code: string): string => `--import 'data:text/javascript,${encodeURIComponent(code).replaceAll("'", '%27')}'`
+  const notRoot = 'process.getuid = () => 1000'
+
   type Case = {
     readonly before?: string
     readonly preload?: string
@@ -68,7 +72,7 @@ suite('set-up', function () {
         says: /Node 16\.20\.2 is too old to start from: install Node 18 or later/,
       },
     ],
-    ['a user who is not root', { preload: 'process.getuid = () => 1000', says: /needs root: run the same command with sudo/ }],
+    ['a user who is not root', { preload: notRoot, says: /needs root: run the same command with sudo/ }],
     [
       'a system that is not Linux',
       {
@@ -199,8 +203,7 @@ suite('set-up', function () {
     for (const program of ['hack/playground.ts', 'hack/test.ts'])
       test(`${program}: ${name} is one sentence with the remedy, and exit code 2`, () => {
         for (const [name, script] of Object.entries(programs)) executable(bin, name, script)
-        const preload = code === '' ? '' : `--import 'data:text/javascript,${encodeURIComponent(code).replaceAll("'", '%27')}'`
-        const ran = refused(program, before, preload, env)
+        const ran = refused(program, before, code === '' ? '' : first(code), env)
         assert.equal(ran.status, 2, ran.stderr)
         const said = ran.stderr
           .trim()
@@ -214,4 +217,10 @@ suite('set-up', function () {
           [],
         )
       })
+
+  test('hack/conformance.ts wants root for clusters of its own, and not for those of others', () => {
+    const ran = (...args: readonly string[]) => refused(['hack/conformance.ts', ...args].join(' '), 'true', first(notRoot), {})
+    assert.match(ran('--suite', '/nowhere').stderr, /needs root: run the same command with sudo/)
+    assert.match(ran('--suite', '/nowhere', '--contexts=east,west').stderr, /There is no \/nowhere/)
+  })
 })
