@@ -8,7 +8,7 @@ import { explain } from '#lib/std/result.ts'
 import { fleetOf } from '#test/kit/fleet.ts'
 import { startRig } from '#test/rig/rig.ts'
 import { twoClusters } from '#test/rig/spec.ts'
-import { openMembers } from './conformance/members.ts'
+import { LeftBehind, openMembers } from './conformance/members.ts'
 import type { Asked, Contexts, Plan } from './conformance/plan.ts'
 import { howToGetSuite, planOf } from './conformance/plan.ts'
 import type { Played } from './conformance/play.ts'
@@ -65,7 +65,7 @@ Exit codes:
     return code
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
-    if (stop.signal.aborted) {
+    if (stop.signal.aborted && !(error instanceof LeftBehind)) {
       sayOnStderr('interrupted; nothing of it is left')
       return 130
     }

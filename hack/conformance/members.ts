@@ -6,10 +6,11 @@ import type { Cluster } from '#cli/cluster/cluster.ts'
 import { openCluster } from '#cli/cluster/cluster.ts'
 import { imagesIn } from '#cli/cluster/images.ts'
 import { removeObject } from '#cli/cluster/remove.ts'
-import { refused } from '#cli/problem.ts'
+import { Problem, refused } from '#cli/problem.ts'
 import { isNotFound } from '#lib/kube/errors.ts'
 import { namespaces } from '#lib/kube/kinds.ts'
 import { nameOf } from '#operator/install/manifests/pod.ts'
+import { messageOf } from '../setup/refusal.ts'
 import type { Contexts } from './plan.ts'
 
 /** What there is in one cluster. */
@@ -100,8 +101,16 @@ async function look({ context, kube }: Cluster, signal: AbortSignal): Promise<Se
   return { context, servesMCS, member: { clusterID, clusterset, notReady } }
 }
 
-/** Deletes namespaces by name in all of them, and waits until they are gone. */
+/** Something of the suite stays in the clusters. */
+export class LeftBehind extends Problem {}
+
+/** Deletes namespaces by name in all of them, and waits until they are gone. Throws LeftBehind where they do not go. */
 export async function clear(clusters: readonly Cluster[], names: readonly string[], signal: AbortSignal): Promise<void> {
-  const quiet = () => undefined
-  await Promise.all(clusters.flatMap(({ kube }) => names.map((name) => removeObject(kube, namespaces, { name }, quiet, signal))))
+  const remove = ({ kube }: Cluster, name: string) => removeObject(kube, namespaces, { name }, () => undefined, signal)
+  try {
+    await Promise.all(clusters.flatMap((cluster) => names.map((name) => remove(cluster, name))))
+  } catch (cause) {
+    const says = `Namespaces of the suite are left in ${clusters.map(({ context }) => context).join(' or ')}: ${messageOf(cause)}`
+    throw new LeftBehind(1, says, `Delete what there is of ${names.join(', ')}.`, cause)
+  }
 }
