@@ -2,7 +2,9 @@
 // covers at the head of its title, `[mcs 24, suite 19] …`, so the page cannot say more than there is.
 import { readdirSync, readFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
-import { mcsItems, suiteSpecs } from './mcs-items.ts'
+import { explain } from '#lib/std/result.ts'
+import { countsOf, parseReport } from './conformance/report.ts'
+import { mcsItems, suiteRun, suiteSpecs } from './mcs-items.ts'
 
 type Covered = { readonly tag: string; readonly title: string; readonly path: string }
 
@@ -40,13 +42,37 @@ export function mcsPage(root: string): string {
     '',
     '## The conformance suite',
     '',
-    'What each spec of upstream’s suite (`sigs.k8s.io/mcs-api/conformance`) is about, and the test of the same behaviour on two real clusters.',
+    ...runOfSuite(root),
+    '',
+    'What each of its specs is about, and the test of ours of the same behaviour on two real clusters, which is in every `npm test`:',
     '',
     '| spec | about | shown by |',
     '| --- | --- | --- |',
     ...specs.map(({ tag, text }) => row(tag.replace('suite ', ''), text, evidence(tag).join('<br>'))),
     '',
   ].join('\n')
+}
+
+/** What upstream's own program said, by its report, which stands beside the page as it was written. */
+function runOfSuite(root: string): readonly string[] {
+  const { suite, commit, date, kubernetes, took } = suiteRun
+  const file = 'mcs-conformance.yaml'
+  const report = parseReport(readFileSync(join(root, 'docs/reference', file), 'utf8'))
+  if (!report.ok) throw new Error(explain(report.error))
+  return [
+    `Upstream’s own program, \`sigs.k8s.io/mcs-api/conformance\` at ${suite}, ran unchanged on ${date} on two clusters of both families`,
+    `(Kubernetes ${kubernetes}) with Tombolo ${report.value.version}, in ${took}. Passed: **${countsOf(report.value)}** ([its report](${file})).`,
+    'It is no part of `npm test`, as nothing but git serves its source. To run it again:',
+    '',
+    '```',
+    `git clone https://github.com/kubernetes-sigs/mcs-api && git -C mcs-api checkout ${commit}`,
+    'npm run conformance -- --suite mcs-api --report report.yaml',
+    '```',
+    '',
+    'This makes the clusters, and the images that the suite names, on one machine; so the pods are of Debian’s socat and netcat. With',
+    '`--contexts east,west` it runs on clusters of yours, which pull upstream’s images. Not run yet: the suites of v0.5.1 and later, which also',
+    'look at `endpointSliceObjects` (item 18), and any cluster but those of the rig.',
+  ]
 }
 
 const row = (...cells: readonly string[]): string => `| ${cells.map((text) => text.replaceAll('|', '\\|')).join(' | ')} |`
