@@ -508,7 +508,7 @@ const rows: readonly Row[] = [
     'the block is gone',
     withPlatform(({ dns }) => ({ dns: { ...dns, forwardsTo: undefined } })),
     'fail',
-    /no block for clusterset.local/,
+    /has a block for clusterset.local: its names are unknown/,
     /rollout status deployment\/tombolo-operator/,
   ],
   [

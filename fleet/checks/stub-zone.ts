@@ -27,7 +27,7 @@ export const stubZone: Check = {
         {
           level: 'fail',
           about: [corefile],
-          says: `the Corefile has no block for ${clustersetZone}: its names are unknown in this cluster`,
+          says: `neither the Corefile nor a file of coredns-custom that it imports has a block for ${clustersetZone}: its names are unknown in this cluster`,
           remedy: `The operator puts it in at once when it runs: kubectl -n tombolo-system rollout status deployment/tombolo-operator. If something else writes the Corefile, let it keep the block.`,
         },
       ]

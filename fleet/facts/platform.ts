@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { clustersetZone, gatewayDrainedLabel, gatewayNodeLabel } from '#crds/places.ts'
 import { configMaps, daemonSets, deployments, nodes, services } from '#lib/kube/kinds.ts'
 import type { KubeObject } from '#lib/kube/object.ts'
-import { forwardersOf } from '#operator/install/corefile.ts'
+import { zoneForwarders } from '#operator/install/corefile.ts'
 import { timeIn, timeQuestion } from '#lib/kube/server-time.ts'
 import type { Door } from './door.ts'
 
@@ -77,19 +77,20 @@ export async function readPlatform(door: Door): Promise<Platform> {
 }
 
 async function readClusterDNS(door: Door): Promise<ClusterDNS> {
-  const [servers, corefile, deployment] = await Promise.all([
+  const [servers, corefile, custom, deployment] = await Promise.all([
     door.ifAllowed('the Service of the cluster DNS', undefined, door.get(services, systemPlace('kube-dns'), addressesOf)),
     door.ifAllowed(
       'the Corefile',
       undefined,
       door.get(configMaps, systemPlace('coredns'), (o) => dataOf(o)?.Corefile),
     ),
+    door.ifAllowed('the Corefile', undefined, door.get(configMaps, systemPlace('coredns-custom'), dataOf)),
     door.ifAllowed('the Deployment of CoreDNS', undefined, door.get(deployments, systemPlace('coredns'), parseCount)),
   ])
   return {
     servers: servers ?? [],
     coreDNS: corefile !== undefined && deployment !== undefined ? 'present' : 'absent',
-    forwardsTo: corefile === undefined ? undefined : forwardersOf(corefile, clustersetZone),
+    forwardsTo: corefile === undefined ? undefined : zoneForwarders(corefile, custom ?? {}, clustersetZone),
     wanted: deployment?.wanted ?? 0,
     available: deployment?.available ?? 0,
   }

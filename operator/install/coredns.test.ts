@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
 import type { ConfigMap, Deployment } from '#lib/kube/kinds.ts'
-import type { Seen } from './coredns.ts'
+import type { Patches, Seen } from './coredns.ts'
 import { unwirePatches, wirePatches, wiredAnnotation } from './coredns.ts'
+import { wire as wireFile } from './corefile.ts'
 
 const corefile = '.:53 {\n    errors\n}\n'
 const seen = (text: string, mark?: string): Seen => ({
+  custom: undefined,
   configMap: { metadata: { name: 'coredns', resourceVersion: '7' }, data: { Corefile: text } } as unknown as ConfigMap,
   deployment: {
     metadata: { name: 'coredns' },
@@ -65,7 +67,74 @@ suite('wiring the cluster DNS', () => {
   })
 
   test('without a Corefile there is nothing to wire', () => {
-    assert.deepEqual(wiring({ configMap: undefined, deployment: undefined }), { state: 'noCoreDNS', patches: {} })
-    assert.deepEqual(unwirePatches({ configMap: undefined, deployment: undefined }), {})
+    const nothing: Seen = { configMap: undefined, custom: undefined, deployment: undefined }
+    assert.deepEqual(wiring(nothing), { state: 'noCoreDNS', patches: {} })
+    assert.deepEqual(unwirePatches(nothing), {})
+  })
+
+  suite('whose Corefile is the provider’s and imports files of others', () => {
+    // As AKS has it.
+    const managed = '.:53 {\n    errors\n    import custom/*.override\n}\nimport custom/*.server\n'
+    const theirs = { 'corp.server': 'corp.example:53 {\n    forward . 10.0.0.2\n}\n' }
+    const with_ = (data: Record<string, string> | undefined, at = seen(managed), labels: Record<string, string> = {}): Seen => ({
+      ...at,
+      custom:
+        data === undefined
+          ? undefined
+          : ({ metadata: { name: 'coredns-custom', resourceVersion: '9', labels }, data } as unknown as ConfigMap),
+    })
+    const file = '# tombolo: kept by the tombolo operator\nclusterset.local:53 {\n    errors\n    forward . 10.91.0.7\n}\n'
+    /** After the patches, as the apiserver makes it. */
+    function next(before: Seen, patches: Patches): Seen {
+      const { custom } = patches
+      const rest = after(before, patches)
+      if (custom === undefined) return { ...rest, custom: before.custom }
+      if (custom.do === 'delete') return { ...rest, custom: undefined }
+      if (custom.do === 'create') return with_(custom.object.data, rest, custom.object.metadata.labels)
+      const { data } = custom.patch as { readonly data: Readonly<Record<string, string | null>> }
+      const merged = Object.entries({ ...before.custom?.data, ...data }).flatMap(([key, text]) =>
+        text === null ? [] : [[key, text]],
+      )
+      return with_(Object.fromEntries(merged) as Record<string, string>, rest, before.custom?.metadata.labels)
+    }
+
+    for (const [about, before] of [
+      ['a ConfigMap of somebody’s', with_(theirs)],
+      ['an empty one', with_({})],
+      ['none yet', with_(undefined)],
+    ] as const)
+      test(`gets a file of ours into ${about}, and loses it again`, () => {
+        const { state, patches } = wiring(before)
+        const wired = next(before, patches)
+        assert.equal(state, 'wired')
+        assert.deepEqual(wired.custom?.data, { ...before.custom?.data, 'tombolo.server': file })
+        assert.deepEqual([wired.configMap, patches.deployment !== undefined], [before.configMap, true])
+        assert.deepEqual(wire(wired), {})
+        const undone = next(wired, unwirePatches(wired))
+        assert.deepEqual(undone, before)
+        assert.deepEqual(unwirePatches(undone), {})
+      })
+
+    test('keeps a ConfigMap that we made and others have written into since', () => {
+      const wired = next(with_(undefined), wire(with_(undefined)))
+      const shared = with_({ ...wired.custom?.data, ...theirs }, wired, wired.custom?.metadata.labels)
+      assert.deepEqual(next(shared, unwirePatches(shared)).custom?.data, theirs)
+    })
+
+    test('loses the block that an earlier operator put into the Corefile itself', () => {
+      const block = after(seen(managed), {
+        configMap: { data: { Corefile: wireFile(managed, 'clusterset.local', '10.91.0.7') } },
+      })
+      assert.deepEqual(next(block, wire(block)).configMap, seen(managed).configMap)
+    })
+
+    test('has the zone in a file of somebody else’s: ours is not put in', () => {
+      const other = { 'lighthouse.server': 'clusterset.local:53 {\n    forward . 10.96.0.9\n}\n' }
+      assert.deepEqual(wiring(with_(other)), { state: 'foreignZone', patches: {} })
+    })
+
+    test('without such an import no file is read, so none is written', () => {
+      assert.equal(wire(with_(theirs, seen(corefile))).custom, undefined)
+    })
   })
 })

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
-import { forwardersOf, unwire, wire } from './corefile.ts'
+import { forwardersOf, importsServers, serverFile, unwire, wire, zoneForwarders } from './corefile.ts'
 
 const zone = 'clusterset.local'
 const kubeadm = '.:53 {\n    errors\n    kubernetes cluster.local\n    cache 30\n}\n'
@@ -78,4 +78,19 @@ suite('to where a Corefile forwards a zone', () => {
     ['not as a part of a longer name', 'eu.clusterset.local {\n forward . 10.1.1.1\n}', undefined],
   ]
   for (const [name, text, want] of cases) test(name, () => assert.deepEqual(forwardersOf(text, zone), want))
+})
+
+suite('files that a Corefile imports', () => {
+  for (const [corefile, imports] of [
+    ['.:53 {\n    errors\n}\nimport custom/*.server\n', true],
+    ['.:53 {\n    errors\n}\nimport /etc/coredns/custom/*.server # as k3s has it\n', true],
+    ['.:53 {\n    import custom/*.override\n}\n', false],
+    ['.:53 {\n    import custom/*.server\n}\n', false],
+    ['# import custom/*.server\n.:53 {\n}\n', false],
+  ] as const)
+    test(`${JSON.stringify(corefile)}: ${imports ? 'are' : 'are not'} server blocks`, () => {
+      assert.equal(importsServers(corefile), imports)
+      const files = { 'tombolo.server': serverFile('clusterset.local', '10.91.0.7') }
+      assert.deepEqual(zoneForwarders(corefile, files, 'clusterset.local'), imports ? ['10.91.0.7'] : undefined)
+    })
 })

@@ -16,14 +16,13 @@ import type { Cell } from '#lib/std/cell.ts'
 import type { Logger } from '#lib/std/log.ts'
 import type { DnsState } from '../membership/status.ts'
 import type { Patches, Seen } from './coredns.ts'
-import { unwirePatches, wirePatches } from './coredns.ts'
+import { coreDNSKey, customKey, unwirePatches, wirePatches } from './coredns.ts'
 import { agentDaemonSet } from './manifests/agent.ts'
 import { dnsDeployment, dnsService } from './manifests/dns.ts'
 import { gatewayDaemonSet } from './manifests/gateway.ts'
 import { nameOf } from './manifests/pod.ts'
 
 export const fieldManager = 'tombolo-operator'
-export const coreDNSKey = { namespace: 'kube-system', name: 'coredns' }
 
 /** Everything of ours that the apiserver has, as the install controller sees it. */
 export type Installed = {
@@ -31,6 +30,7 @@ export type Installed = {
   readonly deployments: Store<Deployment>
   readonly services: Store<Service>
   readonly configMaps: Store<ConfigMap>
+  readonly custom: Store<ConfigMap>
   readonly coreDNS: Store<Deployment>
   readonly properties: Store<ClusterProperty>
 }
@@ -43,6 +43,8 @@ export function watchInstalled(kube: Kube, signal: AbortSignal): Installed {
     deployments: reflect(kube, deployments, ours, signal).store,
     services: reflect(kube, services, ours, signal).store,
     configMaps: reflect(kube, configMaps, coreDNS, signal).store,
+    custom: reflect(kube, configMaps, { namespace: customKey.namespace, fields: `metadata.name=${customKey.name}` }, signal)
+      .store,
     coreDNS: reflect(kube, deployments, coreDNS, signal).store,
     properties: reflect(kube, clusterProperty, {}, signal).store,
   }
@@ -66,6 +68,7 @@ export function keepInstalled(
       source(installed.deployments, () => [all]),
       source(installed.services, () => [all]),
       source(installed.configMaps, () => [all]),
+      source(installed.custom, () => [all]),
       source(installed.coreDNS, () => [all]),
       source(installed.properties, () => [all]),
     ],
@@ -132,6 +135,7 @@ async function wireNames(kube: Kube, installed: Installed, dns: Cell<DnsState>, 
 export async function unwireNames(kube: Kube, signal: AbortSignal): Promise<void> {
   const seen = {
     configMap: await kube.get(configMaps, coreDNSKey, signal),
+    custom: await kube.get(configMaps, customKey, signal),
     deployment: await kube.get(deployments, coreDNSKey, signal),
   }
   await patchCoreDNS(kube, unwirePatches(seen), signal)
@@ -140,11 +144,24 @@ export async function unwireNames(kube: Kube, signal: AbortSignal): Promise<void
 async function patchCoreDNS(kube: Kube, patches: Patches, signal: AbortSignal): Promise<void> {
   const by = { fieldManager }
   // The file first: a pod that rolls before it would start with the old one.
+  switch (patches.custom?.do) {
+    case 'create':
+      await kube.apply(configMaps, patches.custom.object, by, signal)
+      break
+    case 'patch':
+      await kube.patch(configMaps, customKey, patches.custom.patch, by, signal)
+      break
+    case 'delete':
+      await kube.delete(configMaps, customKey, {}, signal)
+      break
+    case undefined:
+  }
   if (patches.configMap !== undefined) await kube.patch(configMaps, coreDNSKey, patches.configMap, by, signal)
   if (patches.deployment !== undefined) await kube.patch(deployments, coreDNSKey, patches.deployment, by, signal)
 }
 
 const seenIn = (installed: Installed): Seen => ({
   configMap: installed.configMaps.get(coreDNSKey),
+  custom: installed.custom.get(customKey),
   deployment: installed.coreDNS.get(coreDNSKey),
 })

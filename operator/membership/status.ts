@@ -229,7 +229,7 @@ function namesWired({ dns }: Situation): Verdict {
         status: 'False',
         reason: 'ForeignZone',
         message:
-          'another block of the Corefile has clusterset.local, as Submariner writes one: take it out (kubectl -n kube-system edit configmap coredns), and the operator puts its own in',
+          'another block of the Corefile has clusterset.local, as Submariner writes one: take it out (kubectl -n kube-system edit configmap coredns, or coredns-custom), and the operator puts its own in',
       }
     case 'noCoreDNS':
       // A cluster with another DNS is not broken: its pods reach each other, and a person forwards one zone.

@@ -102,6 +102,12 @@ const accounts: readonly Account[] = [
         resourceNames: ['coredns'],
         verbs: ['get', 'list', 'watch', 'update', 'patch'],
       },
+      {
+        apiGroups: [''],
+        resources: ['configmaps'],
+        resourceNames: ['coredns-custom'],
+        verbs: ['get', 'list', 'watch', 'create', 'patch', 'delete'],
+      },
       { apiGroups: ['apps'], resources: ['deployments'], resourceNames: ['coredns'], verbs: ['get', 'list', 'watch', 'patch'] },
     ],
   },
