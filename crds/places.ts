@@ -49,6 +49,9 @@ export const publishedAtAnnotation = 'tombolo.dev/published-at'
 /** On the Membership: a person lets go what a list of the broker lacks (operator/door/removal.ts). */
 export const acceptRemovalAnnotation = 'tombolo.dev/accept-removal'
 
+/** On a ServiceImport that several clusters export: whose export decides (operator/mcs/merge.ts). */
+export const decidedByAnnotation = 'tombolo.dev/decided-by'
+
 export const clustersetZone = 'clusterset.local'
 export const membershipName = 'membership'
 export const brokerSecretName = 'tombolo-broker'

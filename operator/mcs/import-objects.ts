@@ -1,5 +1,11 @@
 // The two objects that stand for a service of the clusterset in this cluster: its ServiceImport, and the Service behind it.
-import { derivedServiceAnnotation, derivedServiceName, managedBy, mcsServiceNameLabel } from '#crds/places.ts'
+import {
+  decidedByAnnotation,
+  derivedServiceAnnotation,
+  derivedServiceName,
+  managedBy,
+  mcsServiceNameLabel,
+} from '#crds/places.ts'
 import type { ServiceImport } from '#crds/service-import.ts'
 import { serviceImport } from '#crds/service-import.ts'
 import type { Service } from '#lib/kube/kinds.ts'
@@ -7,6 +13,7 @@ import { services } from '#lib/kube/kinds.ts'
 import type { Wanted } from '#lib/kube/object.ts'
 import type { IPFamily } from '#lib/net/ip.ts'
 import type { Global, Merged } from './merge.ts'
+import { decidedText } from './merge.ts'
 import type { ServiceKey } from './names.ts'
 import { derivedPortName } from './slices.ts'
 
@@ -42,12 +49,13 @@ export function derivedService(key: ServiceKey, global: Global, ipFamilies: IPFa
 
 export function importObject(
   key: ServiceKey,
-  { type, global }: Merged,
+  { type, global, decided }: Merged,
   addresses: { readonly ipFamilies: readonly IPFamily[]; readonly ips?: readonly string[] },
 ): Wanted<ServiceImport> {
   const { sessionAffinity = 'None', sessionAffinityTimeoutSeconds: timeoutSeconds } = global
   const derived = { [derivedServiceAnnotation]: derivedServiceName(key.namespace, key.name) }
-  const annotations = { ...exportable(global.annotations), ...(type === 'Headless' ? {} : derived) }
+  const by = decided === undefined ? {} : { [decidedByAnnotation]: decidedText(decided) }
+  const annotations = { ...exportable(global.annotations), ...(type === 'Headless' ? {} : derived), ...by }
   return {
     apiVersion: serviceImport.apiVersion,
     kind: serviceImport.kind,

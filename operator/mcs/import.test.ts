@@ -43,6 +43,7 @@ function seen(sources: readonly SourceCluster[], have: Had = empty, change: Part
     isAwaited: (cluster) => cluster !== 'west',
     sources,
     families: ['IPv4'],
+    podFamilies: ['IPv4'],
     traffic: { policy: undefined, fleets: undefined, pathTo: () => open },
     have,
     now: new Date('2030-01-01T00:00:00Z'),
@@ -390,6 +391,15 @@ suite('an import', () => {
     assert.deepEqual([have.import?.spec?.ips, have.import?.spec?.ipFamilies, have.service], [[], ['IPv6'], undefined])
     assert.match(have.import?.status?.conditions?.[0]?.message ?? '', /dual-stack/)
     assert.equal(readyOf(converged([source('east')], have).have), 'Ready True Ready')
+  })
+
+  test('[mcs 17] a headless one of a family that this cluster’s pods do not have says so, and has no endpoints', () => {
+    const six = [source('east', { type: 'Headless', ipFamilies: ['IPv6'] })]
+    const { have } = converged(six)
+    assert.equal(readyOf(have), 'Ready False IPFamilyNotSupported')
+    assert.deepEqual([have.slices, have.import?.spec?.ips, have.import?.spec?.ipFamilies], [[], undefined, ['IPv6']])
+    assert.match(have.import?.status?.conditions?.[0]?.message ?? '', /for IPv6, and this cluster’s pods have IPv4/)
+    assert.equal(readyOf(converged(six, have, { podFamilies: ['IPv4', 'IPv6'] }).have), 'Ready True Ready')
   })
 
   test('waits, and deletes nothing, until it is known what this cluster was admitted with, and for the address of a Service that has none yet', () => {

@@ -48,6 +48,8 @@ export type Importing = {
   readonly sources: readonly SourceCluster[]
   /** Families of this cluster's Services, the first one first; undefined while nothing is known of who was admitted. */
   readonly families: readonly IPFamily[] | undefined
+  /** Families of its pods, which call those of a headless service themselves. */
+  readonly podFamilies: readonly IPFamily[]
   /** What says which of the sources answer. */
   readonly traffic: Traffic
   readonly have: {
@@ -107,7 +109,9 @@ function dropStep(object: KubeObject): Step {
 }
 
 function planHeadless(seen: Importing, merged: Merged): Plan {
-  const { have } = seen
+  const { have, podFamilies } = seen
+  if (!merged.global.ipFamilies.some((family) => podFamilies.includes(family)))
+    return planNoFamily(seen, merged, `pods have ${podFamilies.join(' and ')}`)
   const { choices, slices } = chosenHere(seen)
   return firstOf(
     () => [apply(serviceImport, importObject(seen.key, merged, { ipFamilies: merged.global.ipFamilies }), have.import)],
@@ -128,7 +132,7 @@ function planClusterSetIP(seen: Importing, merged: Merged): Plan {
   const { key, have, families = [] } = seen
   const ipFamilies = familiesOf(merged.global.ipFamilies, families, have.service)
   const [primary] = ipFamilies
-  if (primary === undefined) return planNoFamily(seen, merged, families)
+  if (primary === undefined) return planNoFamily(seen, merged, `Services have ${families.join(' and ')}`)
   // A Service keeps the family it was made with, so one of another family is another Service.
   if (have.service !== undefined && (have.service.spec?.ipFamilies?.[0] ?? primary) !== primary) return drop([have.service])
   const ips = have.service?.spec?.clusterIPs ?? []
@@ -155,16 +159,18 @@ function planClusterSetIP(seen: Importing, merged: Merged): Plan {
 }
 
 /** Nobody here could reach it: the import says so, and stands for nothing else. */
-function planNoFamily(seen: Importing, merged: Merged, families: readonly IPFamily[]): Plan {
+function planNoFamily(seen: Importing, merged: Merged, what: string): Plan {
   const { have } = seen
+  const { ipFamilies } = merged.global
+  const addresses = merged.type === 'Headless' ? { ipFamilies } : { ipFamilies, ips: [] }
   return firstOf(
-    () => [apply(serviceImport, importObject(seen.key, merged, { ipFamilies: merged.global.ipFamilies, ips: [] }), have.import)],
+    () => [apply(serviceImport, importObject(seen.key, merged, addresses), have.import)],
     () => [
       ...[have.service, ...have.slices].flatMap((object) => (object === undefined ? [] : [dropStep(object)])),
       ...status(seen, merged, {
         status: 'False',
         reason: 'IPFamilyNotSupported',
-        message: `the service is exported for ${merged.global.ipFamilies.join(' and ')}, and this cluster’s Services have ${families.join(' and ')}: export it from a cluster of that family, or make its Service dual-stack`,
+        message: `the service is exported for ${ipFamilies.join(' and ')}, and this cluster’s ${what}: export it from a cluster of that family, or make its Service dual-stack`,
       }),
     ],
   )

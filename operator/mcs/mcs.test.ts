@@ -666,6 +666,29 @@ suite('services across clusters', () => {
     await eventually(async () => assert.deepEqual(await reachable(set.west), ['west 10.2.0.1']))
   })
 
+  test('[mcs 21] a broker that is made anew changes nobody’s mind about who is the oldest', async () => {
+    await using set = await clusterset()
+    for (const id of ['north', 'south'] as const) set.west.put(allocation, allocationOf(id))
+    set.start('west')
+    const written = (cluster: 'north' | 'south', creationTimestamp: string, spec = {}) =>
+      set.broker.put(exportedService, constituent(cluster, spec, creationTimestamp))
+    const headless = { type: 'Headless' } as const
+    written('north', '2030-01-01T00:00:00Z')
+    written('south', '2030-01-01T00:00:00Z', headless)
+    await ready(set.west)
+    const decided = () => set.west.read(serviceImport, web)?.metadata.annotations?.['tombolo.dev/decided-by']
+    await eventually(() => assert.match(decided() ?? '', /^north /))
+    await set.stop('west')
+    for (const id of ['north', 'south'] as const)
+      set.broker.remove(exportedService, { namespace: memberNamespace(id), name: exportedServiceName(web) })
+    written('south', '2031-01-01T00:00:01Z', headless)
+    written('north', '2031-01-01T00:00:02Z')
+    const before = writes(set.west).length
+    set.start('west')
+    await pause(400, AbortSignal.timeout(5000))
+    assert.deepEqual([set.west.read(serviceImport, web)?.spec.type, writes(set.west).length], ['ClusterSetIP', before])
+  })
+
   test('[mcs 22] a conflict is told of every export, also where what conflicts is not taken', async () => {
     await using set = await clusterset('east')
     set.start('west', [{ namespace: 'shop', clusters: [] }])

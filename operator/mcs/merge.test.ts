@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import type { ExportedService, ServicePort } from '#crds/exported-service.ts'
 import type { Cluster } from '#test/kit/services.ts'
 import { constituent, http } from '#test/kit/services.ts'
-import { merge } from './merge.ts'
+import { decidedIn, decidedText, merge } from './merge.ts'
 
 type Spec = ExportedService['spec']
 type Change = Partial<Spec>
@@ -66,6 +66,35 @@ suite('merge', () => {
       merged.contributors.map(({ spec }) => spec.clusterID),
       ['east', 'north'],
     )
+  })
+
+  suite('remembers who decided, as a broker that is made anew gives every export a new age', () => {
+    const anew = (cluster: Cluster, at: string, change: Change = {}) => constituent(cluster, change, `2031-01-01T00:00:0${at}Z`)
+    const typeOf = (all: readonly ExportedService[], before = merge(two({}, { type: 'Headless' }))?.decided) =>
+      merge(all, decidedIn(before === undefined ? undefined : decidedText(before)))?.type
+    test('who decided goes on, though another is written again first', () => {
+      const all = [anew('east', '9'), anew('west', '1', { type: 'Headless' })]
+      assert.equal(merge(all)?.type, 'Headless')
+      assert.equal(typeOf(all), 'ClusterSetIP')
+      const again = merge(all, merge(all, merge(two({}, {}))?.decided)?.decided)
+      assert.equal(again?.type, 'ClusterSetIP')
+    })
+    test('also while the broker does not have it yet', () => {
+      const { creationTimestamp: _, ...metadata } = constituent('east').metadata
+      assert.equal(typeOf([{ ...constituent('east'), metadata }, anew('west', '1', { type: 'Headless' })]), 'ClusterSetIP')
+    })
+    test('not when its export was made anew', () => {
+      const exportedAt = '2031-01-01T00:00:05Z'
+      assert.equal(typeOf([anew('east', '9', { exportedAt }), anew('west', '1', { type: 'Headless' })]), 'Headless')
+    })
+    test('not against one that is older than it', () => {
+      const older = constituent('north', { type: 'Headless', exportedAt: '2029-01-01T00:00:00Z' }, '2029-01-01T00:00:00Z')
+      assert.equal(typeOf([constituent('east'), older]), 'Headless')
+    })
+    test('nothing of one that is alone, or of what cannot be read', () => {
+      assert.equal(merge([constituent('east')])?.decided, undefined)
+      for (const text of [undefined, '', 'east', 'east x y']) assert.equal(decidedIn(text), undefined)
+    })
   })
 
   const ports: readonly (readonly [string, ServicePort[], ServicePort[], ServicePort[], string | undefined])[] = [

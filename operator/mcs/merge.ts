@@ -25,6 +25,24 @@ export type Merged = {
   readonly contributors: readonly ExportedService[]
   /** One verdict for every constituent. */
   readonly conflict: Conflict | undefined
+  /** Of whom to remember that it is the oldest; undefined where there is nobody else, or its age is not known. */
+  readonly decided: Decided | undefined
+}
+
+/**
+ * Whose export decided among several before, and since when it is known. A broker that is made anew gives every object a new age; with this
+ * the winner stays the one that it was, unless another is older than that. An export that is made anew is another one.
+ */
+export type Decided = { readonly clusterID: string; readonly exportedAt: string; readonly instant: number }
+
+/** As an annotation has it. */
+export const decidedText = ({ clusterID, exportedAt, instant }: Decided): string =>
+  `${clusterID} ${exportedAt} ${new Date(instant).toISOString()}`
+
+export function decidedIn(annotation: string | undefined): Decided | undefined {
+  const [clusterID = '', exportedAt = '', since = ''] = (annotation ?? '').split(' ')
+  const instant = Date.parse(since)
+  return Number.isNaN(instant) ? undefined : { clusterID, exportedAt, instant }
 }
 
 /** `reason`: one or several of KEP-1645, joined by commas. */
@@ -71,8 +89,9 @@ const fields: { readonly [K in keyof Global]-?: Field<Global[K]> } = {
 }
 
 /** At most one of each cluster; undefined for none. */
-export function merge(constituents: readonly ExportedService[]): Merged | undefined {
-  const ordered = constituents.toSorted(byPrecedence)
+export function merge(constituents: readonly ExportedService[], before?: Decided): Merged | undefined {
+  const ageOf = (service: ExportedService) => instantOf(service, before)
+  const ordered = constituents.toSorted(byPrecedence(ageOf))
   const [oldest] = ordered
   if (oldest === undefined) return undefined
   const { type } = oldest.spec
@@ -93,6 +112,10 @@ export function merge(constituents: readonly ExportedService[]): Merged | undefi
     type,
     global: chooseAll(contributors),
     contributors,
+    decided:
+      ordered.length < 2 || ageOf(oldest) === Infinity
+        ? undefined
+        : { clusterID: oldest.spec.clusterID, exportedAt: oldest.spec.exportedAt, instant: ageOf(oldest) },
     conflict:
       conflicts.length === 0
         ? undefined
@@ -104,19 +127,22 @@ export function merge(constituents: readonly ExportedService[]): Merged | undefi
 }
 
 /** The oldest export first; timestamps have whole seconds, so the cluster's name decides between equals. */
-function byPrecedence(a: ExportedService, b: ExportedService): number {
-  const [x, y] = [instantOf(a), instantOf(b)]
-  if (x !== y) return x < y ? -1 : 1
-  return a.spec.clusterID < b.spec.clusterID ? -1 : 1
-}
+const byPrecedence =
+  (ageOf: (service: ExportedService) => number) =>
+  (a: ExportedService, b: ExportedService): number => {
+    const [x, y] = [ageOf(a), ageOf(b)]
+    if (x !== y) return x < y ? -1 : 1
+    return a.spec.clusterID < b.spec.clusterID ? -1 : 1
+  }
 
 /**
  * An export is as old as its cluster says, but not older than the broker knows it: whoever could choose its age would win every
  * conflict, with services that others had for years. One that the broker has not taken yet, or that does not say, comes last.
  */
-function instantOf({ metadata, spec }: ExportedService): number {
+function instantOf({ metadata, spec }: ExportedService, before: Decided | undefined): number {
   const instant = Math.max(Date.parse(spec.exportedAt), Date.parse(metadata.creationTimestamp ?? ''))
-  return Number.isNaN(instant) ? Infinity : instant
+  const known = before?.clusterID === spec.clusterID && before.exportedAt === spec.exportedAt ? before.instant : Infinity
+  return Math.min(known, Number.isNaN(instant) ? Infinity : instant)
 }
 
 function dissenters(key: keyof Global, oldest: ExportedService, all: readonly ExportedService[]): readonly ExportedService[] {

@@ -7,7 +7,7 @@ import { exportToAnnotation, isSharedWith } from '#crds/export-to.ts'
 import type { GatewayEndpoint } from '#crds/gateway-endpoint.ts'
 import { mostOfAMember } from '#crds/limits.ts'
 import type { Membership } from '#crds/membership.ts'
-import { derivedServiceName, memberNamespace, memberOf, systemNamespace } from '#crds/places.ts'
+import { decidedByAnnotation, derivedServiceName, memberNamespace, memberOf, systemNamespace } from '#crds/places.ts'
 import { whyNotExported } from '#crds/rules/export-name.ts'
 import { serviceExport, type ServiceExport } from '#crds/service-export.ts'
 import { serviceImport, type ServiceImport } from '#crds/service-import.ts'
@@ -40,8 +40,8 @@ import type { Importing } from './import.ts'
 import { choicesIn } from './import.ts'
 import type { ImportFrom } from './import-from.ts'
 import { isTaken } from './import-from.ts'
-import type { Conflict, Merged } from './merge.ts'
-import { merge } from './merge.ts'
+import type { Conflict, Decided, Merged } from './merge.ts'
+import { decidedIn, merge } from './merge.ts'
 import type { ServiceKey } from './names.ts'
 import { importedName, isGoing, isOurs, isOurSlice, serviceNameLabel } from './names.ts'
 import type { SourceCluster } from './slices.ts'
@@ -171,8 +171,13 @@ export function worldOf(self: ClusterID, known: Known, stores: Stores, signal: A
 
   const mergedWith = (key: ServiceKey, own: Offer, them: readonly ExportedService[]): Merged | 'unheard' | undefined =>
     brokerHeard() && !doubted.has(keyText(key))
-      ? merge([...them, ...(own.kind === 'offered' ? [asPublished(key, own.service)] : [])])
+      ? merge([...them, ...(own.kind === 'offered' ? [asPublished(key, own.service)] : [])], decidedBefore(key))
       : 'unheard'
+
+  function decidedBefore(key: ServiceKey): Decided | undefined {
+    const before = stores.imports.get(key)
+    return before !== undefined && isOurs(before) ? decidedIn(before.metadata.annotations?.[decidedByAnnotation]) : undefined
+  }
 
   const merged = (key: ServiceKey, own: Offer) => mergedWith(key, own, others(key))
 
@@ -266,6 +271,7 @@ export function worldOf(self: ClusterID, known: Known, stores: Stores, signal: A
       merged: merged(key, own),
       isAwaited: (cluster) => isAwaited({ clusterID: cluster, key: keyText(key) }),
       sources: sources(key, own),
+      podFamilies: [...new Set((admitted?.spec.podCIDRs ?? []).map(familyOf))],
       families: admitted === undefined ? undefined : [...new Set(admitted.spec.serviceCIDRs.map(familyOf))],
       traffic: traffic(key),
       now: new Date(),
