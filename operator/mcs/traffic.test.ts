@@ -26,22 +26,23 @@ const connected = (changes: readonly Partial<Connection>[], status: object = {})
 const toWest = (...gateways: readonly GatewayEndpoint[]) => pathsFrom(idOf('east'), gateways, now)('west')
 
 suite('the path to a cluster', () => {
-  test('is here for this one, and open to one of which nothing is known', () => {
+  test('is here for this one, open to one of which nothing is said, and unknown while no gateway leads', () => {
+    const open = { kind: 'open', rttMicros: undefined }
     assert.deepEqual(pathsFrom(idOf('east'), [], now)('east'), { kind: 'here' })
-    assert.deepEqual(toWest(), { kind: 'open', rttMicros: undefined })
-    assert.deepEqual(toWest(gatewayOf('west', { clusterID: idOf('west'), state: 'Error' })), {
-      kind: 'open',
-      rttMicros: undefined,
-    })
+    assert.deepEqual(toWest(), open)
+    assert.deepEqual(toWest(gatewayOf('west', { clusterID: idOf('west'), state: 'Error' })), open)
+    assert.deepEqual(toWest(connected([])), open)
+    assert.deepEqual(toWest(connected([{ state: 'Error' }], { role: 'Standby' })), { kind: 'unknown', rttMicros: undefined })
   })
 
   test('has the shortest round trip of its cables', () =>
     assert.deepEqual(toWest(connected([{ rttMicros: 900 }, { rttMicros: 700 }])), { kind: 'open', rttMicros: 700 }))
 
-  test('is dead when every cable is in error, and not while one still connects', () => {
+  test('is dead when every cable is in error, and unknown while one still connects', () => {
     const error = { state: 'Error', rttMicros: undefined } as const
     assert.deepEqual(toWest(connected([error, error])), { kind: 'dead', why: 'the cable to it carries nothing' })
-    assert.equal(toWest(connected([error, { ...error, state: 'Connecting' }])).kind, 'open')
+    assert.equal(toWest(connected([error, { ...error, state: 'Connecting' }])).kind, 'unknown')
+    assert.equal(toWest(connected([{ state: 'Connecting' }, {}])).kind, 'open')
   })
 
   test('is back for a while when it was not always there, and no cable is older', () => {
@@ -132,6 +133,14 @@ suite('what a choice is made from', () => {
         ]),
         have,
       ).flatMap(({ cluster, state }) => (state === 'Answers' ? [cluster] : []))
+
+    test('who answers goes on while nobody knows whether the path holds, and who does not waits: a gateway that begins anew moves no calls', () => {
+      const unknown: KnownPath = { kind: 'unknown', rttMicros: 700 }
+      const east = [of('east', [1])]
+      assert.deepEqual(answering(unknown, east, [of('west', [1])]), ['east', 'west'])
+      assert.deepEqual(answering(unknown, east, [of('east', [1])]), ['east'])
+      assert.deepEqual(answering(unknown, [of('east', [1], {}, false)]), ['east', 'west'], 'nobody else could')
+    })
 
     test('all answer, ready or not, but who is cut off while another has a ready endpoint', () => {
       const notReady = [of('east', [1], {}, false)]

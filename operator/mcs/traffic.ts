@@ -9,9 +9,10 @@ import type { Candidate, Choice, Path, Shared, TrafficPolicy } from './choice.ts
 import { choose, chooseAll } from './choice.ts'
 import { weighed } from './weigh.ts'
 
-/** A path that was not always there: for how long it has been. */
-export type KnownPath =
-  Path | { readonly kind: 'back'; readonly forMs: number; readonly rttMicros: number | undefined; readonly shared?: Shared }
+type Far = { readonly rttMicros: number | undefined; readonly shared?: Shared }
+
+/** `back`: it was not always there, and has been for so long. `unknown`: nobody can say, as no gateway leads or its cables are coming about. */
+export type KnownPath = Path | ({ readonly kind: 'back'; readonly forMs: number } & Far) | ({ readonly kind: 'unknown' } & Far)
 export type Traffic = {
   /** Of the service. */
   readonly policy: TrafficPolicy | undefined
@@ -69,11 +70,16 @@ function choicesOf(
   return policy === undefined ? chooseAll(candidates) : choose(policy, candidates, answering)
 }
 
-/** To who answers it is open the moment it is back. */
+/** To who answers it is open the moment it is back, and for as long as nobody knows better: a gateway that begins anew moves no calls. */
 function held(path: KnownPath, answers: boolean): Path {
-  if (path.kind !== 'back') return path
-  const { kind: _, forMs: __, ...far } = path
-  return answers ? { kind: 'open', ...far } : { kind: 'dead', why: 'the cable to it has not been back for long' }
+  if (path.kind !== 'back' && path.kind !== 'unknown') return path
+  const { rttMicros, shared } = path
+  if (answers) return { kind: 'open', rttMicros, ...(shared === undefined ? {} : { shared }) }
+  const why =
+    path.kind === 'back'
+      ? 'the cable to it has not been back for long'
+      : 'whether a cable to it carries anything is not known yet'
+  return { kind: 'dead', why }
 }
 
 /** After how many ms a choice among these clusters may be another one, though nothing happens; undefined: never. */
@@ -103,9 +109,11 @@ function counted(slices: readonly EndpointSlice[]): Pick<Candidate, 'endpoints' 
 
 /** As the gateway that leads here tells. */
 export function pathsFrom(self: ClusterID, gateways: readonly GatewayEndpoint[], now: Date): Traffic['pathTo'] {
-  const [leader] = gateways
-    .filter(({ spec, status }) => spec.clusterID === self && status?.role === 'Active')
+  const own = gateways.filter(({ spec }) => spec.clusterID === self)
+  const [leader] = own
+    .filter(({ status }) => status?.role === 'Active')
     .toSorted((a, b) => (b.status?.term ?? 0) - (a.status?.term ?? 0))
+  const isLeaderless = own.length > 0 && leader === undefined
   const connections = cablesOf(leader)
   return (cluster) => {
     if (cluster === self) return { kind: 'here' }
@@ -113,10 +121,12 @@ export function pathsFrom(self: ClusterID, gateways: readonly GatewayEndpoint[],
     if (isDead(cables)) return { kind: 'dead', why: 'the cable to it carries nothing' }
     const rtts = cables.flatMap(({ rttMicros }) => rttMicros ?? [])
     const shared = sharedOf(placesOf(gateways, self), placesOf(gateways, cluster))
-    const far = {
+    const far: Far = {
       rttMicros: rtts.length === 0 ? undefined : Math.min(...rtts),
       ...(shared === undefined ? {} : { shared }),
     }
+    const isConnecting = cables.length > 0 && !cables.some(({ state }) => state === 'Connected')
+    if (isLeaderless || isConnecting) return { kind: 'unknown', ...far }
     const ages = cables.flatMap(({ state, since }) =>
       state === 'Connected' && since !== undefined ? [now.getTime() - Date.parse(since)] : [],
     )
