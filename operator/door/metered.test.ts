@@ -29,6 +29,8 @@ class Bed {
   readonly #due = new Map<string, number>()
   readonly #meter
   over: readonly Throttled[] = []
+  /** Asked for again, in order: `source/name`. */
+  readonly asked: string[] = []
   nowMs = 0
 
   constructor(budget: Budget) {
@@ -57,6 +59,7 @@ class Bed {
         shareOf,
         now: () => this.nowMs,
         later: (source, ms) => this.#due.set(source, Math.min(this.#due.get(source) ?? Infinity, this.nowMs + ms)),
+        ask: (_, key) => this.asked.push(key),
         told: (_, over) => (this.over = over),
       },
     )
@@ -64,6 +67,14 @@ class Bed {
 
   put(...objects: readonly KubeObject[]): void {
     for (const one of objects) this.#meter.take({ type: 'put', object: one })
+  }
+
+  answer(key: string, one: KubeObject | undefined): void {
+    this.#meter.answer('west', key, one)
+  }
+
+  unanswered(key: string): void {
+    this.#meter.unanswered('west', key)
   }
 
   gone(one: KubeObject): void {
@@ -193,6 +204,60 @@ suite('T11: the budget of another cluster', () => {
     assert.equal(counted(), 50, 'what goes makes room for one that waits')
     bed.put(endpointsOf('west', 'db-2', 'other', 200, 2))
     assert.equal(bed.store.get('west/db-2'), '2', 'an object may turn to another service')
+  })
+
+  suite('what waits and is too much to be kept', () => {
+    const budget = { ...small, bytes: 4000, objects: 2, burst: 100 }
+    const big = (name: string, version = 1) => object('west', name, version, 1800)
+    const full = () => {
+      const bed = new Bed(budget)
+      bed.put(...['a', 'b', 'c', 'd', 'e', 'f'].map((name) => object('west', name, 1, 1500)))
+      return bed
+    }
+
+    test('is asked for again when its turn comes, after what was kept', () => {
+      const bed = full()
+      assert.deepEqual([[...bed.store.keys()], bed.asked], [['west/a', 'west/b'], []])
+      // Two of them fit into the bytes of a budget: c and d.
+      bed.gone(object('west', 'a'))
+      bed.gone(object('west', 'b'))
+      assert.deepEqual([[...bed.store.keys()], bed.asked], [['west/c', 'west/d'], []])
+      bed.gone(object('west', 'c'))
+      assert.deepEqual([[...bed.store.keys()], bed.asked], [['west/d'], ['west/e']])
+      bed.answer('west/e', object('west', 'e', 7, 1500))
+      assert.equal(bed.store.get('west/e'), '7')
+      bed.gone(object('west', 'd'))
+      bed.answer('west/f', undefined)
+      assert.deepEqual([[...bed.store.keys()], bed.asked], [['west/e'], ['west/e', 'west/f']])
+      bed.until(30_000)
+      assert.deepEqual(bed.shorts, [])
+    })
+
+    test('has gone where it was told so before the answer', () => {
+      const bed = full()
+      for (const name of ['a', 'b', 'c']) bed.gone(object('west', name))
+      bed.gone(object('west', 'e'))
+      bed.answer('west/e', object('west', 'e', 7))
+      assert.deepEqual([...bed.store.keys()], ['west/d'])
+    })
+
+    test('is asked for once more after an answer that did not come', () => {
+      const bed = full()
+      for (const name of ['a', 'b', 'c']) bed.gone(object('west', name))
+      bed.unanswered('west/e')
+      bed.until(20_000)
+      assert.deepEqual(bed.asked, ['west/e', 'west/f'])
+    })
+
+    test('is not asked for again and again where it does not fit', () => {
+      const bed = full()
+      for (const name of ['a', 'b', 'c']) bed.gone(object('west', name))
+      bed.answer('west/e', big('e'))
+      bed.put(object('west', 'd', 2, 2400))
+      bed.answer('west/f', big('f'))
+      bed.until(60_000)
+      assert.ok(bed.asked.length <= 3, bed.asked.join(' '))
+    })
   })
 
   test('our own objects have none', () => {

@@ -1,11 +1,12 @@
 // The budget at work, between a watch of the broker and the store that everybody here reads. What is over a cluster's budget is held back:
-// the store keeps what it had of it, and gets the last state of each object when there is credit or room. What goes, goes at once.
+// the store keeps what it had of it, and gets the last state of each object when there is credit or room. What goes, goes at once. What
+// waits is kept up to the bytes of one budget; of what is beyond that only the key is, and the broker is asked again when its turn comes.
 import { exportedEndpoints } from '#crds/exported-endpoints.ts'
 import { memberOf } from '#crds/places.ts'
 import type { Kube } from '#lib/kube/client.ts'
 import { delays } from '#lib/kube/delays.ts'
 import type { Kind, KubeObject } from '#lib/kube/object.ts'
-import { keyOf, keyText } from '#lib/kube/object.ts'
+import { keyOf, keyText, parseKey } from '#lib/kube/object.ts'
 import { reflect } from '#lib/kube/reflector.ts'
 import type { Store, StoreWriter } from '#lib/kube/store.ts'
 import type { Account, Budget, Short, Size } from './budget.ts'
@@ -51,6 +52,15 @@ export function reflectMetered<T extends KubeObject>(
       shareOf,
       now: () => performance.now(),
       later: (source, ms) => due.put(source, ms),
+      ask: (source, key) =>
+        void kube.get(kind, parseKey(key), signal).then(
+          (object) => meter.answer(source, key, object),
+          (err: unknown) => {
+            if (signal.aborted) return
+            kube.log.warn({ err, kind: kind.kind, key }, 'what had to wait could not be read again')
+            meter.unanswered(source, key)
+          },
+        ),
       told,
     })
     const due = delays((source) => meter.wake(source))
@@ -78,8 +88,13 @@ type Metering<T> = {
   readonly now: () => number
   /** Asks for `wake(source)` in `ms`. */
   readonly later: (source: string, ms: number) => void
+  /** Asks for `answer(source, key, …)`. */
+  readonly ask: (source: string, key: string) => void
   readonly told: Throttling
 }
+
+/** A state that waits; without its object, which is too much to keep. */
+type Held<T> = { readonly object: T | undefined; readonly bytes: number }
 
 type Taken<T> = { readonly object: T; readonly bytes: number; readonly share: Share | undefined }
 type Source<T> = {
@@ -89,14 +104,26 @@ type Source<T> = {
   /** Endpoints in `taken`, by service. */
   readonly endpoints: Map<string, number>
   /** The last state of each that waits, the one that has waited longest first. */
-  readonly held: Map<string, T>
+  readonly held: Map<string, Held<T>>
+  /** Of the objects in `held`. */
+  heldBytes: number
+  /** The key of what was asked for and not answered yet. */
+  asking: string | undefined
   over: { readonly short: Short; readonly service?: string; readonly untilMs: number } | undefined
+}
+
+export interface Meter<T> extends StoreWriter<T> {
+  wake(source: string): void
+  /** What was asked for, as it is now; undefined when it is not there. */
+  answer(source: string, key: string, object: T | undefined): void
+  /** It waits on, until there is credit or room again. */
+  unanswered(source: string, key: string): void
 }
 
 export function metered<T extends KubeObject>(
   writer: StoreWriter<T>,
-  { kind, budget, sourceOf, shareOf, now, later, told }: Metering<T>,
-): StoreWriter<T> & { wake(source: string): void } {
+  { kind, budget, sourceOf, shareOf, now, later, ask, told }: Metering<T>,
+): Meter<T> {
   const sources = new Map<string, Source<T>>()
   /** Of the list that is coming in; undefined between lists. */
   let listed: T[] | undefined
@@ -106,6 +133,8 @@ export function metered<T extends KubeObject>(
     taken: new Map(),
     endpoints: new Map(),
     held: new Map(),
+    heldBytes: 0,
+    asking: undefined,
     over: undefined,
   })
 
@@ -171,12 +200,36 @@ export function metered<T extends KubeObject>(
     return true
   }
 
+  function hold(source: Source<T>, key: string, object: T): void {
+    drop(source, key)
+    const bytes = JSON.stringify(object).length
+    const kept = source.heldBytes + bytes <= budget.bytes
+    if (kept) source.heldBytes += bytes
+    source.held.set(key, { object: kept ? object : undefined, bytes: kept ? bytes : 0 })
+  }
+
+  function drop(source: Source<T>, key: string): void {
+    source.heldBytes -= source.held.get(key)?.bytes ?? 0
+    source.held.delete(key)
+    if (source.asking === key) source.asking = undefined
+  }
+
   function release(name: string, source: Source<T>): void {
-    for (const [key, object] of source.held) {
+    for (const [key, { object }] of source.held) {
       if (waitMs(budget, source.account, now()) > 0) break
-      if (passes(name, source, key, object)) source.held.delete(key)
+      if (object !== undefined && passes(name, source, key, object)) drop(source, key)
     }
+    askFor(name, source)
     if (source.held.size > 0) hasCredit(name, source)
+  }
+
+  /** For one at a time: what comes may not fit, and then there is no use in asking for more. */
+  function askFor(name: string, source: Source<T>): void {
+    if (source.asking !== undefined || noRoomFor(budget, source.account, { objects: 1, bytes: 1 }) !== undefined) return
+    const [key] = source.held.entries().find(([, { object }]) => object === undefined) ?? []
+    if (key === undefined) return
+    source.asking = key
+    ask(name, key)
   }
 
   function put(object: T): void {
@@ -187,8 +240,8 @@ export function metered<T extends KubeObject>(
     }
     const source = accountFor(name)
     const key = keyText(keyOf(object))
-    if (passes(name, source, key, object)) source.held.delete(key)
-    else source.held.set(key, object)
+    if (passes(name, source, key, object)) drop(source, key)
+    else hold(source, key, object)
     tell(name, source)
   }
 
@@ -198,7 +251,7 @@ export function metered<T extends KubeObject>(
     const source = name === undefined ? undefined : sources.get(name)
     if (name === undefined || source === undefined) return
     const key = keyText(keyOf(object))
-    source.held.delete(key)
+    drop(source, key)
     const before = source.taken.get(key)
     if (before !== undefined) {
       source.taken.delete(key)
@@ -227,7 +280,7 @@ export function metered<T extends KubeObject>(
     for (const { object, key, was, source } of listed) {
       if (source === undefined || fits(source, key, object)) writer.take({ type: 'put', object })
       else {
-        source.held.set(key, object)
+        hold(source, key, object)
         if (was !== undefined) writer.take({ type: 'put', object: was.object })
       }
     }
@@ -266,6 +319,22 @@ export function metered<T extends KubeObject>(
           gone(event.object)
           return
       }
+    },
+    answer: (name, key, object) => {
+      const source = sources.get(name)
+      // Whoever spoke of it meanwhile knows more.
+      if (source?.asking !== key) return
+      drop(source, key)
+      if (object !== undefined) put(object)
+      if (!source.held.has(key)) release(name, source)
+      tell(name, source)
+    },
+    unanswered: (name, key) => {
+      const source = sources.get(name)
+      if (source?.asking !== key) return
+      drop(source, key)
+      source.held.set(key, { object: undefined, bytes: 0 })
+      later(name, calmMs)
     },
     wake: (name) => {
       const source = sources.get(name)
