@@ -928,6 +928,7 @@ suite('services across clusters', () => {
       const state = (text: string) => eventually(() => assert.equal(told(set.west), `Applied: ${text}`))
       eastOf(1)
       await state('east Answers, west Answers')
+      await answers(set.west, 'east 10.1.0.1 10.1.0.2 10.1.0.3', 'west 10.2.0.1')
       eastOf(2)
       await eventually(async () =>
         assert.equal(
