@@ -72,6 +72,22 @@ suite('a snapshot', () => {
     assert.deepEqual([member, broker], [undefined, undefined])
   })
 
+  test('knows where the cluster DNS sends our names, also from a file that its Corefile imports', async () => {
+    const file = (name: string, data: object): KubeObject => ({
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { name, namespace: 'kube-system' },
+      data,
+    })
+    const custom = file('coredns-custom', { 'tombolo.server': 'clusterset.local:53 {\n    forward . 10.101.0.53\n}\n' })
+    const sentTo = async (corefile: string) => {
+      const { platform } = await takeSnapshot(reader([file('coredns', { Corefile: corefile }), custom]), signal)
+      return platform.dns.forwardsTo
+    }
+    assert.deepEqual(await sentTo('.:53 {\n}\nimport custom/*.server\n'), ['10.101.0.53'])
+    assert.equal(await sentTo('.:53 {\n}\n'), undefined)
+  })
+
   test('of a member that imports nothing yet is whole', async () => {
     const snapshot = await takeSnapshot(reader([own]), signal)
     assert.deepEqual(snapshot.ignored, [])

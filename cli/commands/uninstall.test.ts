@@ -16,7 +16,7 @@ import {
   roles,
 } from '#lib/kube/kinds.ts'
 import type { Kind, KubeObject } from '#lib/kube/object.ts'
-import { wire } from '#operator/install/corefile.ts'
+import { serverFile, wire } from '#operator/install/corefile.ts'
 import type { ApiServer } from '#test/kit/apiserver.ts'
 import { apiserver, writes } from '#test/kit/apiserver.ts'
 import type { Ran } from '#test/kit/cli.ts'
@@ -150,6 +150,21 @@ suite('tombolo uninstall', () => {
     assert.equal(east.read(configMaps, coreDNS)?.data?.['Corefile'], corefile)
     assert.equal(east.read(daemonSets, { namespace: 'tombolo-system', name: 'tombolo-agent' }), undefined)
     assert.equal(east.read(daemonSets, { namespace: 'tombolo-system', name: 'tombolo-cleanup' }), undefined)
+  })
+
+  test('names that were wired through coredns-custom are taken out of it, whoever made it', async () => {
+    installedMember(east, 'east', 'dead')
+    const custom = { namespace: 'kube-system', name: 'coredns-custom' }
+    const theirs = { 'corp.server': 'corp.example:53 {\n}\n' }
+    east.put(configMaps, {
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { ...custom },
+      data: { ...theirs, 'tombolo.server': serverFile('clusterset.local', '10.101.0.9') },
+    })
+    const [ran] = await Promise.all([run('--yes', '--timeout', '2'), nodesGetClean(east)])
+    assert.equal(ran.code, 0, ran.err)
+    assert.deepEqual(east.read(configMaps, custom)?.data, theirs)
   })
 
   test('a node that does not get clean is named and holds it up; --force goes on without it and says what stays there', async () => {
