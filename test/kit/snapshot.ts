@@ -160,6 +160,7 @@ const goodView: MemberView = {
         conditionOf('BrokerReachable', 'True'),
         conditionOf('PeersValid', 'True'),
         conditionOf('RemovalsBelieved', 'True'),
+        conditionOf('ImportsMade', 'True'),
         conditionOf('Ready', 'True'),
       ],
     },
