@@ -6,6 +6,7 @@ import { callWeb, exportWeb, fleetOf, openShop, preferNearest, webURL } from '#t
 import type { RigSuite } from '#test/kit/rig-suite.ts'
 import type { Traffic } from '#test/kit/traffic.ts'
 import { lostMs, traffic } from '#test/kit/traffic.ts'
+import { sessionAffinity } from './session-affinity.ts'
 
 type Side = 'east' | 'west'
 
@@ -131,5 +132,7 @@ export const trafficPolicy = (at: RigSuite): void => {
       assert.deepEqual(await lost(requests, 'it stays cut off without a policy, and is back', other, again), [])
       assert.ok(again - healed > 4000, 'it comes back when its cable has held')
     })
+
+    sessionAffinity(at)
   })
 }
