@@ -47,6 +47,8 @@ export interface Doubts {
   /** The services of a cluster that are in doubt. */
   of(clusterID: string): readonly Key[]
   readonly held: () => readonly HeldRemoval[]
+  /** What is believed of a cluster may be otherwise now: what is not is doubted no more, also when it is again. */
+  readonly reconsider: (clusterID: string) => void
   /** Tells the keys of which the doubt has ended by itself. */
   readonly source: Source
   /** Tells `key` whenever `held` may be another. */
@@ -151,7 +153,8 @@ export function doubts(what: Doubting, signal: AbortSignal): Doubts {
     const doubted = clusters.get(clusterID)
     if (doubted === undefined) return
     const tolls = new Map((here().get(clusterID) ?? []).map((key) => [key, toll({ clusterID, key })]))
-    for (const key of [...doubted.lacking.keys()]) if (!tolls.has(key)) settle({ clusterID, key })
+    for (const key of [...doubted.lacking.keys()])
+      if (!tolls.has(key) || !believed({ clusterID, key })) settle({ clusterID, key })
     const lost = [...doubted.lacking.keys()]
     const now = {
       here: sum([...tolls.values()].map((one) => one.here)),
@@ -212,10 +215,8 @@ export function doubts(what: Doubting, signal: AbortSignal): Doubts {
     },
     isAbout,
     of: (clusterID) => [...(clusters.get(clusterID)?.lacking.keys() ?? [])].map(parseKey),
-    held: () =>
-      [...clusters].flatMap(([clusterID, { lacking, held }]) =>
-        held !== undefined && lacking.keys().some((key) => believed({ clusterID, key })) ? [held] : [],
-      ),
+    held: () => [...clusters.values()].flatMap(({ held }) => held ?? []),
+    reconsider: judge,
     source: following(
       listeners,
       (add) =>

@@ -129,7 +129,7 @@ export function worldOf(self: ClusterID, known: Known, stores: Stores, signal: A
   const doubted = doubts(
     {
       stores: heard,
-      local: [stores.imports, stores.slices],
+      local: [stores.imports, stores.slices, allocations],
       said: (object) => {
         const found = believe.about(object)
         return found === undefined || found.clusterID === self ? undefined : { ...found, key: keyText(found.key) }
@@ -159,6 +159,12 @@ export function worldOf(self: ClusterID, known: Known, stores: Stores, signal: A
       allocation: allocationOf(self),
       isPublished: (name) => stores.brokerEndpoints.get({ namespace: memberNamespace(self), name }) !== undefined,
     })
+
+  const unlisten = allocations.onChange((now, old) => {
+    const either = now ?? old
+    if (either !== undefined) doubted.reconsider(either.spec.clusterID)
+  })
+  signal.addEventListener('abort', unlisten, { once: true })
 
   /** Of the others, as far as this cluster may know of it. */
   const exported = (key: ServiceKey): readonly ExportedService[] =>
