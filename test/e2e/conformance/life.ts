@@ -73,7 +73,7 @@ export const lives: readonly Case[] = [
         ipFamilies: ['IPv4'],
       } as Service['spec']
       await exportInBoth(stage, { there: { service: other } })
-      const reasons = ['IPFamily', 'SessionAffinity', 'SessionAffinityConfig', 'InternalTrafficPolicy', 'TrafficDistribution']
+      const reasons = ['IPFamily', 'SessionAffinity', 'InternalTrafficPolicy', 'TrafficDistribution']
       await bothSay(stage, `True ${reasons.map((reason) => `${reason}Conflict`).join(',')}`)
       for (const at of stage.both) {
         const found = await imported(at)
