@@ -2,7 +2,7 @@
 import type { CableName } from '#crds/fields.ts'
 import type { Address } from '#lib/host/ip.ts'
 
-/** The devices of the cables; made by the gateway. kernel-libipsec lets nobody choose the name of its own. */
+/** The devices of the cables; made by the gateway. kernel-libipsec lets nobody choose the name of its own, so the kernel's ESP has the same. */
 export const cableDevices = { wireguard: 'tmb-wg', ipsec: 'ipsec0' } as const satisfies Record<CableName, string>
 /** The overlay between the nodes of a cluster, over which packets get to the gateway and back; made by the agent. */
 export const overlayDevice = 'vx-tombolo'
@@ -39,6 +39,8 @@ const leastMtu = 1280
 export const mtuOver = (underlay: number, overhead: number, most: number): number =>
   Math.max(leastMtu, Math.min(most, underlay - overhead))
 export const overlayID = 7300
+/** Of the XFRM interface, and of all states and policies of ours. */
+export const espNumber = 7300
 export const overlayPort = 4800
 
 /** Where a node looks at last, and for tunnel addresses first of all. */

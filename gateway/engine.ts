@@ -55,6 +55,7 @@ export type GatewayFacts = {
   readonly publicKey: PublicKey
   /** What this gateway has, the best first. */
   readonly cables: readonly CableName[]
+  readonly kernelHasIPsec: boolean
   /** Whether packets pass, of kinds that know without trying. */
   readonly isUp: (cable: CableName, publicKey: PublicKey) => boolean
   readonly own: { readonly podCIDRs: readonly CIDR[]; readonly serviceCIDRs: readonly CIDR[] }
@@ -135,8 +136,8 @@ export function planGateway(facts: GatewayFacts): GatewayPlan {
         {
           name: gatewayTable,
           chains: [
-            onlyThroughCables(remote, facts.cables),
-            tunnelsOnlyThroughCables(facts.cables),
+            onlyThroughCables(remote, facts),
+            tunnelsOnlyThroughCables(facts),
             onlyTo(
               facts.cables.map((cable) => cableDevices[cable]),
               own.podCIDRs,

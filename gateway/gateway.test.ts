@@ -110,6 +110,7 @@ suite('a gateway at work', function () {
       kube: api,
       host,
       drivers: [cables],
+      kernelHasIPsec: false,
       stateDir: '/state',
       allocations,
       endpoints,

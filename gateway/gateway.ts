@@ -60,6 +60,7 @@ export type GatewayParts = {
   readonly host: Host
   /** The best first. All are of one node, and so of one key. */
   readonly drivers: readonly CableDriver[]
+  readonly kernelHasIPsec: boolean
   /** Where the certificate is kept. */
   readonly stateDir: string
   readonly allocations: Store
@@ -233,7 +234,7 @@ export class Gateway implements AsyncDisposable {
 
   /** undefined: nobody knows yet which addresses are ours. */
   async #want(signal: AbortSignal): Promise<Wanted | undefined> {
-    const { self, host, stateDir, allocations, endpoints, nodes, drivers } = this.#parts
+    const { self, host, kernelHasIPsec, stateDir, allocations, endpoints, nodes, drivers } = this.#parts
     const { own: certified, trust } = await readKept(host, stateDir, signal)
     this.#certificate = certified?.pem
     const states = await this.cables(signal)
@@ -251,6 +252,7 @@ export class Gateway implements AsyncDisposable {
       way,
       publicKey: self.publicKey,
       cables: drivers.map(({ name }) => name),
+      kernelHasIPsec,
       isUp: (cable, key) => states.some((s) => s.cable === cable && s.publicKey === key && s.handshakeAt !== undefined),
       own: fleet.own,
       nodeAddresses: [...new Set([self.nodeAddress, ...nodesOf(nodes.list(), self.nodeAddress).map((n) => n.address)])],

@@ -20,31 +20,49 @@ export function perFamily(cidrs: readonly CIDR[]): readonly { readonly ip: 'ip' 
 
 export const quoted = (names: readonly string[]): string => set(names.map((name) => `"${name}"`))
 
+/** How packets between clusters leave a node. */
+export type WaysOut = {
+  readonly cables: readonly CableName[]
+  /** Whether the kernel has IPsec of its own; one that does not knows no rule about it. */
+  readonly kernelHasIPsec: boolean
+}
+
+/**
+ * Goes before `drop` in rules on what leaves by other devices. A packet that the kernel will encrypt is seen twice: as it goes into the
+ * cable's device, and then, still in clear, as if it left by the device that its ESP will take.
+ */
+const unlessEncrypted = ({ cables, kernelHasIPsec }: WaysOut): string =>
+  kernelHasIPsec && cables.includes('ipsec') ? ' rt ipsec missing' : ''
+
 /**
  * Packets for another cluster leave by our devices or not at all. At postrouting, because only there the device is the one that the
  * packet takes after its destination was translated; reject is not to be had there, but the routes answer first (metric.nowhere).
  */
-export const onlyThroughCables = (remote: readonly CIDR[], cables: readonly CableName[]): string =>
+export const onlyThroughCables = (remote: readonly CIDR[], ways: WaysOut): string =>
   chain(
     'only-through-cables',
     'filter',
     'postrouting',
     'filter',
-    perFamily(remote).map(({ ip, blocks }) => `${ip} daddr ${set(blocks)} oifname != ${quoted(ourDevices(cables))} drop`),
+    perFamily(remote).map(
+      ({ ip, blocks }) => `${ip} daddr ${set(blocks)} oifname != ${quoted(ourDevices(ways.cables))}${unlessEncrypted(ways)} drop`,
+    ),
   )
 
 /**
  * Who is heard on a tunnel address has proven its key: so nothing comes from or goes to such an address but through a cable, or from
  * the node to itself. Linux would take a packet for one of its addresses from any device, also from the street.
  */
-export const tunnelsOnlyThroughCables = (cables: readonly CableName[]): string => {
-  const here = quoted([...cables.map((cable) => cableDevices[cable]), 'lo'])
+export const tunnelsOnlyThroughCables = (ways: WaysOut): string => {
+  const here = quoted([...ways.cables.map((cable) => cableDevices[cable]), 'lo'])
   return [
     chain('tunnels-in', 'filter', 'prerouting', 'raw', [
       `iifname != ${here} ip6 saddr ${tunnelNetwork} drop`,
       `iifname != ${here} ip6 daddr ${tunnelNetwork} drop`,
     ]),
-    chain('tunnels-out', 'filter', 'postrouting', 'filter', [`oifname != ${here} ip6 daddr ${tunnelNetwork} drop`]),
+    chain('tunnels-out', 'filter', 'postrouting', 'filter', [
+      `oifname != ${here} ip6 daddr ${tunnelNetwork}${unlessEncrypted(ways)} drop`,
+    ]),
   ].join('\n')
 }
 

@@ -54,7 +54,7 @@ async function run(config: GatewayConfig, log: Logger, asked: AbortSignal): Prom
   const bootID = randomBytes(8).toString('hex')
   const host = linuxHost({ procSys: config.PROC_SYS })
   await using api = kube(await inCluster(process.env), log, 'tombolo-gateway')
-  const { underlay } = await readMachine(host, config.NODE_IP, signal)
+  const { underlay, kernelHasIPsec } = await readMachine(host, config.NODE_IP, signal)
 
   const allocations = reflect(api, allocation, { namespace }, signal)
   const endpoints = reflect(api, gatewayEndpoint, { namespace }, signal)
@@ -99,6 +99,7 @@ async function run(config: GatewayConfig, log: Logger, asked: AbortSignal): Prom
     kube: api,
     host,
     drivers: cables,
+    kernelHasIPsec,
     stateDir: config.STATE_DIR,
     allocations: allocations.store,
     endpoints: endpoints.store,

@@ -3,6 +3,8 @@ import { isDeepStrictEqual } from 'node:util'
 import type { Host } from '#lib/host/host.ts'
 import type { Network, NetworkChange, Ownership } from '#lib/host/network.ts'
 import { applyNetwork, nothing, planNetwork, readNetwork } from '#lib/host/network.ts'
+import { removeKernelEsp } from '../cable/ipsec/esp.ts'
+import { cableDevices } from '../data-plane.ts'
 import { putBack, readFormer, remember, writeFormer } from './former.ts'
 import { everythingOfOurs } from './ownership.ts'
 
@@ -31,7 +33,8 @@ export async function cleanUp(host: Host, stateDir: string, signal: AbortSignal)
   const have = await readNetwork(host, everythingOfOurs, Object.keys(former), signal)
   const changes = planNetwork(have, { ...nothing, sysctls: putBack(former, have.sysctls) })
   await applyNetwork(host, changes, signal)
+  const swept = await removeKernelEsp(host, cableDevices.ipsec, signal)
   // Last: what failed above is tried again from the same record.
   await host.remove(stateDir, signal)
-  return changes
+  return swept.length === 0 ? changes : [...changes, { with: 'ip -4', lines: swept }]
 }

@@ -13,7 +13,7 @@ export const agentOwns: Ownership = {
 
 /** Where there is no gateway, or no more: what it left is in nobody else's care. */
 export const everythingOfOurs: Ownership = {
-  // That of IPsec ends with its charon; a name that others have too is not swept.
+  // That of IPsec is looked at more closely (cable/ipsec/esp.ts), as others have the name too.
   links: [overlayDevice, cableDevices.wireguard],
   tables: [agentTable, gatewayTable],
   route: () => true,

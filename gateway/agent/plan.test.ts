@@ -56,7 +56,7 @@ suite('the plan of an agent', () => {
   ]
   for (const [underlay, overlay, segment] of mtus)
     test(`on an underlay of ${underlay} bytes the overlay has ${overlay}, and TCP over IPv4 segments of ${segment}`, () => {
-      const network = plan({ machine: { underlay: { dev: 'eth0', mtu: underlay }, addresses: [] } })
+      const network = plan({ machine: { ...agentFacts().machine, underlay: { dev: 'eth0', mtu: underlay } } })
       assert.equal(network.links[0]?.mtu, overlay)
       assert.match(network.nft[0]?.chains ?? '', new RegExp(`ipv4 .*maxseg size set ${segment}`))
     })
@@ -77,6 +77,13 @@ suite('the plan of an agent', () => {
 
   test('what is for another cluster leaves by our devices or not at all', () =>
     assert.match(plan().nft[0]?.chains ?? '', /ip daddr \{ 10\.242\.0\.0\/16 \} oifname != \{ "tmb-wg", "vx-tombolo" \} drop/))
+
+  test('or encrypted by the kernel, where that does it: such a packet is seen again on the device that its ESP takes', () => {
+    const machine = { ...agentFacts().machine, kernelHasIPsec: true }
+    const only = (change: Partial<AgentFacts>) => /oifname != \{ .* \}.* drop/.exec(plan(change).nft[0]?.chains ?? '')?.[0]
+    assert.equal(only({ cables: ['ipsec'], machine }), 'oifname != { "ipsec0", "vx-tombolo" } rt ipsec missing drop')
+    for (const change of [{ cables: ['ipsec'] }, { machine }] as const) assert.doesNotMatch(only(change) ?? '', /rt ipsec/)
+  })
 
   test('VXLAN is taken from gateways’ nodes only', () => {
     assert.match(plan().nft[0]?.chains ?? '', /ip saddr \{ 172\.29\.1\.1 \} udp dport 4800 accept\n\s+udp dport 4800 drop/)

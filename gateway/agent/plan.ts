@@ -92,6 +92,7 @@ export function planAgent(facts: AgentFacts): AgentPlan {
     nft: [
       agentRules({
         cables: facts.cables,
+        kernelHasIPsec: facts.machine.kernelHasIPsec,
         own: facts.own.podCIDRs,
         remote,
         nodes: nodeBlocks,

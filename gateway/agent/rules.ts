@@ -8,6 +8,7 @@ import { notToNode, onlyThroughCables, onlyTo, perFamily, quoted } from '../guar
 
 export type RuleFacts = {
   readonly cables: readonly CableName[]
+  readonly kernelHasIPsec: boolean
   readonly own: readonly CIDR[]
   readonly remote: readonly CIDR[]
   /** Nodes from which packets of the overlay may come; one family. */
@@ -25,7 +26,7 @@ export type RuleFacts = {
 export const agentRules = (facts: RuleFacts): NftTable => ({
   name: agentTable,
   chains: [
-    onlyThroughCables(facts.remote, facts.cables),
+    onlyThroughCables(facts.remote, facts),
     onlyTo([overlayDevice], [...facts.own, ...facts.remote]),
     notToNode([overlayDevice]),
     overlayOnlyFrom(facts.overlayPeers),

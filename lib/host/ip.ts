@@ -2,7 +2,7 @@
 import type { IPFamily } from '#lib/net/ip.ts'
 
 export type VxlanSettings = { readonly id: number; readonly port: number; readonly local: string; readonly underlay: string }
-/** `mac` is there for devices that have one; `vxlan` for VXLAN devices. */
+/** `mac` is there for devices that have one; `vxlan` for VXLAN devices; `xfrmNumber` for XFRM interfaces. */
 export type Link = {
   readonly name: string
   readonly kind: string
@@ -10,6 +10,7 @@ export type Link = {
   readonly up: boolean
   readonly mac?: string
   readonly vxlan?: VxlanSettings
+  readonly xfrmNumber?: number
 }
 /** `address` with its prefix length, e.g. `fe80::1/64`. `scope` of IPv4: `link` is never the source of what the node itself sends. */
 export type Address = { readonly dev: string; readonly address: string; readonly scope?: 'link' }
@@ -102,6 +103,7 @@ function linkOf(json: Json): Link {
           },
         }
       : {}),
+    ...(kind === 'xfrm' ? { xfrmNumber: Number(data.if_id) } : {}),
   }
 }
 

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import { vici, ViciRefused } from '#lib/host/vici/client.ts'
 import { textOf } from '#lib/host/vici/message.ts'
+import { parseXfrmPolicies, parseXfrmStates } from '#lib/host/xfrm.ts'
 import { tunnelAddress } from '#lib/net/keys.ts'
 import type { Logger } from '#lib/std/log.ts'
 import { logger } from '#lib/std/log.ts'
@@ -13,14 +14,16 @@ import { testCA } from '#test/kit/test-ca.ts'
 import type { Cable, CableDriver } from '../../gateway/cable/driver.ts'
 import { socketFile } from '../../gateway/cable/ipsec/charon.ts'
 import { ipsec } from '../../gateway/cable/ipsec/driver.ts'
-import { cableDevices } from '../../gateway/data-plane.ts'
+import { cableDevices, espNumber } from '../../gateway/data-plane.ts'
 import { eventually } from '../kit/eventually.ts'
 import type { Machine, Machines } from '../kit/netns.ts'
-import { findStrongSwan, machines, noMachines } from '../kit/netns.ts'
+import { findStrongSwan, kernelHasEsp, machines, noMachines } from '../kit/netns.ts'
 
 const { signal } = new AbortController()
 
-suite('cables over IPsec, with a real charon', function () {
+const inKernel = kernelHasEsp()
+
+suite(`cables over IPsec, with a real charon and ESP in ${inKernel ? 'the kernel' : 'user space'}`, function () {
   this.timeout(60_000)
   let rig: Machines
   let count = 0
@@ -117,14 +120,14 @@ suite('cables over IPsec, with a real charon', function () {
     })
 
     test('what is sent is seen by nobody on the way', async () => {
-      // Wherever a packet has its payload, 8 bytes in its middle are the marker.
+      // Wherever a packet has its payload, 8 bytes in its middle are the marker. Kernels look no further than byte 255.
       const marked = (offset: number) => `@th,${offset},64 0x5a5a5a5a5a5a5a5a counter`
       await west.machine.sh(`nft add table netdev seen; nft -f - <<'NFT'
 table netdev seen {
   chain wan {
     type filter hook ingress device "wan" priority 0; policy accept;
     ${marked(1024)}
-    ${marked(2048)}
+    ${marked(1984)}
   }
 }
 NFT`)
@@ -174,6 +177,8 @@ NFT`)
         await eventually(async () => assert.equal((await sessions(west)).length, 1))
       }
     })
+
+    if (inKernel) ofTheKernel()
 
     test('a command or an event that charon does not have ends no conversation', async () => {
       using charon = vici(east.machine.host, socketFile)
@@ -253,6 +258,77 @@ NFT`)
         await spare.driver[Symbol.asyncDispose]()
       }
     })
+
+    function ofTheKernel(): void {
+      const xfrm = (what: 'state list nokeys' | 'policy list') => east.machine.sh(`ip xfrm ${what}`)
+      const states = async () => parseXfrmStates(await xfrm('state list nokeys'), espNumber)
+      const entries = (text: string) => text.match(/^src /gm)?.length ?? 0
+
+      test('states and policies are in the kernel, all of them of our interface', async () => {
+        assert.equal(east.driver.about, 'ipsec (kernel)')
+        await eventually(async () => {
+          // Two children, two directions; and a policy of each also for what is forwarded.
+          assert.deepEqual([(await states()).length, entries(await xfrm('state list nokeys'))], [4, 4])
+          const policies = await xfrm('policy list')
+          assert.deepEqual(
+            parseXfrmPolicies(policies, espNumber)
+              .map(({ from, to, direction }) => `${direction} ${from} ${to}`)
+              .filter((line) => line.includes('10.'))
+              .toSorted(),
+            ['fwd 10.242.0.0/16 10.241.0.0/16', 'in 10.242.0.0/16 10.241.0.0/16', 'out 10.241.0.0/16 10.242.0.0/16'],
+          )
+          // What is left are those of charon's own sockets.
+          assert.equal(parseXfrmPolicies(policies, espNumber).length, 6)
+          assert.equal(entries(policies) - 6, policies.match(/\tsocket (in|out) /g)?.length ?? 0)
+        })
+      })
+
+      test('a packet for which there is a policy and no state makes the kernel ask for one, and never leaves in clear', async () => {
+        await west.machine.sh(`nft add table netdev seen; nft -f - <<'NFT'
+table netdev seen {
+  chain wan {
+    type filter hook ingress device "wan" priority 0; policy accept;
+    ip daddr 10.242.0.0/16 counter
+  }
+}
+NFT`)
+        const seen = async () => Number(/counter packets (\d+)/.exec(await west.machine.sh('nft list table netdev seen'))?.[1])
+        const asked = east.machine.sh('timeout 2 ip xfrm monitor acquire || true')
+        await east.machine.sh('sleep 0.3; ip xfrm state flush')
+        await assert.rejects(ping(east, west, '-c 2 -i 0.1 -W 0.1'))
+        assert.match(await asked, /sel src 10\.241\.0\.1\/32 dst 10\.242\.0\.1\/32/)
+        // Nobody calls set: the question alone brings other states.
+        await eventually(async () => {
+          await ping(east, west)
+        })
+        assert.equal(await seen(), 0)
+        await east.machine.sh(`ip route add 10.242.99.0/24 via ${west.address}; ping -c 1 -W 0.2 10.242.99.1 || true`)
+        assert.equal(await seen(), 1, 'it would have been seen')
+        await east.machine.sh('ip route del 10.242.99.0/24')
+        await west.machine.sh('nft delete table netdev seen')
+      })
+
+      test('without a session, too, packets end at the device', async () => {
+        await east.driver.set([], signal)
+        await eventually(async () => {
+          assert.deepEqual([await states(), parseXfrmPolicies(await xfrm('policy list'), espNumber)], [[], []])
+        })
+        assert.match(await east.machine.sh('ping -c 1 -W 0.5 -I 10.241.0.1 10.242.0.1 2>&1 || true'), /Unreachable/)
+      })
+
+      test('what a charon that was killed left in the kernel is swept by the next', async () => {
+        const before = await states()
+        await killCharon(east.machine)
+        assert.deepEqual(await states(), before, 'they are there')
+        await connect(east, west)
+        await up()
+        await eventually(async () => {
+          const now = await states()
+          assert.equal(now.length, 4)
+          assert.ok(now.every(({ spi }) => !before.some((b) => b.spi === spi)))
+        })
+      })
+    }
   })
 })
 

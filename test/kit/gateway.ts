@@ -38,6 +38,7 @@ export const gatewayFacts = (change: Partial<GatewayFacts> = {}): GatewayFacts =
   way: { to: 'cables' },
   publicKey: keyOf('east/n1'),
   cables: ['wireguard'],
+  kernelHasIPsec: false,
   isUp: () => true,
   own: east,
   nodeAddresses: ['172.29.1.1', '172.29.1.2'],
@@ -58,6 +59,6 @@ export const agentFacts = (change: Partial<AgentFacts> = {}): AgentFacts => ({
   active: 'n1',
   own: east,
   announced: [west],
-  machine: { underlay: { dev: 'eth0', mtu: 1500 }, addresses: ['172.29.1.2', '10.241.2.1'] },
+  machine: { underlay: { dev: 'eth0', mtu: 1500 }, addresses: ['172.29.1.2', '10.241.2.1'], kernelHasIPsec: false },
   ...change,
 })

@@ -80,7 +80,8 @@ export async function ipsecMachine(machine: Machine, ca: TestCA = testCA()): Pro
         nat: 'none',
         ipsec: { ...ca.issue('x.gateway.tombolo.dev'), own: cidrs('10.9.0.0/16') },
       } as const
-      const connection = credentials === undefined ? undefined : connectionOf(stranger, keyOf('us'), credentials, 4500)
+      const connection =
+        credentials === undefined ? undefined : connectionOf(stranger, keyOf('us'), credentials, { port: 4500, esp: 'charon' })
       if (connection === undefined) throw new Error('no connection for the stranger')
       using client = vici(host, socketFile)
       await client.command('load-conn', { [connection.name]: connection.message }, signal)

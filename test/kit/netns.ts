@@ -24,6 +24,8 @@ export interface Machines extends AsyncDisposable {
   add(name: string): Promise<Machine>
   /** A virtual cable between two of them. */
   join(a: Machine, devA: string, b: Machine, devB: string): Promise<void>
+  /** Gives it a device of this machine's own; it comes back when the other is taken down. */
+  take(machine: Machine, dev: string): Promise<void>
 }
 
 const cache = (): string => join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'tombolo')
@@ -55,11 +57,16 @@ export function noMachines(): string | undefined {
 }
 
 /** Then the driver makes the kernel's device and starts no wireguard-go. */
-export function kernelHasWireGuard(): boolean {
+export const kernelHasWireGuard = (): boolean => kernelMakes('wireguard')
+
+/** Then ESP is the kernel's, and charon makes no device. */
+export const kernelHasEsp = (): boolean => kernelMakes('xfrm', 'if_id', '1')
+
+function kernelMakes(...type: readonly string[]): boolean {
   const netns = `tmb-test-probe-${process.pid}`
   const ip = (...args: readonly string[]) => spawnSync('ip', args, { stdio: 'ignore' }).status === 0
   ip('netns', 'add', netns)
-  const made = ip('-n', netns, 'link', 'add', 'probe', 'type', 'wireguard')
+  const made = ip('-n', netns, 'link', 'add', 'probe', 'type', ...type)
   ip('netns', 'del', netns)
   return made
 }
@@ -107,6 +114,9 @@ export function machines(label: string): Machines {
       await exec('ip', ['-n', a.netns, 'link', 'add', devA, 'type', 'veth', 'peer', 'name', devB, 'netns', b.netns])
       await exec('ip', ['-n', a.netns, 'link', 'set', devA, 'up'])
       await exec('ip', ['-n', b.netns, 'link', 'set', devB, 'up'])
+    },
+    take: async ({ netns }, dev) => {
+      await exec('ip', ['link', 'set', dev, 'netns', netns])
     },
     [Symbol.asyncDispose]: async () => {
       for (const netns of names) for (const pid of pidsIn(netns)) kill(pid)

@@ -160,7 +160,6 @@ const goodView: MemberView = {
         conditionOf('BrokerReachable', 'True'),
         conditionOf('PeersValid', 'True'),
         conditionOf('RemovalsBelieved', 'True'),
-        conditionOf('ImportsMade', 'True'),
         conditionOf('Ready', 'True'),
       ],
     },

@@ -9,7 +9,9 @@ import { parsePublicKey, tunnelAddress } from '#lib/net/keys.ts'
 import { readCertificate } from '#lib/pki/certificate.ts'
 import type { CertKey } from '#lib/pki/cert-key.ts'
 import type { Kept } from '../../certificate/kept.ts'
+import { espNumber } from '../../data-plane.ts'
 import type { Cable } from '../driver.ts'
+import type { Esp } from './esp.ts'
 
 /** What charon proves this gateway with, and whom it believes. It goes to charon over its socket and lies nowhere else. Certificates in DER. */
 export type Credentials = {
@@ -37,7 +39,12 @@ const ikeRekeySeconds = 4 * 3600
 const childRekeySeconds = 3600
 
 /** undefined: the cable says nothing of who its gateway is, so there can be no session. */
-export function connectionOf(cable: Cable, us: PublicKey, { own, roots }: Credentials, port: number): Connection | undefined {
+export function connectionOf(
+  cable: Cable,
+  us: PublicKey,
+  { own, roots }: Credentials,
+  { port, esp }: { readonly port: number; readonly esp: Esp },
+): Connection | undefined {
   const { ipsec, candidates } = cable
   const theirs = ipsec === undefined ? undefined : readCertificate(ipsec.certificate)
   if (ipsec === undefined || theirs === undefined) return undefined
@@ -50,7 +57,7 @@ export function connectionOf(cable: Cable, us: PublicKey, { own, roots }: Creden
     remote_addrs: [...candidates.map((c) => c.address), '%any'],
     remote_port: String(candidates[0].port),
     proposals: [ikeProposal],
-    // In user space there is no other ESP, and every NAT lets UDP through.
+    // In user space there is no other ESP, and the far end may have that; and every NAT lets UDP through.
     encap: 'yes',
     mobike: 'yes',
     // Who talks comes first and what is carried after: so a refused selector ends no session.
@@ -69,7 +76,7 @@ export function connectionOf(cable: Cable, us: PublicKey, { own, roots }: Creden
   return {
     name: nameOf(cable, theirs.publicKey.export({ format: 'der', type: 'spki' }), session),
     children,
-    message: { ...session, children: Object.fromEntries([...children].map(([name, child]) => [name, childMessage(child)])) },
+    message: { ...session, children: Object.fromEntries([...children].map(([name, child]) => [name, childMessage(child, esp)])) },
   }
 }
 
@@ -82,7 +89,7 @@ function childrenOf({ publicKey, cidrs }: Cable, own: readonly CIDR[], us: Publi
   ])
 }
 
-const childMessage = ({ local, remote }: Selectors): Message => ({
+const childMessage = ({ local, remote }: Selectors, esp: Esp): Message => ({
   local_ts: local,
   remote_ts: remote,
   esp_proposals: [espProposal],
@@ -91,6 +98,8 @@ const childMessage = ({ local, remote }: Selectors): Message => ({
   start_action: 'none',
   close_action: 'none',
   dpd_action: 'clear',
+  // Of the interface, without which the kernel's policies would be about all packets of the node.
+  ...(esp === 'kernel' ? { if_id_in: String(espNumber), if_id_out: String(espNumber) } : {}),
 })
 
 // ── names ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────

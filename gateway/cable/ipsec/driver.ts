@@ -4,9 +4,10 @@
 //                                                                           │
 //   event, or something missing for a while ─────────────────────────► look: sessions and children begun and ended (plan.ts)
 //
-// ESP runs in charon too (kernel-libipsec): a TUN device takes the packets, and what no selector covers is dropped there, both ways.
+// ESP is the kernel's where it has it, else charon's (esp.ts): its device takes the packets, and what no selector covers is dropped there,
+// both ways.
 import type { Daemon } from '#lib/host/host.ts'
-import type { Address } from '#lib/host/ip.ts'
+import type { Address, Link } from '#lib/host/ip.ts'
 import { dropAddress, parseAddresses, parseLinks, putAddress, setLink } from '#lib/host/ip.ts'
 import { readSysctl, writeSysctl } from '#lib/host/sysctl.ts'
 import type { Vici } from '#lib/host/vici/client.ts'
@@ -28,14 +29,18 @@ import { addressText } from '../driver.ts'
 import { nodeKey } from '../node-key.ts'
 import { configFile, configurationOf, socketFile } from './charon.ts'
 import type { Connection } from './connection.ts'
+import type { Esp } from './esp.ts'
+import { aboutEsp, espOf, kernelSpis, makeKernelEsp, removeKernelEsp, sweepKernelEsp } from './esp.ts'
 import { charonKeyID, connectionOf, credentialsOf, readName } from './connection.ts'
 import type { SessionStep, Wait } from './plan.ts'
 import { isUp, planConnections, planSessions } from './plan.ts'
 import type { FoundConnection, SessionState } from './reading.ts'
-import { connectionsIn, sessionsIn } from './reading.ts'
+import { connectionsIn, isLost, sessionsIn, withLost } from './reading.ts'
 
 /** From start to answering takes 50 ms on an idle machine. */
 const startTimeoutMs = 5_000
+/** For two programs that print and delete. */
+const removeMs = 5_000
 /** A charon that lived this long starts over without delay when it dies. */
 const provenMs = 30_000
 /** However fast another gateway makes and ends sessions, it must keep neither us busy nor those whom we tell. */
@@ -49,13 +54,14 @@ export async function ipsec(options: DriverOptions, signal: AbortSignal): Promis
 
 class IPsecDriver implements CableDriver {
   readonly name = 'ipsec'
-  readonly about = 'ipsec (kernel-libipsec)'
   readonly device: string
   readonly publicKey: PublicKey
   readonly #options: DriverOptions
   readonly #vici: Vici
   readonly #stop = new AbortController()
   readonly #wait = backoff(500, 30_000)
+  /** Who does ESP on this node; undefined before the first set. */
+  #esp: Esp | undefined
   #daemon: Daemon | undefined
   /** Not before this time (ms, monotonic) is charon started again. */
   #notBefore = 0
@@ -77,14 +83,20 @@ class IPsecDriver implements CableDriver {
     this.#vici = vici(options.host, socketFile)
   }
 
+  get about() {
+    return this.#esp === undefined ? 'ipsec' : aboutEsp[this.#esp]
+  }
+
   async set(want: readonly Cable[], signal: AbortSignal): Promise<void> {
     const { host, stateDir, port } = this.#options
-    await this.#open(signal)
-    await this.#bringUp(want[0]?.ipsec?.own ?? [], signal)
+    const esp = await this.#open(signal)
+    await this.#bringUp(esp === 'charon' ? (want[0]?.ipsec?.own ?? []) : [], signal)
     const kept = await readKept(host, stateDir, signal)
     const credentials = credentialsOf(kept)
     this.#want =
-      credentials === undefined ? [] : want.flatMap((cable) => connectionOf(cable, this.publicKey, credentials, port) ?? [])
+      credentials === undefined
+        ? []
+        : want.flatMap((cable) => connectionOf(cable, this.publicKey, credentials, { port, esp }) ?? [])
     const { load, unload, forget } = planConnections(this.#want, await this.#connections(signal))
     for (const name of unload) await this.#vici.command('unload-conn', { name }, signal)
     if (forget) for (const command of ['clear-creds', 'flush-certs']) await this.#vici.command(command, {}, signal)
@@ -99,22 +111,28 @@ class IPsecDriver implements CableDriver {
     return connections.flatMap((connection) => stateOf(connection, sessions) ?? [])
   }
 
-  /** charon ends with us. */
+  /** charon ends with us, and so does all that it made or that was made for it. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort()
     await this.#watching
     await this.#turn
     this.#vici[Symbol.dispose]()
-    await this.#daemon?.[Symbol.asyncDispose]()
+    if (this.#daemon === undefined) return
+    await this.#daemon[Symbol.asyncDispose]()
+    if (this.#esp === 'kernel') await removeKernelEsp(this.#options.host, this.device, AbortSignal.timeout(removeMs))
   }
 
   // ── the daemon ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  async #open(signal: AbortSignal): Promise<void> {
+  async #open(signal: AbortSignal): Promise<Esp> {
     signal.throwIfAborted()
-    // One whose device was taken away cannot make another.
+    const found = await this.#link(signal)
+    if (found !== undefined) this.#esp ??= espOf(found)
+    // The kernel's device is no part of charon: where it was taken away, it is made again and carries what it carried.
+    if (found === undefined && this.#esp === 'kernel') await makeKernelEsp(this.#options.host, this.device, signal)
     if (!(await this.#isWhole(signal))) await this.#start(signal)
     this.#watching ??= this.#watch()
+    return this.#esp ?? 'charon'
   }
 
   async #start(signal: AbortSignal): Promise<void> {
@@ -122,14 +140,9 @@ class IPsecDriver implements CableDriver {
     await pause(Math.max(0, this.#notBefore - performance.now()), signal)
     signal.throwIfAborted()
     await this.#daemon?.[Symbol.asyncDispose]()
-    // That of a charon that was killed is there for a moment longer.
-    for (let tries = 0; tries < 25 && (await this.#link(signal)) !== undefined; tries++) await pause(20, signal)
-    if ((await this.#link(signal)) !== undefined)
-      throw new Error(
-        `the node has a device ${this.device} of another program; IPsec needs the name: take it down there, or do not use ipsec here`,
-      )
+    const esp = await this.#prepare(signal)
     await host.remove(socketFile, signal)
-    await host.write(configFile, configurationOf(port, underlays), { mode: 0o600, atomic: true }, signal)
+    await host.write(configFile, configurationOf(port, underlays, esp), { mode: 0o600, atomic: true }, signal)
     const startedAt = performance.now()
     const daemon = host.start('charon-systemd', [], { env: { STRONGSWAN_CONF: configFile } })
     this.#daemon = daemon
@@ -142,7 +155,7 @@ class IPsecDriver implements CableDriver {
     })
     while (how === undefined && performance.now() - startedAt < startTimeoutMs) {
       if (await this.#isWhole(signal)) {
-        log.info({ port }, 'charon started')
+        log.info({ port, esp }, 'charon started')
         return
       }
       await pause(20, signal)
@@ -150,6 +163,23 @@ class IPsecDriver implements CableDriver {
     }
     await daemon[Symbol.asyncDispose]()
     throw new Error(`charon did not come up: ${how ?? `no answer within ${startTimeoutMs} ms`}. Does the node have /dev/net/tun?`)
+  }
+
+  /** Before charon starts: nothing of another one is left, and the kernel's device is there if the kernel can have one. */
+  async #prepare(signal: AbortSignal): Promise<Esp> {
+    const { host } = this.#options
+    const isForeign = (link: Link | undefined) => link !== undefined && espOf(link) !== 'kernel'
+    // The TUN device of a charon that was killed is there for a moment longer.
+    for (let tries = 0; tries < 25 && isForeign(await this.#link(signal)); tries++) await pause(20, signal)
+    const link = await this.#link(signal)
+    if (isForeign(link))
+      throw new Error(
+        `the node has a device ${this.device} of another program; IPsec needs the name: take it down there, or do not use ipsec here`,
+      )
+    const isKernel = link !== undefined || (await makeKernelEsp(host, this.device, signal))
+    this.#esp = isKernel ? 'kernel' : 'charon'
+    if (isKernel) await sweepKernelEsp(host, signal)
+    return this.#esp
   }
 
   async #isWhole(signal: AbortSignal): Promise<boolean> {
@@ -168,8 +198,11 @@ class IPsecDriver implements CableDriver {
       socketFile,
       events,
       (name, message) => {
-        if (name === 'log') log.debug({ kind: textOf(message, 'group'), detail: textOf(message, 'msg') }, 'charon')
-        else this.#lookAfter(soonMs)
+        const kind = textOf(message, 'group')
+        if (name !== 'log') this.#lookAfter(soonMs)
+        else log.debug({ kind, detail: textOf(message, 'msg') }, 'charon')
+        // The kernel asks for states that it lacks.
+        if (kind === 'KNL' && this.#esp === 'kernel') this.#lookAfter(calmMs)
       },
       this.#stop.signal,
     ).catch((err: unknown) => {
@@ -264,7 +297,16 @@ class IPsecDriver implements CableDriver {
     return found
   }
 
+  /** A child whose states somebody took out of the kernel is `LOST`: charon does not look whether they are there. */
   async #sessions(signal: AbortSignal): Promise<readonly SessionState[]> {
+    const found = await this.#listed(signal)
+    if (this.#esp !== 'kernel') return found
+    const there = await kernelSpis(this.#options.host, signal)
+    // What charon itself took out in between, it does not list any more.
+    return found.some((s) => s.children.some(isLost(there))) ? withLost(await this.#listed(signal), there, found) : found
+  }
+
+  async #listed(signal: AbortSignal): Promise<readonly SessionState[]> {
     const found: SessionState[] = []
     await this.#vici.list('list-sas', 'list-sa', {}, (event) => found.push(...sessionsIn(event)), signal)
     return found

@@ -9,6 +9,7 @@ import { connectionOf, readName } from './connection.ts'
 import { planConnections, planSessions } from './plan.ts'
 import type { SessionFacts, SessionStep, Wait } from './plan.ts'
 import type { ChildState, SessionState } from './reading.ts'
+import { withLost } from './reading.ts'
 
 const ca = testCA()
 const der = (pem: string) => readCertificate(pem)?.raw ?? assert.fail()
@@ -26,8 +27,9 @@ const cable = (change: Partial<Cable> = {}): Cable => ({
   ipsec: { dnsName: theirs.dnsName, certificate: theirs.certificate, own: cidrs('10.241.0.0/16') },
   ...change,
 })
+const charons = { port: 4500, esp: 'charon' } as const
 const connection = (change: Partial<Cable> = {}, us = low): Connection =>
-  connectionOf(cable(change), us, credentials, 4500) ?? assert.fail()
+  connectionOf(cable(change), us, credentials, charons) ?? assert.fail()
 
 let ids = 0
 const child = (of: Connection, name: string, change: Partial<ChildState> = {}): ChildState => ({
@@ -64,11 +66,20 @@ suite('connections for charon', () => {
     assert.deepEqual([...connection({ cidrs: cidrs('fd00:242::/32') }).children.keys()], ['pulse'])
   })
 
+  test('belong to one interface where the kernel does ESP, and only there', () => {
+    const numbers = (esp: 'kernel' | 'charon') => connectionOf(cable(), low, credentials, { port: 4500, esp })?.message.children
+    assert.match(
+      JSON.stringify(numbers('kernel')),
+      /"pulse":{[^}]*"if_id_in":"7300","if_id_out":"7300"}.*"net":{[^}]*"if_id_in":"7300"/,
+    )
+    assert.doesNotMatch(JSON.stringify(numbers('charon')), /if_id/)
+  })
+
   test('there is none to who has no certificate', () => {
     const { ipsec: _, ...bare } = cable()
-    assert.equal(connectionOf(bare, low, credentials, 4500), undefined)
+    assert.equal(connectionOf(bare, low, credentials, charons), undefined)
     const bad = { ipsec: { dnsName: 'x', certificate: 'none', own: [] } }
-    assert.equal(connectionOf(cable(bad), low, credentials, 4500), undefined)
+    assert.equal(connectionOf(cable(bad), low, credentials, charons), undefined)
   })
 
   test('have another name when a session must be another, and the same when only selectors change', () => {
@@ -216,6 +227,27 @@ suite('sessions of charon', () => {
     assert.ok(first.againMs <= 500)
     assert.deepEqual(text(plan({ ...facts, sessions: [before, session(to)], waits: first.waits }).steps), [`end child ${net.id}`])
     assert.ok(text(plan({ ...facts, waits: first.waits, now: 500 }).steps).includes(`end child ${net.id}`))
+  })
+
+  test('a child that charon has and the kernel lacks is made anew, and ends', () => {
+    const of = connection()
+    const [pulse, net] = ['pulse', 'net'].map((name) => child(of, name, { spis: `${name}1 ${name}2` })) as [
+      ChildState,
+      ChildState,
+    ]
+    const before = [session(of, { children: [pulse, net] })]
+    const seen = (there: readonly string[], now = before) => withLost(now, new Set(there), before)
+    const whole = ['pulse1', 'pulse2', 'net1', 'net2']
+    assert.deepEqual(seen(whole), before)
+    assert.deepEqual(text(plan({ sessions: seen(whole.slice(1)) }).steps), ['initiate pulse', `end child ${pulse.id}`])
+    assert.deepEqual(text(plan({ sessions: seen(whole.slice(0, 3)) }).steps), ['initiate net', `end child ${net.id}`])
+    // One that came after the kernel was read, and one that charon has taken out itself.
+    const young = child(of, 'net')
+    const [later] = seen(whole.slice(0, 2), [session(of, { children: [pulse, { ...net, state: 'DELETING' }, young] })])
+    assert.deepEqual(
+      later?.children.map(({ state }) => state),
+      ['INSTALLED', 'DELETING', 'INSTALLED'],
+    )
   })
 
   test('a child of a kind that is no longer carried ends', () => {

@@ -191,6 +191,7 @@ function childPlan(
     steps: [
       ...(missed?.due === true ? [{ do: 'initiate', connection, child } as const] : []),
       ...up.filter((c) => c !== kept && c.state === 'INSTALLED' && mayEnd).map(endChild),
+      ...children.filter((c) => c.name === child && c.state === 'LOST').map(endChild),
     ],
   }
 }

@@ -58,6 +58,23 @@ export const sessionsIn = (event: Section): readonly SessionState[] =>
     children: sectionsOf(sectionOf(section, 'child-sas')).map(([, child]) => childIn(child)),
   }))
 
+/** By the SPIs of what is in the kernel. */
+export const isLost =
+  (there: ReadonlySet<string>) =>
+  ({ state, spis }: ChildState): boolean =>
+    state === 'INSTALLED' && !spis.split(' ').every((spi) => there.has(spi))
+
+/** `before`: what was listed before the kernel was read, so that what came since is not missed there. */
+export function withLost(
+  sessions: readonly SessionState[],
+  there: ReadonlySet<string>,
+  before: readonly SessionState[],
+): readonly SessionState[] {
+  const lost = new Set(before.flatMap((s) => s.children.filter(isLost(there)).map(({ id }) => id)))
+  const state = (child: ChildState) => (child.state === 'INSTALLED' && lost.has(child.id) ? 'LOST' : child.state)
+  return sessions.map((s) => ({ ...s, children: s.children.map((child) => ({ ...child, state: state(child) })) }))
+}
+
 const childIn = (section: Section): ChildState => ({
   ...selectorsIn(section),
   id: textOf(section, 'uniqueid') ?? '',
