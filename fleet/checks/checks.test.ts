@@ -324,14 +324,6 @@ const rows: readonly Row[] = [
     /delete it/,
   ],
   [
-    'imports-made',
-    'a quota is in the way of an import',
-    membership(['ImportsMade', 'False', '1 services cannot be imported as they should: shop/web: exceeded quota']),
-    'fail',
-    /shop\/web: exceeded quota/,
-    /look for a quota/,
-  ],
-  [
     'removals-held',
     'the broker has forgotten much of a cluster',
     membership(['RemovalsBelieved', 'False', 'the broker lists no more 40 of 48 objects of west']),
@@ -909,7 +901,6 @@ const rows: readonly Row[] = [
 
 /** Every other check is shown on two real clusters as well, by test/e2e/faults.test.ts. */
 const onSnapshotsAlone: Readonly<Record<string, string>> = {
-  'imports-made': 'operator/mcs/mcs.test.ts has an apiserver that refuses, and an import of somebody else',
   'kubernetes-version': 'a rig has one Kubernetes, which is new enough',
   'removals-held': 'a broker has to lose a dozen services and their history: operator/mcs/mcs.test.ts has one that does',
 }

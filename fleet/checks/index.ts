@@ -21,7 +21,6 @@ import { formerGateways } from './former-gateways.ts'
 import { gatewayPorts } from './gateway-ports.ts'
 import { guardInPlace } from './guard-in-place.ts'
 import { importsAnswer } from './imports-answer.ts'
-import { importsMade } from './imports-made.ts'
 import { joinRequests } from './join-requests.ts'
 import { kubeProxy } from './kube-proxy.ts'
 import { kubernetesVersion } from './kubernetes-version.ts'
@@ -76,7 +75,6 @@ export const checks: readonly Check[] = [
   exportsValid,
   exportConflicts,
   exportedEndpoints,
-  importsMade,
   importsAnswer,
   removalsHeld,
   trafficPolicies,

@@ -12,7 +12,7 @@ const node = join(root, 'node_modules', '.bin', 'node')
 const installOnly = '--install-only'
 const taken = 75
 /** What makes clusters; the rest is for anybody, and so is what these do without. */
-const onClusters = ['hack/playground.ts', 'hack/test.ts', 'hack/bench.ts', 'hack/conformance.ts']
+const onClusters = ['hack/playground.ts', 'hack/test.ts', 'hack/test-kernel.ts', 'hack/bench.ts', 'hack/conformance.ts']
 const without = ['--verify', '--contexts']
 /** What `npm ci` brings, twice: packed in npm's cache, and unpacked. */
 const packagesBytes = 1e9

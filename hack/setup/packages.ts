@@ -7,7 +7,9 @@ import { Refusal } from './refusal.ts'
 import { run, RunFailed } from './run.ts'
 
 /** Package → a program or file that shows it is there, whoever installed it. */
-const wanted: Readonly<Record<string, string>> = {
+export type Packages = Readonly<Record<string, string>>
+
+const forRigs: Packages = {
   'ca-certificates': '/etc/ssl/certs/ca-certificates.crt',
   'containernetworking-plugins': '/usr/lib/cni/ptp',
   iproute2: 'ip',
@@ -22,8 +24,7 @@ const wanted: Readonly<Record<string, string>> = {
   'wireguard-tools': 'wg',
 }
 
-/** Package → its proof when `missingPackages` is empty. */
-export const missingPackages = (): readonly string[] =>
+export const missingPackages = (wanted: Packages = forRigs): readonly string[] =>
   Object.entries(wanted)
     .filter(([, proof]) => findProgram(proof) === undefined)
     .map(([name]) => name)

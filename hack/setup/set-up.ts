@@ -4,6 +4,7 @@ import { cachePath } from './cache.ts'
 import { refuseFullDisk } from './disk.ts'
 import { givenImage } from './image/given.ts'
 import { baseImagesDone, baseStore, tomboloImage, tomboloStore } from './images.ts'
+import { buildKernel, kernelDone, kernelPath } from './kernel/kernel.ts'
 import { lock } from './lock.ts'
 import { installPackages, missingPackages } from './packages.ts'
 import { preflight } from './preflight.ts'
@@ -59,6 +60,21 @@ export async function setUp(signal: AbortSignal, say: Say = sayOnStderr): Promis
       },
     },
   }
+}
+
+/** The same, and a kernel that has what this machine's may lack; its path. Nothing else needs it, so nothing else waits for it. */
+export async function setUpKernel(signal: AbortSignal, say: Say = sayOnStderr): Promise<string> {
+  await setUp(signal, say)
+  if (!kernelDone()) {
+    // Of its own: nobody else is kept waiting for as long as a kernel takes.
+    await using _held = await lock(
+      cachePath('kernel.lock'),
+      () => say('setup: a kernel is being built, waiting for it …'),
+      signal,
+    )
+    await refuseFullDisk(() => buildKernel(say, signal))
+  }
+  return kernelPath()
 }
 
 const lockSetUp = (say: Say, signal: AbortSignal): Promise<AsyncDisposable> =>

@@ -78,19 +78,6 @@ export function planImport(seen: Importing): Plan {
   return waiting(seen, merged.type === 'Headless' ? planHeadless(seen, merged) : planClusterSetIP(seen, merged))
 }
 
-/** What is told where an import cannot be written as it should be: it stands without an address, and what there is of it stays. */
-export function planFailed(seen: Importing, why: string): Plan {
-  const { key, namespace, merged, have } = seen
-  const mayTell = namespace === 'present' && (have.import === undefined || isOurs(have.import))
-  if (!mayTell || merged === undefined || merged === 'unheard') return nothing
-  const { ipFamilies } = merged.global
-  const addresses = merged.type === 'Headless' ? { ipFamilies } : { ipFamilies, ips: [] }
-  return firstOf(
-    () => (have.import === undefined ? [apply(serviceImport, importObject(key, merged, addresses), undefined)] : []),
-    () => status(seen, merged, { status: 'False', reason: 'Failed', message: why }),
-  )
-}
-
 /** With the look at it that is due when a cluster has been back for long enough. */
 function waiting({ traffic, sources, have }: Importing, plan: Plan): Plan {
   const clusters = sources.map(({ service }) => service.spec.clusterID)

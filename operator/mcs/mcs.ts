@@ -19,7 +19,7 @@ import type { Throttling } from '../door/metered.ts'
 import type { HeldRemoval } from '../door/removal.ts'
 import { fieldManager } from '../install/install.ts'
 import { exportFaults, exportStatus } from './export-status.ts'
-import { planFailed, planImport } from './import.ts'
+import { planImport } from './import.ts'
 import { isGoing } from './names.ts'
 import { planPublish } from './publish.ts'
 import { policyFaults, policyStatus } from './traffic-status.ts'
@@ -37,8 +37,6 @@ export type Mcs = Known & {
   readonly rejected: (objects: readonly string[]) => void
   /** Told which services of the others this cluster does not want, in the same way. */
   readonly leftOut: (services: readonly string[]) => void
-  /** Told which imports cannot be written here, and why, in the same way. */
-  readonly unmade: (imports: readonly string[]) => void
   /** Told which removals are held, in the same way. */
   readonly held: (removals: readonly HeldRemoval[]) => void
   /** Told which of the others are over their budget. */
@@ -57,8 +55,6 @@ export async function runMcs(mcs: Mcs, signal: AbortSignal): Promise<void> {
   const world = worldOf(mcs.clusterID, mcs, stores, signal)
   /** By key: why the broker does not take what we offer. */
   const failures = new Map<string, string>()
-  /** By key: why an import is not here, or not as it should be. */
-  const unmade = new Map<string, string>()
 
   const publish = controller({
     name: 'mcs-publish',
@@ -78,7 +74,7 @@ export async function runMcs(mcs: Mcs, signal: AbortSignal): Promise<void> {
         if (failures.delete(text)) status.add(key)
         return next
       } catch (error) {
-        const refusal = refusalIn(error, notTaken)
+        const refusal = refusalIn(error)
         if (refusal !== undefined && failures.get(text) !== refusal) {
           failures.set(text, refusal)
           status.add(key)
@@ -120,34 +116,21 @@ export async function runMcs(mcs: Mcs, signal: AbortSignal): Promise<void> {
     workers,
     calmMs: (flow) => (flow === mcs.clusterID ? afterPublishMs : 0),
     sources: importSources,
-    reconcile: async (key, stop) => {
+    reconcile: (key, stop) => {
       const at = { namespace: key.namespace ?? '', name: key.name }
-      const [text, { local: kube }] = [keyText(at), mcs]
-      const there = [stores.imports, stores.services, stores.slices]
-      // The world as it is in that round: endpoints come while their service is given its address.
-      const seen = (have: readonly KubeObject[]) => ({ ...world.importing(at), have: sortedOut(have) })
-      const convergeTo = (plan: (have: readonly KubeObject[]) => Plan) =>
-        converge({ kube, fieldManager, stores: there, have: world.imported(at), plan }, stop)
-      try {
-        const next = await convergeTo((have) => withoutStatus(planImport(seen(have))))
-        tellUnmade(text, next.kind === 'blocked' ? next.message : undefined)
-        return next
-      } catch (error) {
-        const why = refusalIn(error, notWritten)
-        if (why === undefined) throw error
-        tellUnmade(text, `${text}: ${why}`)
-        await convergeTo((have) => planFailed(seen(have), `it cannot be made here: ${why}`))
-        throw error
-      }
+      return converge(
+        {
+          kube: mcs.local,
+          fieldManager,
+          stores: [stores.imports, stores.services, stores.slices],
+          have: world.imported(at),
+          // The world as it is in that round: endpoints come while their service is given its address.
+          plan: (have) => withoutStatus(planImport({ ...world.importing(at), have: sortedOut(have) })),
+        },
+        stop,
+      )
     },
   })
-
-  function tellUnmade(key: string, why: string | undefined): void {
-    if (unmade.get(key) === why) return
-    if (why === undefined) unmade.delete(key)
-    else unmade.set(key, why)
-    refusals.add(everything)
-  }
 
   const importStatus = controller({
     name: 'mcs-import-status',
@@ -195,7 +178,6 @@ export async function runMcs(mcs: Mcs, signal: AbortSignal): Promise<void> {
       mcs.rejected(world.refused())
       mcs.leftOut(world.leftOut())
       mcs.held(world.held())
-      mcs.unmade([...unmade.values()].sort())
       return Promise.resolve(settled)
     },
   })
@@ -208,13 +190,8 @@ const withoutStatus = (plan: Plan): Plan => ({ ...plan, steps: plan.steps.filter
 /** Nothing while there is something else to write: what that brings comes back here. */
 const statusAlone = ({ steps }: Plan): readonly Step[] => (steps.every((step) => step.do === 'status') ? steps : [])
 
-/** Of a write: what was written is at fault, or somebody who may say so forbids it. */
-const notTaken: readonly number[] = [400, 403, 413, 422]
-/** With 500, as which an apiserver says that it has no address left, or that a webhook does not answer. */
-const notWritten: readonly number[] = [...notTaken, 500]
-
-/** What an apiserver says about the very objects that were written; that it cannot be reached is not about them. */
-function refusalIn(error: unknown, codes: readonly number[]): string | undefined {
+/** What the broker says about the very objects that were written; that it cannot be reached is the Membership's to tell. */
+function refusalIn(error: unknown): string | undefined {
   const errors: readonly unknown[] = error instanceof AggregateError ? error.errors : [error]
-  return errors.find((e): e is StatusError => e instanceof StatusError && codes.includes(e.code))?.message
+  return errors.find((e): e is StatusError => e instanceof StatusError && [400, 403, 413, 422].includes(e.code))?.message
 }

@@ -64,7 +64,6 @@ export async function beMember(
   const refuse = (from: string) => (objects: readonly string[]) => refusals.set(new Map(refusals.value).set(from, objects))
   const throttled = cell<ThrottledByKind>(new Map(), (a, b) => JSON.stringify([...a]) === JSON.stringify([...b]))
   const throttle: Throttling = (kind, all) => throttled.set(new Map(throttled.value).set(kind, all))
-  const unmade = cell<readonly string[]>([], (a, b) => JSON.stringify(a) === JSON.stringify(b))
   const held = cell<HeldByTeller>(new Map(), (a, b) => JSON.stringify([...a]) === JSON.stringify([...b]))
   const hold = (from: string) => (removals: readonly HeldRemoval[]) => {
     held.set(new Map(held.value).set(from, removals))
@@ -119,7 +118,6 @@ export async function beMember(
           rejected: refuse('services'),
           leftOut: (services) => leftOut.set(services),
           held: hold('services'),
-          unmade: (imports) => unmade.set(imports),
           throttled: throttle,
         },
         signal,
@@ -138,7 +136,7 @@ export async function beMember(
     report(
       kube,
       known.memberships,
-      { installed, endpoints, allocations, clusterID, dns, broker, renewal, clock, refusals, leftOut, unmade, held, throttled },
+      { installed, endpoints, allocations, clusterID, dns, broker, renewal, clock, refusals, leftOut, held, throttled },
       say,
       log,
       signal,

@@ -45,7 +45,6 @@ export type Reported = {
   readonly clock: Cell<ClockState>
   readonly refusals: Cell<Refusals>
   readonly leftOut: Cell<readonly string[]>
-  readonly unmade: Cell<readonly string[]>
   readonly held: Cell<HeldByTeller>
   readonly throttled: Cell<ThrottledByKind>
 }
@@ -82,7 +81,6 @@ export async function report(
         dns: seen.dns.value,
         refused: [...seen.refusals.value.values()].flat(),
         leftOut: seen.leftOut.value,
-        unmade: seen.unmade.value,
         held: [...seen.held.value.values()].flat(),
         throttled: [...seen.throttled.value.values()].flat(),
       })
@@ -93,8 +91,8 @@ export async function report(
     },
   })
   const look = () => status.add(membershipKey)
-  const { dns, broker, renewal, clock, refusals, leftOut, unmade, held, throttled } = seen
-  const stops = [dns, broker, renewal, clock, refusals, leftOut, unmade, held, throttled].map((cell) => cell.onChange(look))
+  const { dns, broker, renewal, clock, refusals, leftOut, held, throttled } = seen
+  const stops = [dns, broker, renewal, clock, refusals, leftOut, held, throttled].map((cell) => cell.onChange(look))
   try {
     await status.run(signal)
   } finally {

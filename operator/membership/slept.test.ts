@@ -164,7 +164,7 @@ suite('a cluster that slept', function () {
   const credentialsValid = () =>
     conditionsOf({
       ...{ broker: { kind: 'reached' }, clock: { kind: 'agrees' }, allocation: undefined, workloads: [], gateways: [] },
-      ...{ dns: 'wired', refused: [], leftOut: [], unmade: [], held: [], throttled: [], renewal: renewal.value },
+      ...{ dns: 'wired', refused: [], leftOut: [], held: [], throttled: [], renewal: renewal.value },
     }).find(({ type }) => type === 'CredentialsValid')
 
   /** As `tombolo join` does with a grant, whose token is good. */

@@ -26,7 +26,6 @@ const well: Situation = {
   dns: 'wired',
   refused: [],
   leftOut: [],
-  unmade: [],
   held: [],
   throttled: [],
 }
@@ -146,14 +145,6 @@ suite('the conditions of a Membership', () => {
       'RemovalsBelieved',
       'Held',
       /lists no more 40 of 48 objects of west.*annotate membership membership --overwrite tombolo\.dev\/accept-removal=1a2b3c4d$/,
-      'ready',
-    ],
-    [
-      'the apiserver does not take an import',
-      { unmade: ['shop/web: apply Service shop/derived-x: 403 Forbidden: exceeded quota'] },
-      'ImportsMade',
-      'Failed',
-      /1 services cannot be imported as they should: shop\/web: .*exceeded quota/,
       'ready',
     ],
     [

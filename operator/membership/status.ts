@@ -45,8 +45,6 @@ export type Situation = {
   readonly refused: readonly string[]
   /** Services of other members that `spec.importFrom` does not take, as `namespace/name of cluster`. */
   readonly leftOut: readonly string[]
-  /** Imports that cannot be written here, as `namespace/name: why`. */
-  readonly unmade: readonly string[]
   /** What a list of the broker lacks and stays until more is known. */
   readonly held: readonly HeldRemoval[]
   /** Members that publish more than we take of one. */
@@ -68,7 +66,6 @@ const questions: readonly ((now: Situation) => Verdict)[] = [
   peersInBudget,
   removalsBelieved,
   importsTaken,
-  importsMade,
 ]
 
 /** Broken and noisy peers, a silent or forgetful broker, dead credentials and what is not wanted do not stop our traffic, so they do not make us unready. */
@@ -84,7 +81,6 @@ export const membershipFaults: Faults = {
   PeersValid: isFalse,
   PeersInBudget: isFalse,
   RemovalsBelieved: isFalse,
-  ImportsMade: isFalse,
 }
 
 export function conditionsOf(now: Situation): readonly Verdict[] {
@@ -312,18 +308,6 @@ function importsTaken({ leftOut }: Situation): Verdict {
         status: 'False',
         reason: 'LeftOut',
         message: `spec.importFrom leaves out what other members export, ${leftOut.length} in all: ${some(leftOut)}`,
-      }
-}
-
-function importsMade({ unmade }: Situation): Verdict {
-  const type = 'ImportsMade'
-  return unmade.length === 0
-    ? { type, status: 'True', reason: 'Made', message: 'every service that is imported could be written here' }
-    : {
-        type,
-        status: 'False',
-        reason: 'Failed',
-        message: `${unmade.length} services cannot be imported as they should: ${some(unmade)}`,
       }
 }
 
