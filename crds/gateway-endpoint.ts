@@ -110,7 +110,9 @@ export const gatewayEndpoint = define({
       .string()
       .max(64)
       .optional()
-      .describe('What carries the cables here: `wireguard (kernel)`, `wireguard (wireguard-go)`, `ipsec (kernel)`, `ipsec (kernel-libipsec)`.'),
+      .describe(
+        'What carries the cables here: `wireguard (kernel)`, `wireguard (wireguard-go)`, `ipsec (kernel)`, `ipsec (kernel-libipsec)`.',
+      ),
     connections: z
       .array(
         z.object({
