@@ -93,7 +93,7 @@ export const mcsItems: Readonly<Record<number, Item>> = {
   },
 }
 
-/** The run of upstream's suite whose report is docs/reference/mcs-conformance.yaml. */
+/** The last run of upstream's suite, by its report. The report itself is upstream's words, and is not kept here. */
 export const suiteRun = {
   /** As git describes it, and the commit that this is. */
   suite: 'v0.5.0-4-gded161a',
@@ -101,6 +101,7 @@ export const suiteRun = {
   date: '27 November 2026',
   kubernetes: 'v1.37.2',
   took: '9 min 21 s on two cores with much other work on them',
+  passed: '14 of 14 Required, 13 of 13 Optional',
 } as const
 
 /** By the order of the specs in the suite. */
