@@ -15,6 +15,7 @@ import {
   run,
   soon,
   soonRunning,
+  sticky,
   tcp,
   udp,
 } from './stage.ts'
@@ -47,7 +48,7 @@ export const reached: readonly Case[] = [
     title:
       '[suite 17, mcs 15, mcs 33] an exported Service is reached by its clusterset name from every cluster, over TCP and UDP',
     run: async (stage) => {
-      await Promise.all([run(stage.here), expose(stage.here)])
+      await Promise.all([run(stage.here), expose(stage.here, sticky)])
       await exportIt(stage.here)
       await everywhere(stage, async (at, family) => {
         await soon(async () => assert.deepEqual(clustersIn(await answers(at, family, 42, 1)), ['east']))
@@ -58,7 +59,7 @@ export const reached: readonly Case[] = [
   {
     title: '[suite 18, mcs 7] a Service of the same name that is not exported gets no traffic',
     run: async (stage) => {
-      await Promise.all(stage.both.flatMap((at) => [run(at), expose(at)]))
+      await Promise.all(stage.both.flatMap((at) => [run(at), expose(at, sticky)]))
       await exportIt(stage.here)
       await Promise.all(stage.both.map((at) => soonRunning(at, 1)))
       await onlyReaches(stage, 42, 'east')
@@ -68,7 +69,10 @@ export const reached: readonly Case[] = [
     title: '[suite 19, mcs 23, mcs 24] a cluster that has the port’s name under another number gets no traffic for it',
     run: async (stage) => {
       await Promise.all(stage.both.map((at) => run(at)))
-      await exportInBoth(stage, { here: { service: { ports: [tcp] } }, there: { service: { ports: [elsewhere] } } })
+      await exportInBoth(stage, {
+        here: { service: { ...sticky, ports: [tcp] } },
+        there: { service: { ...sticky, ports: [elsewhere] } },
+      })
       await bothSay(stage, 'True PortConflict')
       await Promise.all(stage.both.map((at) => soonRunning(at, 1)))
       await onlyReaches(stage, 42, 'east')
@@ -79,8 +83,8 @@ export const reached: readonly Case[] = [
     run: async (stage) => {
       await Promise.all(stage.both.map((at) => run(at)))
       await exportInBoth(stage, {
-        here: { service: { ports: [tcp] } },
-        there: { service: { ports: [{ ...elsewhere, name: 'tcp2' }] } },
+        here: { service: { ...sticky, ports: [tcp] } },
+        there: { service: { ...sticky, ports: [{ ...elsewhere, name: 'tcp2' }] } },
       })
       await bothSay(stage, 'True PortConflict')
       await Promise.all(stage.both.map((at) => soonRunning(at, 1)))
