@@ -9,10 +9,13 @@ import type { Kube } from '#lib/kube/client.ts'
 import { fromKubeconfig } from '#lib/kube/kubeconfig.ts'
 import { logger } from '#lib/std/log.ts'
 import { fleetOf } from '#test/kit/fleet.ts'
-import { allReady } from '#test/kit/pods.ts'
+import { allReady, tomboloPods } from '#test/kit/pods.ts'
+import type { Asked } from '#test/kit/queries.ts'
+import { queries } from '#test/kit/queries.ts'
 import { sideBySide } from '#test/kit/side-by-side.ts'
 import type { Cluster } from '#test/rig/cluster.ts'
 import { onPair } from './fleets.ts'
+import { compared } from './conformance/coredns.ts'
 import { lives } from './conformance/life.ts'
 import { named } from './conformance/names.ts'
 import { properties } from './conformance/properties.ts'
@@ -22,6 +25,7 @@ import {
   expose,
   exportIt,
   imported,
+  nameIn,
   openNamespace,
   soon,
   soonGone,
@@ -56,7 +60,7 @@ suite('the Multi-Cluster Services API', function () {
 
   suite('a service', () => {
     // What needs pods first: these take the longest.
-    const cases = [...reached, ...named, ...lives, ...properties]
+    const cases = [...reached, ...named, ...compared, ...lives, ...properties]
     sideBySide(
       3,
       cases.map(({ title, run }, i) => ({
@@ -116,6 +120,20 @@ suite('the Multi-Cluster Services API', function () {
         assert.equal(await may('create', `${kind}.multicluster.x-k8s.io`), false, kind)
     })
 
+    test('whose DNS server is rolled out anew loses fewer than one query of a thousand, through its Service and through CoreDNS', async () => {
+      const { here, there } = await stage('mcs-names')
+      await expose(here)
+      await exportIt(here)
+      await soonImported(there)
+      const counted = await rolledOut(there)
+      for (const [server, { asked, lost }] of Object.entries(counted)) {
+        process.stdout.write(`      ${server}: ${lost} of ${asked} queries lost\n`)
+        assert.ok(asked > 2000, `only ${asked} queries to ${server}`)
+        assert.ok(lost < asked / 1000, `${lost} of ${asked} queries to ${server} were lost`)
+      }
+      await Promise.all([here, there].map(dropNamespace))
+    })
+
     test('[mcs 9] whose operator was down withdraws what is exported no more when it is back', async () => {
       const { here, there } = await stage('mcs-down')
       await expose(here)
@@ -145,6 +163,24 @@ suite('the Multi-Cluster Services API', function () {
     })
   })
 })
+
+/** Of the queries for the service while every pod of the DNS server is replaced, by server. */
+async function rolledOut(at: Place): Promise<Readonly<Record<string, Asked>>> {
+  const { cluster } = at
+  const addressOf = (namespace: string, service: string) =>
+    cluster.kubectl(['-n', namespace, 'get', 'service', service, '-o', 'jsonpath={.spec.clusterIP}'])
+  const servers = [await addressOf(systemNamespace, 'tombolo-dns'), await addressOf('kube-system', 'kube-dns')]
+  const dns = async () => (await tomboloPods(cluster)).filter(({ component }) => component === 'dns').map(({ name }) => name)
+  const before = await dns()
+  await using asking = await queries(cluster, 'shop/client', servers, nameIn(at))
+  await cluster.kubectl(['-n', systemNamespace, 'rollout', 'restart', 'deployment/tombolo-dns'])
+  await soon(async () => {
+    const now = await dns()
+    assert.equal(now.length, before.length)
+    assert.ok(!now.some((name) => before.includes(name)))
+  }, 60_000)
+  return await asking.end()
+}
 
 async function clientOf(cluster: Cluster): Promise<Kube> {
   const found = await fromKubeconfig({ path: cluster.kubeconfig })

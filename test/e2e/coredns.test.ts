@@ -1,7 +1,6 @@
 // CoreDNS' own `multicluster` option on our objects: it must answer right from them too. Both servers watch one real apiserver, and what
 // they say is compared answer by answer; where they differ, the reason stands beside what CoreDNS says.
 import assert from 'node:assert/strict'
-import type { Answer, RecordType } from 'dns-packet'
 import { serviceImport } from '#crds/service-import.ts'
 import type { Slice } from '#dns/headless.ts'
 import type { Service } from '#dns/records.ts'
@@ -9,7 +8,7 @@ import { endpointSlices, namespaces } from '#lib/kube/kinds.ts'
 import type { BareBroker } from '#test/kit/bare-broker.ts'
 import { bareBroker } from '#test/kit/bare-broker.ts'
 import type { NameServer } from '#test/kit/coredns.ts'
-import { askUdp, coreDNS, ourServer, takeImports } from '#test/kit/coredns.ts'
+import { coreDNS, ourServer, said, takeImports } from '#test/kit/coredns.ts'
 import { headlessServices, virtual } from '#test/kit/names.ts'
 
 const http = [{ name: 'http', protocol: 'TCP', port: 80 }]
@@ -138,33 +137,3 @@ suite("CoreDNS' multicluster option on our objects", function () {
       assert.notEqual(our, want)
     })
 })
-
-/** The answer in one line, in no order of its own: `RCODE aa | answers | authority's types | + additional`, without the zone's name. */
-async function said(server: NameServer, question: string): Promise<string> {
-  const [name = '', type = ''] = question.split(' ')
-  const full = name === '@' ? 'clusterset.local' : `${name}.clusterset.local`
-  const got = await askUdp(server.port, full, type as RecordType)
-  const { rcode } = got as unknown as { rcode: string }
-  const records = (all: readonly Answer[] | undefined, mark = '') =>
-    (all ?? [])
-      .filter((record) => record.type !== 'OPT')
-      .map((record) => `${mark}${textOf(record)}`)
-      .sort()
-  const authority = (got.authorities ?? []).map((record) => record.type)
-  const parts = [`${rcode}${got.flag_aa ? ' aa' : ''}`, ...records(got.answers), ...authority, ...records(got.additionals, '+ ')]
-  return parts.join(' | ').replaceAll('.clusterset.local', '').replaceAll('clusterset.local', '@')
-}
-
-function textOf(record: Answer): string {
-  if (record.type === 'SOA') return `${record.name} SOA ${record.data.mname} ${record.data.rname} ${record.data.minimum ?? 0}`
-  if (record.type === 'OPT') return ''
-  const { name, type, data } = record
-  const ttl = 'ttl' in record ? record.ttl : 0
-  if (type === 'SRV') return `${name} ${ttl} SRV ${data.priority ?? 0} ${data.weight ?? 0} ${data.port} ${data.target}`
-  if (type === 'TXT')
-    return `${name} ${ttl} TXT ${[data]
-      .flat()
-      .map((part) => part.toString())
-      .join('')}`
-  return `${name} ${ttl} ${type} ${typeof data === 'string' ? data : JSON.stringify(data)}`
-}

@@ -62,20 +62,25 @@ export async function ourServer({ admin }: BareBroker): Promise<NameServer> {
   }
 }
 
+/** An apiserver of this machine, or the file that says how another is reached. */
+type Followed = BareBroker | { readonly kubeconfig: string }
+
 /** Resolves when it answers from what it has heard. `proof` is a name that has an address; `by` is a command that runs it. */
-export async function coreDNS(broker: BareBroker, proof: string, by: readonly string[] = []): Promise<NameServer> {
+export async function coreDNS(of: Followed, proof: string, by: readonly string[] = []): Promise<NameServer> {
   const dir = mkdtempSync(join(tmpdir(), 'tombolo-coredns-'))
   const write = (file: string, text: string) => writeFileSync(join(dir, file), text, { mode: 0o600 })
   const port = await freeUdpPort()
-  write('ca.crt', broker.ca)
-  write('kubeconfig', kubeconfigOf(broker, join(dir, 'ca.crt')))
+  if (!('kubeconfig' in of)) {
+    write('ca.crt', of.ca)
+    write('kubeconfig', kubeconfigOf(of, join(dir, 'ca.crt')))
+  }
   write(
     'Corefile',
     `.:${port} {
   bind 127.0.0.1
   errors
   kubernetes cluster.local clusterset.local {
-    kubeconfig ${join(dir, 'kubeconfig')}
+    kubeconfig ${'kubeconfig' in of ? of.kubeconfig : join(dir, 'kubeconfig')}
     multicluster clusterset.local
   }
 }
@@ -130,6 +135,36 @@ export async function askUdp(port: number, name: string, type: packet.RecordType
   } finally {
     socket.close()
   }
+}
+
+/** The answer in one line, in no order of its own: `RCODE aa | answers | authority's types | + additional`, without the zone's name. */
+export async function said(server: NameServer, question: string): Promise<string> {
+  const [name = '', type = ''] = question.split(' ')
+  const full = name === '@' ? 'clusterset.local' : `${name}.clusterset.local`
+  const got = await askUdp(server.port, full, type as packet.RecordType)
+  const { rcode } = got as unknown as { rcode: string }
+  const records = (all: readonly packet.Answer[] | undefined, mark = '') =>
+    (all ?? [])
+      .filter((record) => record.type !== 'OPT')
+      .map((record) => `${mark}${textOf(record)}`)
+      .sort()
+  const authority = (got.authorities ?? []).map((record) => record.type)
+  const parts = [`${rcode}${got.flag_aa ? ' aa' : ''}`, ...records(got.answers), ...authority, ...records(got.additionals, '+ ')]
+  return parts.join(' | ').replaceAll('.clusterset.local', '').replaceAll('clusterset.local', '@')
+}
+
+function textOf(record: packet.Answer): string {
+  if (record.type === 'SOA') return `${record.name} SOA ${record.data.mname} ${record.data.rname} ${record.data.minimum ?? 0}`
+  if (record.type === 'OPT') return ''
+  const { name, type, data } = record
+  const ttl = 'ttl' in record ? record.ttl : 0
+  if (type === 'SRV') return `${name} ${ttl} SRV ${data.priority ?? 0} ${data.weight ?? 0} ${data.port} ${data.target}`
+  if (type === 'TXT')
+    return `${name} ${ttl} TXT ${[data]
+      .flat()
+      .map((part) => part.toString())
+      .join('')}`
+  return `${name} ${ttl} ${type} ${typeof data === 'string' ? data : JSON.stringify(data)}`
 }
 
 /** The IPv4 addresses that the server at this port has for a name. */
