@@ -15,7 +15,7 @@ export const logFields: readonly string[] = [
   'lead.{at,term,from}',
   'lead.to.{node,term}',
   // A node, and what was done to it.
-  '{node,of,device,cable,address,addresses,port,zone,changes,program,how,step,seconds}',
+  '{node,of,device,cable,esp,address,addresses,port,zone,changes,program,how,step,seconds}',
   // Other clusters, and what is not taken of them.
   '{cluster,peer,id,use,imports,slices}',
   'refused.{about,says}',
