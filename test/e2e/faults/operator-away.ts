@@ -73,7 +73,7 @@ export const operatorAway = (at: RigSuite, { ask, diagnosed }: Asking): void => 
         finds: [
           {
             check: 'stub-zone',
-            says: /the Corefile has no block for clusterset\.local/,
+            says: /^neither the Corefile nor .* has a block for clusterset\.local: /,
             remedy: /deployment\/tombolo-operator/,
           },
         ],
