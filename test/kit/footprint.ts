@@ -64,7 +64,10 @@ async function ofCluster(cluster: Cluster, signal: AbortSignal): Promise<Footpri
   const corefile = ['-n', 'kube-system', 'get', 'configmap', 'coredns', '-o', 'jsonpath={.data.Corefile}']
   return {
     kinds: kinds.toSorted(),
-    objects: items.map((item) => `${identity(item)} ${JSON.stringify(plainObject(item))}`).toSorted(),
+    objects: items
+      .filter((item) => !isOfApiserver(item))
+      .map((item) => `${identity(item)} ${JSON.stringify(plainObject(item))}`)
+      .toSorted(),
     Corefile: [await cluster.kubectl(corefile, '', signal)],
   }
 }
@@ -81,6 +84,10 @@ export const differences = (before: Footprint, after: Footprint): readonly strin
 
 const identity = ({ apiVersion, kind, metadata: { namespace = '-', name } }: KubeObject): string =>
   `${apiVersion} ${kind} ${namespace}/${name}`
+
+/** The Lease of an apiserver, which is made anew when it starts. */
+const isOfApiserver = ({ metadata: { labels } }: KubeObject): boolean =>
+  labels?.['apiserver.kubernetes.io/identity'] !== undefined
 
 const volatile: readonly string[] = [
   // What happened, kept for an hour.

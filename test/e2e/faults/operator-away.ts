@@ -66,19 +66,22 @@ export const operatorAway = (at: RigSuite, { ask, diagnosed }: Asking): void => 
       const before = await kubeSystem('get', 'configmap', 'coredns', '-o', 'jsonpath={.data.Corefile}')
       const write = (Corefile: string) =>
         kubeSystem('patch', 'configmap', 'coredns', '--type=merge', '-p', JSON.stringify({ data: { Corefile } }))
-      await write(before.replaceAll('clusterset.local', 'elsewhere.local'))
-      await ask('shop/asker', 'web.shop', 'DNS', /its stub zone is missing/)
-      await diagnosed({
-        in: 'west',
-        finds: [
-          {
-            check: 'stub-zone',
-            says: /^neither the Corefile nor .* has a block for clusterset\.local: /,
-            remedy: /deployment\/tombolo-operator/,
-          },
-        ],
-      })
-      await write(before)
+      try {
+        await write(before.replaceAll('clusterset.local', 'elsewhere.local'))
+        await ask('shop/asker', 'web.shop', 'DNS', /its stub zone is missing/)
+        await diagnosed({
+          in: 'west',
+          finds: [
+            {
+              check: 'stub-zone',
+              says: /^neither the Corefile nor .* has a block for clusterset\.local: /,
+              remedy: /deployment\/tombolo-operator/,
+            },
+          ],
+        })
+      } finally {
+        await write(before)
+      }
     })
 
     test('the cluster DNS is at 0', async () => {

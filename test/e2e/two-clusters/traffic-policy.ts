@@ -65,7 +65,9 @@ export const trafficPolicy = (at: RigSuite): void => {
     return Object.fromEntries([...byCluster].map(([cluster, slices]) => [cluster, ready(slices)]))
   }
   const label = (text: string) =>
-    Promise.all([east(), west()].map((cluster) => cluster.kubectl(['label', 'nodes', '--all', text], '', at.signal)))
+    Promise.all(
+      [east(), west()].map((cluster) => cluster.kubectl(['label', 'nodes', '--all', '--overwrite', text], '', at.signal)),
+    )
   /** Null: none. */
   const fleetsDefault = (traffic: object | null) =>
     east().kubectl([
