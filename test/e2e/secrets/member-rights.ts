@@ -68,6 +68,7 @@ const accounts: Readonly<Record<string, Readonly<Partial<Record<Place | 'everywh
     },
     'kube-system': {
       'configmaps [coredns]': `${read} update patch`,
+      'configmaps [coredns-custom]': `${read} create patch delete`,
       'deployments.apps [coredns]': `${read} patch`,
     },
   },
