@@ -158,6 +158,7 @@ export const trafficPolicy = (at: RigSuite): void => {
       // Without weights it would be 50 %: two pods in each.
       assert.ok(Math.abs(percent - 100 / 3) <= tolerated, `${percent} %`)
       await change({ order: ['east', 'west'], locality: 'Nearest', weights: null })
+      await answeredBy('east')
     })
 
     test('that cannot be so is refused by the apiserver, and a name that is none is told', async () => {
