@@ -22,7 +22,7 @@ SSS
 Connectivity to a service that is not exported should be inaccessible
   STEP: Service "mcs-conformance-78/hello" deployed on cluster "east" @ 11/27/26 20:00:09.000
   STEP: Service "mcs-conformance-78/hello" deployed on cluster "west" @ 11/27/26 20:00:09.000
-  [FAILED] in [It] - /work/connectivity.go:57 @ 11/27/26 20:00:11.000
+  [FAILED] in [It] - connectivity.go:57 @ 11/27/26 20:00:11.000
 • [FAILED] [4.000 seconds]
 `
 

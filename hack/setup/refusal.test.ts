@@ -142,7 +142,7 @@ suite('set-up', function () {
       'no way to the packages of the images',
       {
         before: givenPrograms,
-        programs: { 'apt-get': 'echo "E: Failed to fetch http://deb.debian.org/" >&2; exit 100' },
+        programs: { 'apt-get': 'echo "E: Failed to fetch http://mirror.example/" >&2; exit 100' },
         env: { TOMBOLO_ASSETS: '/mnt' },
         says: /apt-get could not download the packages of the images: E: Failed to fetch .*; check the network and apt's sources/,
       },
