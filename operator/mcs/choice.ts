@@ -1,6 +1,7 @@
 // Which clusters answer a service here: from a policy and how the clusters are now, a verdict for each. Pure; what was chosen before is
 // read from the EndpointSlices there are, so nothing is remembered and a restart changes nothing.
 import type { ChoiceState, Locality, ServiceTrafficPolicy, Share } from '#crds/service-traffic-policy.ts'
+import { sum } from '#lib/std/sum.ts'
 
 export type TrafficPolicy = ServiceTrafficPolicy['spec']
 
@@ -159,7 +160,6 @@ function enough(least: number, tiers: readonly (readonly Candidate[])[], answeri
 }
 
 const readyOf = ({ ready, path }: Candidate): number => (path.kind === 'dead' ? 0 : ready)
-const sum = (numbers: readonly number[]): number => numbers.reduce((a, b) => a + b, 0)
 
 function whyTaken(policy: TrafficPolicy, before: readonly (readonly Candidate[])[], isAnyReady: boolean): string {
   if (!isAnyReady) return 'no cluster has a ready endpoint, so none is left out'

@@ -16,6 +16,7 @@ import type { Key, KubeObject } from '#lib/kube/object.ts'
 import { keyOf, keyText, parseKey } from '#lib/kube/object.ts'
 import type { Store } from '#lib/kube/store.ts'
 import type { Cell } from '#lib/std/cell.ts'
+import { sum } from '#lib/std/sum.ts'
 import type { HeldRemoval, Toll } from '../door/removal.ts'
 import { isHeld, removalToken } from '../door/removal.ts'
 
@@ -227,7 +228,6 @@ export function doubts(what: Doubting, signal: AbortSignal): Doubts {
   }
 }
 
-const sum = (numbers: readonly number[]): number => numbers.reduce((a, b) => a + b, 0)
 const textOf = ({ clusterID, key }: Said): string => `${clusterID} ${key}`
 
 function following<L>(listeners: Set<L>, listenerFor: (add: (key: Key, flow?: string) => void) => L): Source {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
+import { sum } from '#lib/std/sum.ts'
 import type { Part } from './share.ts'
 import { countsOf, neededFor, statedPoints } from './share.ts'
 
@@ -10,7 +11,6 @@ const parse = (text: string): readonly Part[] =>
     const [weight = 0, ready = 0] = part.split(':').map(Number)
     return { cluster: names[i] ?? '', weight, ready }
   })
-const sum = (numbers: readonly number[]) => numbers.reduce((a, b) => a + b, 0)
 const inTurn = (parts: readonly Part[], counts: ReadonlyMap<string, number>) =>
   parts.map(({ cluster }) => counts.get(cluster) ?? 0)
 

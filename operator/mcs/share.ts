@@ -1,5 +1,6 @@
 // How many ready endpoints of each cluster are used, so that calls, which every data plane spreads evenly over endpoints, follow weights.
 // kube-proxy takes an address once, so endpoints can only be left out: a share is as exact as whole endpoints let it be.
+import { sum } from '#lib/std/sum.ts'
 
 /** A cluster that answers. `weight` and `ready` are at least 1. */
 export type Part = { readonly cluster: string; readonly weight: number; readonly ready: number }
@@ -96,5 +97,3 @@ const inOrder = (parts: readonly Part[]): readonly Part[] => parts.toSorted((a, 
 
 const byCluster = (parts: readonly Part[], counts: readonly number[]): ReadonlyMap<string, number> =>
   new Map(parts.map(({ cluster }, i) => [cluster, counts[i] ?? 0]))
-
-const sum = (numbers: readonly number[]): number => numbers.reduce((a, b) => a + b, 0)

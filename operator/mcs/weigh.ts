@@ -4,6 +4,7 @@ import type { Share } from '#crds/service-traffic-policy.ts'
 import type { EndpointSlice } from '#lib/kube/kinds.ts'
 import type { ClusterID } from '#lib/net/cluster-id.ts'
 import { hash32 } from '#lib/std/hash.ts'
+import { sum } from '#lib/std/sum.ts'
 import type { TrafficPolicy } from './choice.ts'
 import { weightOf } from './choice.ts'
 import { countsOf } from './share.ts'
@@ -91,4 +92,3 @@ const addressOf = ({ addresses: [first = ''] }: Endpoint): string => first
 const readyIn = (slices: readonly EndpointSlice[]): ReadonlySet<string> =>
   new Set(slices.flatMap(({ endpoints }) => (endpoints ?? []).filter(isReady).map(addressOf)))
 const readyOf = (all: readonly Used[]): number => sum(all.map(({ ready }) => ready))
-const sum = (numbers: readonly number[]): number => numbers.reduce((a, b) => a + b, 0)
