@@ -6,6 +6,7 @@ import type { Connection } from './connection.ts'
 import { isNotFound, StatusError } from './errors.ts'
 import type { Key, Kind, KubeObject, Meta, Wanted, Where } from './object.ts'
 import { keyOf, pathOf } from './object.ts'
+import { packRows } from './packed-rows.ts'
 import type { Ask } from './transport.ts'
 import { transport } from './transport.ts'
 
@@ -193,5 +194,6 @@ export function received<T extends KubeObject>(kind: Kind<T>, object: T): T {
   object.apiVersion = kind.apiVersion
   object.kind = kind.kind
   delete (object.metadata as Meta & { managedFields?: unknown }).managedFields
+  if (kind.rows !== undefined) packRows(object, kind.rows)
   return object
 }

@@ -38,6 +38,8 @@ export type Kind<T extends KubeObject = KubeObject> = {
   readonly kind: string
   readonly plural: string
   readonly scope: 'Namespaced' | 'Cluster'
+  /** Where its objects have a list that is kept packed (packed-rows.ts), if they do: `['spec', 'endpoints']`. */
+  readonly rows?: readonly string[]
   readonly _type?: T
 }
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { gzipSync } from 'node:zlib'
 import type { ApiServer } from '#test/kit/apiserver.ts'
 import { apiserver, writes } from '#test/kit/apiserver.ts'
 import { eventually } from '#test/kit/eventually.ts'
@@ -48,6 +49,24 @@ suite('client', () => {
     for await (const _ of other.stream({ method: 'GET', path: '/x' }, 40_000, never)) break
     await eventually(() => assert.equal(open, 0))
     endless.close()
+  })
+
+  test('an answer may come compressed, and a stream is not asked for like that', async () => {
+    const asked: unknown[] = []
+    const text = JSON.stringify({ data: 'x'.repeat(1000) })
+    const packing = createServer((request, answer) => {
+      asked.push(request.headers['accept-encoding'])
+      const isAsked = request.headers['accept-encoding'] === 'gzip'
+      answer.writeHead(200, isAsked ? { 'content-encoding': 'gzip' } : {}).end(isAsked ? gzipSync(text) : `${text}\n`)
+    })
+    await once(packing.listen(0, '127.0.0.1'), 'listening')
+    const { port } = packing.address() as AddressInfo
+    await using other = kube({ ...server.connection, server: `http://127.0.0.1:${port}` }, quiet)
+    const ask = { method: 'GET', path: '/x' } as const
+    assert.deepEqual(await other.request(ask, never), JSON.parse(text))
+    for await (const line of other.stream(ask, 40_000, never)) assert.deepEqual(line, JSON.parse(text))
+    assert.deepEqual(asked, ['gzip', undefined])
+    packing.close()
   })
 
   test('when the server puts a request off, it waits as long as told and asks again', async () => {

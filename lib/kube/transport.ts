@@ -2,6 +2,8 @@
 // (a token refused, a kept socket that the server had closed). undici and fetch would cost every daemon 27 MB.
 import * as http from 'node:http'
 import * as https from 'node:https'
+import { promisify } from 'node:util'
+import { gunzip } from 'node:zlib'
 import { deadline, within } from '#lib/std/deadline.ts'
 import type { Connection } from './connection.ts'
 import type { Status } from './errors.ts'
@@ -69,10 +71,17 @@ export function transport(connection: Connection, userAgent: string): Transport 
 
   function once(ask: Ask, agent: http.Agent, token: string | undefined, signal: AbortSignal): Promise<http.IncomingMessage> {
     const payload = ask.body === undefined ? undefined : JSON.stringify(ask.body)
+    // An apiserver does it for what is longer than 128 kB, as a page of a list may be. A stream is read as it comes.
+    const encoding = agent === short ? { 'accept-encoding': 'gzip' } : {}
     return new Promise((resolve, reject) => {
       const request = (tls ? https : http).request(
         urlOf(server, ask),
-        { method: ask.method, agent, signal, headers: { ...connection.headers, ...headersOf(ask, payload, token, userAgent) } },
+        {
+          method: ask.method,
+          agent,
+          signal,
+          headers: { ...connection.headers, ...encoding, ...headersOf(ask, payload, token, userAgent) },
+        },
         resolve,
       )
       request.on('socket', (socket) => socket.setKeepAlive(true, TCP_KEEPALIVE_MS))
@@ -118,6 +127,8 @@ export function transport(connection: Connection, userAgent: string): Transport 
 }
 
 class StaleSocket extends Error {}
+
+const gunzipped = promisify(gunzip)
 
 export function agentFor(connection: Connection, tls: boolean, maxSockets: number): http.Agent {
   if (connection.agent !== undefined) return connection.agent
@@ -170,7 +181,8 @@ async function reachable<T>(ask: Ask, signal: AbortSignal, work: () => Promise<T
 async function textOf(response: http.IncomingMessage): Promise<string> {
   const chunks: Buffer[] = []
   for await (const chunk of response) chunks.push(chunk as Buffer)
-  return Buffer.concat(chunks).toString('utf8')
+  const whole = Buffer.concat(chunks)
+  return (response.headers['content-encoding'] === 'gzip' ? await gunzipped(whole) : whole).toString('utf8')
 }
 
 function read(ask: Ask, response: http.IncomingMessage, text: string): unknown {

@@ -8,7 +8,8 @@ import type { ExportedService } from '#crds/exported-service.ts'
 import { exportedService } from '#crds/exported-service.ts'
 import { isEndpoint } from '#crds/rules/endpoint-address.ts'
 import { judgeImported } from '#crds/rules/imported.ts'
-import type { KubeObject } from '#lib/kube/object.ts'
+import type { Kind, KubeObject } from '#lib/kube/object.ts'
+import { packRows } from '#lib/kube/packed-rows.ts'
 import { formatIP, parseIP } from '#lib/net/ip.ts'
 import type { Judgement, Owned } from '../door/judge.ts'
 import { judge, nameForPeople } from '../door/judge.ts'
@@ -25,6 +26,16 @@ export type Believed<T> = {
 /** The Allocation of a cluster; for one of which nothing is believed why that is so. */
 export type Allocations = (clusterID: string) => Allocation | string
 
+const rows = ['spec', 'endpoints']
+/** As they are kept: there are hundreds of thousands of endpoints of others. */
+export const packedEndpoints: Kind<ExportedEndpoints> = { ...exportedEndpoints, rows }
+
+/** Of an object that was made a moment ago. */
+function packed(object: ExportedEndpoints): ExportedEndpoints {
+  packRows(object, rows)
+  return object
+}
+
 export interface Believer {
   service(object: KubeObject): Believed<ExportedService>
   endpoints(object: KubeObject): Believed<ExportedEndpoints>
@@ -35,7 +46,12 @@ export interface Believer {
 /** Reads each object once, and again only when the Allocation is another. */
 export function believer(allocations: Allocations): Believer {
   const judgeService = remembered((object: KubeObject, _: undefined) => judge(exportedService, object))
-  const judgeEndpoints = remembered((object: KubeObject, _: undefined) => judge(exportedEndpoints, object))
+  const judgeEndpoints = remembered((object: KubeObject, _: undefined) => {
+    const judgement = judge(exportedEndpoints, object)
+    return judgement.verdict === 'refused' || judgement.object === object
+      ? judgement
+      : { ...judgement, object: packed(judgement.object) }
+  })
   const readService = remembered((object: KubeObject, allocation: Allocation | string) =>
     admitted(judgeService(object, undefined), allocation, believeService),
   )
@@ -88,13 +104,15 @@ function believeService(service: ExportedService, allocation: Allocation): Belie
 function believeEndpoints(object: ExportedEndpoints, allocation: Allocation): Believed<ExportedEndpoints> {
   const { spec } = object
   const isOwn = (address: string) => isEndpoint(address, spec.addressType, allocation.spec.podCIDRs)
-  const { inside = [], outside = [] } = Object.groupBy(spec.endpoints, ({ address }) => (isOwn(address) ? 'inside' : 'outside'))
+  // They may be packed: whoever looks twice unpacks them twice.
+  const all = spec.endpoints
+  const { inside = [], outside = [] } = Object.groupBy(all, ({ address }) => (isOwn(address) ? 'inside' : 'outside'))
   // One spelling of an address, and one endpoint of it.
   const once = new Map(inside.map((endpoint) => [canonical(endpoint.address), endpoint]))
   const endpoints = [...once].map(([address, endpoint]) => (endpoint.address === address ? endpoint : { ...endpoint, address }))
   // Of hundreds of thousands of endpoints none is kept twice.
-  const isWhole = endpoints.length === spec.endpoints.length && endpoints.every((endpoint, i) => endpoint === spec.endpoints[i])
-  const believed = isWhole ? object : { ...object, spec: { ...spec, endpoints } }
+  const isWhole = endpoints.length === all.length && endpoints.every((endpoint, i) => endpoint === all[i])
+  const believed = isWhole ? object : packed({ ...object, spec: { ...spec, endpoints } })
   const verdict = judgeImported(exportedEndpoints, believed, allocation)
   if (!verdict.allowed)
     return { object: undefined, refused: [`${nameForPeople(object, object)}: ${spec.namespace}/${spec.name}: ${verdict.says}`] }

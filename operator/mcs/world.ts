@@ -1,7 +1,7 @@
 // The stores as questions about one service: what do we offer, what do all offer, what is there of its import. And the other way
 // round: which services a change of an object is about.
 import type { Allocation } from '#crds/allocation.ts'
-import { exportedEndpoints, type ExportedEndpoints } from '#crds/exported-endpoints.ts'
+import type { ExportedEndpoints } from '#crds/exported-endpoints.ts'
 import { exportedService, type ExportedService } from '#crds/exported-service.ts'
 import { exportToAnnotation, isSharedWith } from '#crds/export-to.ts'
 import type { GatewayEndpoint } from '#crds/gateway-endpoint.ts'
@@ -29,7 +29,7 @@ import { remembered } from '#lib/std/remembered.ts'
 import type { Throttling } from '../door/metered.ts'
 import { reflectMetered } from '../door/metered.ts'
 import type { Believer } from './believe.ts'
-import { believer } from './believe.ts'
+import { believer, packedEndpoints } from './believe.ts'
 import { rttStep } from './choice.ts'
 import type { Said } from './doubt.ts'
 import { doubts } from './doubt.ts'
@@ -45,7 +45,6 @@ import { decidedIn, merge } from './merge.ts'
 import type { ServiceKey } from './names.ts'
 import { importedName, isGoing, isOurs, isOurSlice, serviceNameLabel } from './names.ts'
 import type { SourceCluster } from './slices.ts'
-import { thinned } from './thin.ts'
 import type { Here } from './toll.ts'
 import { clustersIn, tollOf } from './toll.ts'
 import type { ToldOfPolicy } from './traffic-status.ts'
@@ -62,25 +61,11 @@ export function watchAll(local: Kube, broker: Kube, self: ClusterID, throttled: 
     nodes: all(local, nodes),
     exports: all(local, serviceExport),
     services: all(local, services),
-    slices: reflect(
-      local,
-      endpointSlices,
-      {},
-      signal,
-      thinned<EndpointSlice>(({ endpoints }) => endpoints),
-    ).store,
+    slices: all(local, { ...endpointSlices, rows: ['endpoints'] }),
     imports: all(local, serviceImport),
     policies: all(local, serviceTrafficPolicy),
     brokerServices: reflectMetered(broker, exportedService, mostOfAMember.exportedservices, self, throttled, signal),
-    brokerEndpoints: reflectMetered(
-      broker,
-      exportedEndpoints,
-      mostOfAMember.exportedendpoints,
-      self,
-      throttled,
-      signal,
-      thinned<ExportedEndpoints>(({ spec }: KubeObject) => (spec as { readonly endpoints?: unknown } | undefined)?.endpoints),
-    ),
+    brokerEndpoints: reflectMetered(broker, packedEndpoints, mostOfAMember.exportedendpoints, self, throttled, signal),
   }
 }
 

@@ -1,0 +1,68 @@
+// Objects with many rows, such as the endpoints of an EndpointSlice, are kept with them packed: column by column, each value once, as
+// one text. Whoever reads them finds them in their place, as if they had never been away.
+// Deflated they would be a third of that, but zlib leaves its buffers, which are many times as much, to the garbage collector.
+
+type Row = Readonly<Record<string, unknown>>
+
+/**
+ * `at`: by row the place of its value in `values`, -1 where a row has no such field. Not said when the rows have all the same value, or
+ * each its own.
+ */
+type Column = readonly [field: string, values: readonly unknown[], at?: readonly number[]]
+
+/**
+ * Packs the list at `path`, in place: the object came off the wire a moment ago and nobody has it yet. What is no list of rows stays as it is.
+ * Rows once unpacked are found again until the garbage collector has taken them. They are everybody's: treat them as frozen.
+ */
+export function packRows(object: object, path: readonly string[]): void {
+  const [field = '', ...outer] = path.toReversed()
+  const holder = outer.reduceRight<unknown>((at, name) => (isRow(at) ? at[name] : undefined), object)
+  const rows = isRow(holder) ? holder[field] : undefined
+  if (!isRow(holder) || !Array.isArray(rows) || rows.length === 0 || !rows.every(isRow)) return
+  const packed = pack(rows)
+  let last = new WeakRef(rows)
+  const get = () => {
+    const known = last.deref()
+    if (known !== undefined) return known
+    const unpacked = unpack(packed)
+    last = new WeakRef(unpacked)
+    return unpacked
+  }
+  Object.defineProperty(holder, field, { enumerable: true, get })
+}
+
+const isRow = (value: unknown): value is Row => typeof value === 'object' && value !== null && !Array.isArray(value)
+
+export function pack(rows: readonly Row[]): string {
+  const fields = [...new Set(rows.flatMap(Object.keys))]
+  return JSON.stringify([rows.length, ...fields.map((field) => columnOf(rows, field))])
+}
+
+function columnOf(rows: readonly Row[], field: string): Column {
+  const places = new Map<string, number>()
+  const values: unknown[] = []
+  const at = rows.map((row) => {
+    if (!Object.hasOwn(row, field)) return -1
+    const value = row[field]
+    const key = JSON.stringify(value)
+    const known = places.get(key)
+    if (known !== undefined) return known
+    places.set(key, values.length)
+    return values.push(value) - 1
+  })
+  const isSaid = at.every((place, i) => place === Math.min(i, values.length - 1))
+  return isSaid ? [field, values] : [field, values, at]
+}
+
+export function unpack(packed: string): Row[] {
+  const [length, ...columns] = JSON.parse(packed) as [number, ...Column[]]
+  return Array.from({ length }, (_, i) => rowOf(columns, i))
+}
+
+const rowOf = (columns: readonly Column[], i: number): Row =>
+  Object.fromEntries(
+    columns.flatMap(([field, values, at]) => {
+      const place = at?.[i] ?? Math.min(i, values.length - 1)
+      return place < 0 ? [] : [[field, values[place]]]
+    }),
+  )
