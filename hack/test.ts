@@ -41,22 +41,23 @@ const sources: readonly Step[] = [
 
 const unit: Step = {
   name: 'unit',
+  // More at once than there are cores, as half of a test's time is waiting.
   run: [
-    ...['mocha', '--parallel', '--jobs', String(availableParallelism()), '--reporter', 'dot'],
+    ...['mocha', '--parallel', '--jobs', String(availableParallelism() * 2), '--reporter', 'dot'],
     ...['{lib,crds,broker,operator,gateway,dns,fleet,cli,hack}/**/*.test.ts', 'test/{,rig/}*.test.ts'],
   ],
   counts: 'tests',
 }
 
-/** An apiserver alone, or only network namespaces: they leave most of the machine to whoever runs clusters beside them. */
+/** An apiserver alone, or only network namespaces. */
 const withoutClusters = ['admission', 'cable', 'coredns', 'ipsec', 'netns', 'registry', 'rights']
-/** Two lanes of clusters, in the order given, so that suites which stand on one fleet (test/e2e/fleets.ts) follow each other. */
-const firstLane = ['conformance', 'two-clusters', 'faults', 'over-ipsec', 'uninstall', 'noisy-member']
-/** `rig` first, since it kills rigs and looks at what is left: one that starts would sweep that away, and meanwhile the first lane starts none. */
+/** Suites that stand on one fleet (test/e2e/fleets.ts) follow each other. */
+const onOnePair = ['two-clusters', 'faults', 'over-ipsec', 'uninstall']
+/** `rig` first, since it kills rigs and looks at what is left: one that starts would sweep that away, and meanwhile the other lane starts none. */
 const headOfSecond = ['rig', 'apiserver', 'secrets', 'join', 'trust']
 const secondLane = () => {
   const all = readdirSync(join(import.meta.dirname, '../test/e2e')).flatMap((file) => /^(.*)\.test\.ts$/.exec(file)?.[1] ?? [])
-  const known = new Set([...withoutClusters, ...firstLane, ...headOfSecond])
+  const known = new Set([...withoutClusters, ...onOnePair, ...headOfSecond])
   return [...headOfSecond, ...all.filter((name) => !known.has(name))]
 }
 const endToEnd = (lane: readonly string[]): Pick<Step, 'run' | 'counts'> => ({
@@ -70,13 +71,14 @@ type Phase = readonly Lane[]
 
 const phases = (): readonly Phase[] => {
   if (process.argv.includes('--verify')) return [sources.map((step) => [step])]
-  const first: Lane = [{ name: 'end to end, first lane', live: true, ...endToEnd(firstLane) }]
   const small: Lane = [...sources, { name: 'end to end, without clusters', ...endToEnd(withoutClusters) }]
+  const first: Lane = [{ name: 'end to end, first lane', live: true, ...endToEnd(onOnePair) }]
   const second: Lane = [{ name: 'end to end, second lane', ...endToEnd(secondLane()) }]
-  const units: Phase = [[{ ...unit, live: true }]]
-  // On two cores two lanes of clusters save a sixth of the time, and what promises seconds takes twice as many.
-  // What is small, one by one, takes what the first lane leaves while its tests wait.
-  return availableParallelism() > 2 ? [units, [first, [...small, ...second]]] : [units, [first, small], [second]]
+  // Each lane leaves most of a core to others, as its tests wait for pods and timeouts.
+  return [
+    [[{ ...unit, live: true }], small],
+    [first, second],
+  ]
 }
 
 const stop = new AbortController()

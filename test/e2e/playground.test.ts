@@ -29,6 +29,20 @@ type Info = {
   readonly kubectl: string
 }
 
+/** In a group of its own, as of a command in a terminal, which sends Ctrl-C to all of it. */
+function beginOnce() {
+  const child = spawn(process.execPath, ['hack/setup/bootstrap.mjs', 'hack/playground.ts', '--once', '--nodes', '1'], {
+    cwd: root,
+    stdio: ['ignore', 'ignore', 'pipe'],
+    detached: true,
+  })
+  let text = ''
+  child.stderr.setEncoding('utf8').on('data', (more: string) => (text += more))
+  return { child, said: () => text, exit: once(child, 'exit') }
+}
+
+const clustersRun = /clusters east, west/
+
 suite('playground', function () {
   this.timeout(300_000)
   let another = false
@@ -65,18 +79,10 @@ suite('playground', function () {
   })
 
   test('Ctrl-C in the middle of --once leaves nothing', async () => {
-    const child = spawn(process.execPath, ['hack/setup/bootstrap.mjs', 'hack/playground.ts', '--once', '--nodes', '1'], {
-      cwd: root,
-      stdio: ['ignore', 'ignore', 'pipe'],
-      // A group of its own, as of a command in a terminal, which sends Ctrl-C to all of it.
-      detached: true,
-    })
-    let said = ''
-    child.stderr.setEncoding('utf8').on('data', (text: string) => (said += text))
-    const exit = once(child, 'exit')
+    const { child, said, exit } = beginOnce()
     // Pods run, and the broker is being made.
     await eventually(() => {
-      assert.match(said, /clusters east, west/)
+      assert.match(said(), clustersRun)
       const there = tracesOf(mine()[0]?.run ?? '-')()
       for (const what of ['process', 'cgroup', 'link'])
         assert.ok(
@@ -88,8 +94,22 @@ suite('playground', function () {
     assert.ok(record !== undefined && child.pid !== undefined)
     const traces = tracesOf(record.run)
     process.kill(-child.pid, 'SIGINT')
-    assert.deepEqual(await exit, [130, null], said)
-    assert.match(said, /^interrupted; nothing of it is left$/m)
+    assert.deepEqual(await exit, [130, null], said())
+    assert.match(said(), /^interrupted; nothing of it is left$/m)
+    assert.deepEqual(traces(), [])
+  })
+
+  test('--once that fails ends with 1, says where the logs are, and leaves nothing else', async () => {
+    const { said, exit } = beginOnce()
+    await eventually(() => assert.match(said(), clustersRun), 120_000)
+    const [record] = mine()
+    assert.ok(record !== undefined)
+    const traces = tracesOf(record.run)
+    await attachTo(record).cluster('west').pieces.apiserver.kill9()
+    assert.deepEqual(await exit, [1, null], said())
+    const [, logs] = /^tombolo: the fleet did not come up; the logs are in (\S+?):? /m.exec(said()) ?? []
+    assert.ok(logs !== undefined, said())
+    assert.ok(existsSync(join(logs, 'west', 'apiserver.log')), logs)
     assert.deepEqual(traces(), [])
   })
 
