@@ -60,8 +60,8 @@ const secondLane = () => {
   const known = new Set([...withoutClusters, ...onOnePair, ...headOfSecond])
   return [...headOfSecond, ...all.filter((name) => !known.has(name))]
 }
-const endToEnd = (lane: readonly string[]): Pick<Step, 'run' | 'counts'> => ({
-  run: ['mocha', '--reporter', 'spec', ...lane.map((name) => `test/e2e/${name}.test.ts`)],
+const endToEnd = (suites: readonly string[], ...how: readonly string[]): Pick<Step, 'run' | 'counts'> => ({
+  run: ['mocha', '--reporter', 'spec', ...how, ...suites.map((name) => `test/e2e/${name}.test.ts`)],
   counts: 'tests',
 })
 
@@ -71,12 +71,12 @@ type Phase = readonly Lane[]
 
 const phases = (): readonly Phase[] => {
   if (process.argv.includes('--verify')) return [sources.map((step) => [step])]
-  const small: Lane = [...sources, { name: 'end to end, without clusters', ...endToEnd(withoutClusters) }]
+  const small: Lane = [{ name: 'end to end, without clusters', ...endToEnd(withoutClusters, '--parallel', '--jobs', '2') }]
   const first: Lane = [{ name: 'end to end, first lane', live: true, ...endToEnd(onOnePair) }]
   const second: Lane = [{ name: 'end to end, second lane', ...endToEnd(secondLane()) }]
   // Each lane leaves most of a core to others, as its tests wait for pods and timeouts.
   return [
-    [[{ ...unit, live: true }], small],
+    [[{ ...unit, live: true }], small, sources],
     [first, second],
   ]
 }
