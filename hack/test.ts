@@ -41,9 +41,8 @@ const sources: readonly Step[] = [
 
 const unit: Step = {
   name: 'unit',
-  // More at once than there are cores, as half of a test's time is waiting.
   run: [
-    ...['mocha', '--parallel', '--jobs', String(availableParallelism() * 2), '--reporter', 'dot'],
+    ...['mocha', '--parallel', '--jobs', String(availableParallelism()), '--reporter', 'dot'],
     ...['{lib,crds,broker,operator,gateway,dns,fleet,cli,hack}/**/*.test.ts', 'test/{,rig/}*.test.ts'],
   ],
   counts: 'tests',
