@@ -107,7 +107,7 @@ suite('playground', function () {
     const traces = tracesOf(record.run)
     await attachTo(record).cluster('west').pieces.apiserver.kill9()
     assert.deepEqual(await exit, [1, null], said())
-    const [, logs] = /^tombolo: the fleet did not come up; the logs are in (\S+?):? /m.exec(said()) ?? []
+    const [, logs] = /^tombolo: the fleet did not come up; the logs are in (\S+)$/m.exec(said()) ?? []
     assert.ok(logs !== undefined, said())
     assert.ok(existsSync(join(logs, 'west', 'apiserver.log')), logs)
     assert.deepEqual(traces(), [])
