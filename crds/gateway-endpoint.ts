@@ -34,6 +34,12 @@ const wireguardKeyField = z
   .length(44)
   .regex(/^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$/, 'a Curve25519 public key in base64')
 
+const pairKeyIDField = z
+  .string()
+  .length(32)
+  .regex(/^[0-9a-f]{32}$/, 'the id of a pair key: 32 hex digits')
+export const maxEpoch = 999_999_999
+
 export const gatewayEndpoint = define({
   group: tomboloGroup,
   kind: 'GatewayEndpoint',
@@ -63,10 +69,16 @@ export const gatewayEndpoint = define({
         .array(
           z.object({
             clusterID: clusterIDField,
-            id: z
-              .string()
-              .length(32)
-              .regex(/^[0-9a-f]{32}$/, 'the id of a pair key: 32 hex digits'),
+            id: pairKeyIDField,
+            epoch: z
+              .int()
+              .min(1)
+              .max(maxEpoch)
+              .optional()
+              .describe('The how manieth key of the pair it is; 1 if absent. The next one is made of the next number.'),
+            next: pairKeyIDField
+              .optional()
+              .describe('While the key is being changed: the id of the next one, which it holds too.'),
           }),
         )
         .max(1000)
@@ -146,5 +158,6 @@ export const gatewayEndpoint = define({
   }),
 })
 export type GatewayEndpoint = ObjectOf<typeof gatewayEndpoint>
+export type AnnouncedPairKey = NonNullable<GatewayEndpoint['spec']['wireguard']['pairKeys']>[number]
 export type Topology = NonNullable<GatewayEndpoint['spec']['topology']>
 export type Connection = NonNullable<NonNullable<GatewayEndpoint['status']>['connections']>[number]

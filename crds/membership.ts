@@ -54,6 +54,14 @@ export const membership = define({
         'Kinds of cables that this cluster has, the best first. Two clusters use the one that both like best of those that both have; nothing is started for one that is not named.',
       )
       .meta({ 'x-kubernetes-list-type': 'set' }),
+    keyDays: z
+      .int()
+      .min(0)
+      .max(3650)
+      .optional()
+      .describe(
+        'After so many days, 30 if absent, the key of a pair of clusters is changed for the next one, by whichever of the two comes first. 0: only when asked for, by `tombolo rotate-keys`.',
+      ),
     trafficDefault: z
       .enum(trafficDefaults)
       .optional()

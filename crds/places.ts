@@ -49,6 +49,11 @@ export const publishedAtAnnotation = 'tombolo.dev/published-at'
 /** On the Membership: a person lets go what a list of the broker lacks (operator/door/removal.ts). */
 export const acceptRemovalAnnotation = 'tombolo.dev/accept-removal'
 
+/** On the Membership: a person asks for other keys of all pairs. Each new value asks once; what it is does not matter. */
+export const rotateKeysAnnotation = 'tombolo.dev/rotate-keys'
+/** On the Secret with the keys of pairs: since when each is used, and for which request it was made. */
+export const pairKeyNotesAnnotation = 'tombolo.dev/pair-key-notes'
+
 /** On a ServiceImport that several clusters export: whose export decides (operator/mcs/merge.ts). */
 export const decidedByAnnotation = 'tombolo.dev/decided-by'
 

@@ -67,9 +67,12 @@ suite('the plan of a gateway', () => {
   for (const [when, use, ours, theirs, used] of introductions)
     test(`a cable goes ${used ? 'with' : 'without'} the key of its pair when ${when}`, () => {
       const facts = gatewayFacts({
-        gateways: [gatewayOf('west', 'n1', { pairKeyID: theirs }), gatewayOf('north', 'n1', { pairKeyID: id })],
-        pairKeys: new Map([['west', { id, key, use }]]),
-        announcedPairKeys: new Map(ours === undefined ? [] : [['west', ours]]),
+        gateways: [
+          gatewayOf('west', 'n1', { pairKeyIDs: theirs === undefined ? [] : [theirs] }),
+          gatewayOf('north', 'n1', { pairKeyIDs: [id] }),
+        ],
+        pairKeys: new Map([['west', { id, key, use, epoch: 1 }]]),
+        announcedPairKeys: new Map(ours === undefined ? [] : [['west', [ours]]]),
       })
       assert.deepEqual(
         overWireGuard(planGateway(facts)).map((c) => [c.publicKey, c.presharedKey === key]),

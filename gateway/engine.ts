@@ -16,7 +16,7 @@ import { cableDevices, gatewayTable, mainTable, metric } from './data-plane.ts'
 import { notToNode, onlyThroughCables, onlyTo, tunnelsOnlyThroughCables } from './guard.ts'
 import type { Way } from './hand-over/routes.ts'
 import { routesTo } from './hand-over/routes.ts'
-import type { PairKeys } from './pair-keys.ts'
+import type { Handshakes, PairKeys } from './pair-keys.ts'
 import { keyFor } from './pair-keys.ts'
 
 export type Role = 'Active' | 'Standby'
@@ -42,8 +42,8 @@ export type OtherGateway = {
   readonly cables: readonly CableName[]
   readonly certified: Certified | undefined
   readonly behindNat: boolean
-  /** Which key of the pair with us it says it holds. */
-  readonly pairKeyID: string | undefined
+  /** Which keys of the pair with us it says it holds. */
+  readonly pairKeyIDs: readonly string[]
   readonly claim: Claim
   /** Since when it is published under this key, as RFC 3339: by the broker's clock, which no member chooses. */
   readonly since: string
@@ -67,7 +67,9 @@ export type GatewayFacts = {
   readonly heard: ReadonlyMap<PublicKey, Heard>
   /** The keys we hold, and the ids that others have been told of, by cluster. */
   readonly pairKeys: PairKeys
-  readonly announcedPairKeys: ReadonlyMap<string, string>
+  readonly announcedPairKeys: ReadonlyMap<string, readonly string[]>
+  /** Of the cable over WireGuard to the holder of this key. */
+  readonly handshakes: (publicKey: PublicKey) => Handshakes
 }
 
 /** A peer is a gateway to which there are cables. `carries`: its cluster's traffic goes to it, over the one that is in `use`. */
@@ -104,8 +106,9 @@ export function planGateway(facts: GatewayFacts): GatewayPlan {
     use,
     presharedKey: keyFor(
       facts.pairKeys.get(gateway.clusterID),
-      facts.announcedPairKeys.get(gateway.clusterID),
-      gateway.pairKeyID,
+      facts.announcedPairKeys.get(gateway.clusterID) ?? [],
+      gateway.pairKeyIDs,
+      facts.handshakes(gateway.publicKey),
     ),
   }))
   const deviceTo = new Map(peers.filter((peer) => peer.carries).map((peer) => [peer.clusterID, cableDevices[peer.use]]))

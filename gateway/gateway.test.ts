@@ -308,7 +308,7 @@ suite('a gateway at work', function () {
     await gateway.reconcile(stop.signal)
     const key = PresharedKey.of(randomBytes(32))
     const id = 'ab'.repeat(16)
-    const data = { west: Buffer.from(printPairKey({ id, key, use: 'Offered' })).toString('base64') }
+    const data = { west: Buffer.from(printPairKey({ id, key, use: 'Offered', epoch: 1 })).toString('base64') }
     server.put<Secret>(secrets, { apiVersion: 'v1', kind: 'Secret', metadata: { namespace, name: 'tombolo-pair-keys' }, data })
     await eventually(() => assert.equal(pairKeys.list().length, 1))
     const shared = () => host.peers('tmb-wg').map((p) => p.presharedKey?.base64())

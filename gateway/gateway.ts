@@ -36,7 +36,7 @@ import { dutyOf } from './hand-over/standing.ts'
 import type { GatewayReading } from './metrics.ts'
 import { activeOf, fleetOf } from './observe.ts'
 import { gatewayOwns } from './ownership.ts'
-import { pairKeysOf } from './pair-keys.ts'
+import { handshakesOf, heldIDs, pairKeysOf } from './pair-keys.ts'
 import type { Identity } from './publish.ts'
 import { endpointOf, faultStatus, statusOf } from './publish.ts'
 import { topologyOf } from './topology.ts'
@@ -140,6 +140,11 @@ export class Gateway implements AsyncDisposable {
     const takes = (p: PeerReading) => p.link.state !== 'Connected' || (p.heard?.takes ?? -1) >= lead.to.term
     await until(turnMs, () => (this.#pulse?.read() ?? []).every((p) => !carriers.has(p.publicKey) || takes(p)))
     await pause(settleMs, signal)
+  }
+
+  /** Whether a pair goes from one key to another: then which one a cable takes is looked at from time to time. */
+  changesKeys(): boolean {
+    return [...this.#pairKeys().held.values()].some(({ other }) => other !== undefined)
   }
 
   read(): GatewayReading {
@@ -261,6 +266,10 @@ export class Gateway implements AsyncDisposable {
       heard: this.#heard(),
       pairKeys: pairKeys.held,
       announcedPairKeys: announcedBy(fleet.ownEndpoints, self.node),
+      handshakes: (key) => {
+        const at = states.find((s) => s.cable === 'wireguard' && s.publicKey === key)?.handshakeAt
+        return handshakesOf(at === undefined ? undefined : Date.now() - at)
+      },
     })
     return { ...plan, refused: [...fleet.refused, ...pairKeys.refused, ...plan.refused], lead, way }
   }
@@ -411,15 +420,15 @@ export class Gateway implements AsyncDisposable {
   }
 }
 
-/** What of a cable changes with the lead of another cluster. */
-const carried = ({ publicKey, cidrs }: Cable): unknown => [publicKey, cidrs]
+/** What of a cable changes with the lead of another cluster, or with the handshakes that it makes. */
+const carried = ({ publicKey, cidrs, presharedKey }: Cable): unknown => [publicKey, cidrs, presharedKey?.hex()]
 
 const ownAmong = (endpoints: readonly GatewayEndpoint[], clusterID: string): readonly GatewayEndpoint[] =>
   endpoints.filter(({ spec }) => spec.clusterID === clusterID)
 
 /** What other gateways have been told of our keys, or will be as soon as they hear. */
-const announcedBy = (own: readonly GatewayEndpoint[], node: string): ReadonlyMap<string, string> =>
-  new Map(own.find((e) => e.spec.node === node)?.spec.wireguard.pairKeys?.map((k) => [k.clusterID, k.id]))
+const announcedBy = (own: readonly GatewayEndpoint[], node: string): ReadonlyMap<string, readonly string[]> =>
+  new Map(own.find((e) => e.spec.node === node)?.spec.wireguard.pairKeys?.map((k) => [k.clusterID, heldIDs(k)]))
 
 const rtts = (status: GatewayEndpoint['status']): readonly (number | undefined)[] =>
   (status?.connections ?? []).map((c) => c.rttMicros)

@@ -38,6 +38,8 @@ import { topologyOf } from './topology.ts'
 const fullPassMs = 300_000
 /** A gateway that starts waits so long for its keys, so that a restart is none without them. */
 const pairKeyWaitMs = 3_000
+/** How often handshakes are looked at while a key of a pair is being changed: WireGuard tries as often. */
+const keyLookMs = 5_000
 const everything = { name: 'node' }
 /** Of it, what others wait for when the lead changes hands. */
 const lead = { name: 'lead' }
@@ -189,6 +191,7 @@ async function run(config: GatewayConfig, log: Logger, asked: AbortSignal): Prom
     work.run(signal),
     end(),
     every(fullPassMs, () => work.add(everything), signal),
+    every(keyLookMs, () => gateway.changesKeys() && work.add(lead), signal),
     followNetwork(
       { host, followed: { links: cables.map(({ device }) => device), tables: [gatewayTable] }, log },
       { ours: () => work.add(everything) },

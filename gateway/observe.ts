@@ -15,6 +15,7 @@ import { explain } from '#lib/std/result.ts'
 import type { Announced, Refusal } from './admission.ts'
 import type { Candidate } from './cable/driver.ts'
 import type { Certified, OtherGateway } from './engine.ts'
+import { heldIDs } from './pair-keys.ts'
 
 export type Believes = (certificate: string, dnsName: string) => boolean
 
@@ -97,11 +98,17 @@ function remoteGatewayOf(
       cables: (spec.cables ?? ['wireguard']).filter((cable) => cable !== 'ipsec' || certified !== undefined),
       certified,
       behindNat: false,
-      pairKeyID: spec.wireguard.pairKeys?.find((k) => k.clusterID === self)?.id,
+      pairKeyIDs: announcedFor(self, endpoint),
       claim: { role: status?.role ?? 'Standby', term: status?.term ?? 0 },
       since: metadata.annotations?.[publishedAtAnnotation] ?? metadata.creationTimestamp ?? '',
     },
   }
+}
+
+/** The ids of the keys that it says it holds of the pair with this cluster. */
+export function announcedFor(clusterID: string, { spec }: GatewayEndpoint): readonly string[] {
+  const said = spec.wireguard.pairKeys?.find((k) => k.clusterID === clusterID)
+  return said === undefined ? [] : heldIDs(said)
 }
 
 /** undefined: it may not be known by its certificate, or has none; then there are no cables over IPsec to it. */

@@ -14,6 +14,7 @@ import type { CableState } from './cable/driver.ts'
 import type { Claim, Peer } from './engine.ts'
 import type { Duty } from './hand-over/standing.ts'
 import type { PairKeys } from './pair-keys.ts'
+import { announcementOf } from './pair-keys.ts'
 import type { PeerReading } from './pulse/pulse.ts'
 
 export type Identity = {
@@ -47,13 +48,7 @@ export function endpointOf(self: Identity, pairKeys: PairKeys, certificate: stri
       candidates: [{ type: 'NodeInternal', address: nodeAddress, port }],
       wireguard: {
         publicKey,
-        ...(pairKeys.size === 0
-          ? {}
-          : {
-              pairKeys: [...pairKeys]
-                .map(([peer, { id }]) => ({ clusterID: peer, id }))
-                .toSorted((a, b) => (a.clusterID < b.clusterID ? -1 : 1)),
-            }),
+        ...(pairKeys.size === 0 ? {} : { pairKeys: announcementOf(pairKeys) }),
       },
       // Gateways of former versions say nothing of it, and have WireGuard.
       ...(isDeepStrictEqual(cables, ['wireguard']) ? {} : { cables: [...cables] }),

@@ -32,16 +32,34 @@ export function derivePairKey(own: Side<PrivateKey>, peer: Side<PublicKey>, epoc
 
 /** Offered: used on a cable once both ends said that they have it. Required: both have said so, and no cable goes without it any more. */
 export type PairKeyUse = 'Offered' | 'Required'
-export type HeldPairKey = PairKey & { readonly use: PairKeyUse }
+/** Beside the key there is another one while the pair goes from one to the next: the one that comes, or the one that was. */
+export type OtherPairKey = PairKey & { readonly at: 'Next' | 'Former' }
+/** `epoch` is that of the key; the other one's is one more, or one less. */
+export type HeldPairKey = PairKey & { readonly use: PairKeyUse; readonly epoch: number; readonly other?: OtherPairKey }
 
-/** As it is handed from the operator to the gateways, in a Secret. */
-export const printPairKey = ({ id, key, use }: HeldPairKey): string => `${id} ${use} ${key.base64()}`
+/** As it is handed from the operator to the gateways, in a Secret. The first key of a pair is written as versions wrote it that knew no other. */
+export const printPairKey = ({ id, key, use, epoch, other }: HeldPairKey): string =>
+  [
+    `${id} ${use} ${key.base64()}${epoch === 1 ? '' : ` ${epoch}`}`,
+    ...(other === undefined ? [] : [`${other.at} ${other.id} ${other.key.base64()}`]),
+  ].join('\n')
+
+const held =
+  /^(?<id>[0-9a-f]{32}) (?<use>Offered|Required) (?<key>\S{44})(?: (?<epoch>[1-9][0-9]{0,8}))?(?:\n(?<at>Next|Former) (?<otherID>[0-9a-f]{32}) (?<otherKey>\S{44}))?$/
 
 /** The error does not repeat the value. */
 export function parsePairKey(text: string): Result<HeldPairKey> {
-  const [, id, use, base64] = /^([0-9a-f]{32}) (Offered|Required) (\S{44})$/.exec(text.trim()) ?? []
-  const key = PresharedKey.parse(base64 ?? '')
-  return id === undefined || use === undefined || !key.ok
-    ? invalid('pairKey', '[secret]', 'an id, Offered or Required, and a key')
-    : ok({ id, use: use as PairKeyUse, key: key.value })
+  const { id, use, key, epoch, at, otherID, otherKey } = held.exec(text.trim())?.groups ?? {}
+  const [own, other] = [PresharedKey.parse(key ?? ''), otherKey === undefined ? undefined : PresharedKey.parse(otherKey)]
+  if (id === undefined || !own.ok || other?.ok === false)
+    return invalid('pairKey', '[secret]', 'an id, Offered or Required, a key and its epoch; and Next or Former, an id and a key')
+  return ok({
+    id,
+    use: use as PairKeyUse,
+    key: own.value,
+    epoch: Number(epoch ?? 1),
+    ...(other === undefined || otherID === undefined
+      ? {}
+      : { other: { at: at as OtherPairKey['at'], id: otherID, key: other.value } }),
+  })
 }

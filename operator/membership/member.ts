@@ -142,7 +142,7 @@ export async function beMember(
       signal,
     ),
     sweepGateways(kube, clusterID, endpoints, log, signal),
-    keepPairKeys(kube, clusterID, { allocations, endpoints }, log, signal),
+    keepPairKeys(kube, clusterID, { allocations, endpoints, memberships: known.memberships }, log, signal),
     read.ok ? connected(read.value) : aborted(signal),
   ])
 }

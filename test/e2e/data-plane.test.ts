@@ -307,7 +307,7 @@ function dataPlane(kind: CableName): void {
             cables: [kind],
             certified: certifiedOf(there),
             behindNat: false,
-            pairKeyID: undefined,
+            pairKeyIDs: [],
             claim: { role: 'Active', term: 1 },
             since: '',
           },
@@ -315,6 +315,7 @@ function dataPlane(kind: CableName): void {
         heard: new Map(),
         pairKeys: new Map(),
         announcedPairKeys: new Map(),
+        handshakes: () => 'Well',
       })
     }
 

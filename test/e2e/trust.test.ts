@@ -66,7 +66,7 @@ suite('trust between clusters', function () {
   const secretOf = async (side: Side, name: string): Promise<Secret> =>
     JSON.parse(await cluster(side).kubectl(['-n', systemNamespace, 'get', 'secret', name, '-o', 'json'])) as Secret
   const heldBy = async (side: Side): Promise<HeldPairKey | undefined> =>
-    readPairKeys(await secretOf(side, pairKeysSecretName)).get(otherOf(side))
+    readPairKeys(await secretOf(side, pairKeysSecretName), Date.now()).get(otherOf(side))
   const wg = async (side: Side, what: string): Promise<readonly string[]> =>
     (
       await cluster(side).kubectl([
@@ -396,7 +396,7 @@ suite('trust between clusters', function () {
         },
         key: async () => {
           const secret = await east.get(secrets, { namespace: systemNamespace, name: pairKeysSecretName }, at.signal)
-          return secret === undefined || !readPairKeys(secret).has('west')
+          return secret === undefined || !readPairKeys(secret, Date.now()).has('west')
         },
       }
     }

@@ -24,7 +24,7 @@ export const gatewayOf = (clusterID: string, node: string, change: Partial<Other
   cables: ['wireguard'],
   certified: undefined,
   behindNat: false,
-  pairKeyID: undefined,
+  pairKeyIDs: [],
   claim: { role: 'Active', term: 1 },
   since: '2030-01-01T00:00:00Z',
   ...change,
@@ -47,6 +47,7 @@ export const gatewayFacts = (change: Partial<GatewayFacts> = {}): GatewayFacts =
   heard: new Map(),
   pairKeys: new Map(),
   announcedPairKeys: new Map(),
+  handshakes: () => 'Well',
   ...change,
 })
 
