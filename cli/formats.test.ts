@@ -166,6 +166,7 @@ const scenes: Readonly<Record<string, Scene>> = {
   revoke: { args: ['east', '--yes'], put: fleet },
   'gateway drain': { args: ['east-1', '--force'], put: shop },
   'gateway uncordon': { args: ['east-1'], put: shop },
+  'rotate-keys': { args: [], put: shop },
   show: { args: ['all'], put: shop },
   diagnose: { args: ['--no-probe'], put: shop },
   why: { args: ['shop/client', 'web.shop', '--no-probe'], put: shop },

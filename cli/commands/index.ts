@@ -12,6 +12,7 @@ export const commands: Readonly<Record<string, () => Promise<AddCommand>>> = {
   revoke: async () => (await import('./revoke.ts')).addRevoke,
   show: async () => (await import('./show.ts')).addShow,
   gateway: async () => (await import('./gateway.ts')).addGateway,
+  'rotate-keys': async () => (await import('./rotate-keys.ts')).addRotateKeys,
   diagnose: async () => (await import('./diagnose.ts')).addDiagnose,
   why: async () => (await import('./why.ts')).addWhy,
   verify: async () => (await import('./verify.ts')).addVerify,

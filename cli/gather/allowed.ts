@@ -80,7 +80,7 @@ export const allowed: readonly Allowed[] = [
       'spec.ipsec.port',
       'spec.candidates.{type,address,port}',
       'spec.wireguard.publicKey',
-      'spec.wireguard.pairKeys.clusterID',
+      'spec.wireguard.pairKeys.{clusterID,epoch}',
       'spec.topology.{zones,regions}',
       'status.{role,term,driver}',
       'status.connections.{endpoint,clusterID,node,state,message,cable,pairKey,address,rttMicros,since}',

@@ -17,7 +17,7 @@ export const logFields: readonly string[] = [
   // A node, and what was done to it.
   '{node,of,device,cable,esp,address,addresses,port,zone,changes,program,how,step,seconds}',
   // Other clusters, and what is not taken of them.
-  '{cluster,peer,id,use,imports,slices}',
+  '{cluster,peer,id,use,epoch,next,former,imports,slices}',
   'refused.{about,says}',
   'claim.{role,term}',
   'link.{state,rttMs,reason,message}',

@@ -120,6 +120,21 @@ suite('trust between clusters', function () {
       },
     }
   }
+  /** Both sides have the key of this epoch and no other one. */
+  const alone = (epoch: number) =>
+    eventually(async () => {
+      const [east, west] = [await heldBy('east'), await heldBy('west')]
+      assert.deepEqual([east?.epoch, east?.other, east?.use], [epoch, undefined, 'Required'])
+      assert.deepEqual([west?.id, west?.other, west?.use], [east?.id, undefined, 'Required'])
+    }, 60_000)
+  const onBothCables = () =>
+    eventually(async () => {
+      const held = await heldBy('east')
+      for (const side of ['east', 'west'] as const) {
+        const [line = ''] = await wg(side, 'preshared-keys')
+        assert.ok(held !== undefined && line.endsWith(`\t${held.key.base64()}`), `${side} has no key, or another`)
+      }
+    }, 30_000)
   const on = async (side: Side, ...command: readonly string[]) => (await cluster(side).node(1).exec(command)).stdout.trim()
   const onHub = (...args: readonly string[]) => at.rig.cluster('hub').kubectl(args, '', at.signal)
   const routedInEast = async (cidr: string): Promise<boolean> =>
@@ -158,6 +173,38 @@ suite('trust between clusters', function () {
       assert.equal((await heldBy('east'))?.id, before?.id)
       await pause(2_500, at.signal)
       assert.deepEqual(calls.lostBetween(began, Date.now() - 2_000), [])
+    })
+
+    test('F23: is changed when either asks, without a request lost, and everywhere at both ends', async () => {
+      await using calls = await callsFrom('east')
+      const before = await heldBy('east')
+      const began = Date.now()
+      for (const side of ['east', 'west', 'east'] as const) await fleet().must('rotate-keys', '--context', side)
+      const took = Date.now() - began
+      await alone((before?.epoch ?? 0) + 3)
+      const ended = Date.now()
+      await pause(2_500, at.signal)
+      const [lost, asked] = [calls.lostBetween(began, ended), calls.between(began, ended)]
+      console.log(`      three changes of a pair's key: ${took} ms, ${lost.length} of ${asked.length} requests lost`)
+      assert.deepEqual(lost, [])
+      assert.ok(asked.length > 20)
+      await onBothCables()
+    })
+
+    test('F23: is changed also when gateways and operators are killed in the middle of it', async () => {
+      const before = await heldBy('east')
+      await using east = await adminOf('east')
+      const { items } = await east.list(pods, { namespace: systemNamespace }, at.signal)
+      const victims = items.filter(({ metadata }) => /^tombolo-(gateway|operator)-/.test(metadata.name))
+      assert.equal(victims.length, 2)
+      const rotating = fleet().must('rotate-keys', '--context', 'east', '--timeout', '100')
+      await eventually(async () => assert.notEqual((await heldBy('east'))?.epoch, before?.epoch), 20_000)
+      for (const { metadata } of victims)
+        await east.delete(pods, { namespace: systemNamespace, name: metadata.name }, { graceSeconds: 0 }, at.signal)
+      await rotating
+      await alone((before?.epoch ?? 0) + 1)
+      await onBothCables()
+      await firstAnswer(cluster('east'), 30_000, at.signal)
     })
 
     test('T12, T18: is nowhere on the broker, for whoever may read everything there, and in no bundle and no log', async () => {

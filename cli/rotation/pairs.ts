@@ -1,0 +1,45 @@
+// How far the keys of the pairs with this cluster have been changed, by what its gateways and those of the others announce. Pure.
+import type { GatewayEndpoint } from '#crds/gateway-endpoint.ts'
+import { believed } from '#fleet/rows/announced.ts'
+import type { MemberView } from '#fleet/snapshot.ts'
+import type { Probe } from '../cluster/until.ts'
+
+/** By other cluster: the id of the key that gateways of this cluster use first. A pair without a key has nothing to change. */
+export function pairsOf(member: MemberView): ReadonlyMap<string, string> {
+  return new Map(own(member).flatMap(({ spec }) => (spec.wireguard.pairKeys ?? []).map(({ clusterID, id }) => [clusterID, id])))
+}
+
+/** Whether all gateways of this cluster use another key than `before`, and no former one is needed any more. */
+export function changed(member: MemberView, before: ReadonlyMap<string, string>): Probe<undefined> {
+  const waiting = [...before].flatMap(([peer, id]) => {
+    const behind = own(member).filter((gateway) => {
+      const word = wordOf(gateway, peer)
+      return word !== undefined && (word.id === id || word.next !== undefined)
+    })
+    return behind.length === 0 ? [] : [`${peer}: ${whyOf(member, peer, behind)}`]
+  })
+  return waiting.length === 0 ? { done: undefined } : { waiting: waiting.join('; ') }
+}
+
+/** Both sides wait for every gateway of both. */
+function whyOf(member: MemberView, peer: string, behind: readonly GatewayEndpoint[]): string {
+  const next = behind.map((gateway) => wordOf(gateway, peer)?.next).find((id) => id !== undefined)
+  if (next === undefined) return 'the operator has not seen it yet'
+  const { clusterID } = member.membership.spec
+  const holds = (gateway: GatewayEndpoint, to: string) => {
+    const word = wordOf(gateway, to)
+    return word?.id === next || word?.next === next
+  }
+  const without = [
+    ...own(member).filter((gateway) => !holds(gateway, peer)),
+    ...member.gateways.filter((gateway) => gateway.spec.clusterID === peer && !holds(gateway, clusterID)),
+  ].map(({ spec }) => `the gateway on ${spec.node} of ${spec.clusterID}`)
+  return without.length === 0
+    ? 'all gateways hold the next key, and turn to it'
+    : `${without.join(', ')} ${without.length === 1 ? 'does' : 'do'} not say yet that it holds the next key`
+}
+
+const own = (member: MemberView): readonly GatewayEndpoint[] =>
+  believed(member).filter(({ spec }) => spec.clusterID === member.membership.spec.clusterID)
+
+const wordOf = ({ spec }: GatewayEndpoint, peer: string) => spec.wireguard.pairKeys?.find((k) => k.clusterID === peer)
