@@ -111,12 +111,15 @@ suite(`cables over WireGuard, ${inKernel ? 'the kernel’s' : 'with a real wireg
       await ping('-c 1 -W 5')
       const began = await handshakes()
       // WireGuard makes a new session after 120 s; every 5 ms, for longer than that.
-      const pings = ping('-i 0.005 -w 128 -q')
+      const file = `${east.machine.dir}/pings`
+      await east.machine.sh(`ping -6 -i 0.005 -w 128 -q ${tunnelAddress(west.driver.publicKey)} > ${file} 2>&1 &`)
       await east.machine.sh('sleep 1')
       await connect(east, west, other)
       await east.machine.sh('sleep 3')
       await connect(west, east, other)
-      const said = await pings
+      const printed = async () => (await east.machine.host.read(file, signal)) ?? ''
+      await eventually(async () => assert.match(await printed(), /packets transmitted/), 140_000)
+      const said = await printed()
       const [, sent = '0', received = '0'] = /(\d+) packets transmitted, (\d+) received/.exec(said) ?? []
       console.log(`      changing a pre-shared key: ${Number(sent) - Number(received)} of ${sent} packets lost`)
       assert.ok(Number(sent) > 5_000, said)

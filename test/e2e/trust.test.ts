@@ -196,7 +196,7 @@ suite('trust between clusters', function () {
       await using east = await adminOf('east')
       const { items } = await east.list(pods, { namespace: systemNamespace }, at.signal)
       const victims = items.filter(({ metadata }) => /^tombolo-(gateway|operator)-/.test(metadata.name))
-      assert.equal(victims.length, 2)
+      assert.ok(victims.length >= 2)
       const rotating = fleet().must('rotate-keys', '--context', 'east', '--timeout', '100')
       await eventually(async () => assert.notEqual((await heldBy('east'))?.epoch, before?.epoch), 20_000)
       for (const { metadata } of victims)
