@@ -5,8 +5,8 @@ import type { CIDR } from '#lib/net/cidr.ts'
 import type { PresharedKey, PublicKey } from '#lib/net/keys.ts'
 import type { Logger } from '#lib/std/log.ts'
 
-/** Where a gateway may be reached. */
-export type Candidate = { readonly address: string; readonly port: number }
+/** Where a gateway may be reached. `reflexive`: as others hear it, from behind a NAT that may let in only whom it has sent to. */
+export type Candidate = { readonly address: string; readonly port: number; readonly reflexive?: true }
 
 /** `192.0.2.1:51820`, `[2001:db8::1]:51820` */
 export const addressText = ({ address, port }: Candidate): string =>
@@ -62,6 +62,12 @@ export interface CableDriver extends AsyncDisposable {
    * changed the device; a call with what is already there changes nothing. New and changed cables come before old ones go.
    */
   set(want: readonly Cable[], signal: AbortSignal): Promise<void>
+
+  /**
+   * Sends to this address from now on, until authenticated packets come from another one. A cable that is not there is left so. Only of
+   * kinds that can be led through a relay.
+   */
+  steer?(publicKey: PublicKey, to: Candidate, signal: AbortSignal): Promise<void>
 
   /** What the kernel or daemon reports now; never what we remember. Throws while there is no device. */
   read(signal: AbortSignal): Promise<readonly CableState[]>

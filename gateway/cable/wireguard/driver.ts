@@ -8,11 +8,14 @@ import type { Daemon } from '#lib/host/host.ts'
 import { CommandFailed } from '#lib/host/host.ts'
 import { parseAddresses, parseLinks, putAddress, setLink } from '#lib/host/ip.ts'
 import { readSysctl, writeSysctl } from '#lib/host/sysctl.ts'
+import type { PublicKey } from '#lib/net/keys.ts'
 import { tunnelAddress } from '#lib/net/keys.ts'
 import { backoff } from '#lib/std/backoff.ts'
 import { pause } from '#lib/std/pause.ts'
+import { turns } from '#lib/std/turns.ts'
 import { dummyAddress } from '../../data-plane.ts'
-import type { Cable, CableDriver, CableState, DriverOptions } from '../driver.ts'
+import type { Cable, CableDriver, CableState, Candidate, DriverOptions } from '../driver.ts'
+import { addressText } from '../driver.ts'
 import type { KeptKey, WireGuardDevice } from './device.ts'
 import { kernelDevice, socketOf, uapiDevice } from './device.ts'
 import { nodeKey } from '../node-key.ts'
@@ -44,6 +47,8 @@ class WireGuardDriver implements CableDriver {
   /** Not before this time (ms, monotonic) is wireguard-go started again. */
   #notBefore = 0
   #disposed = false
+  /** What is said to the device of a peer repeats what it had: nobody else may change that meanwhile. */
+  readonly #turn = turns()
 
   constructor(options: DriverOptions, kept: KeptKey) {
     this.#options = options
@@ -59,7 +64,20 @@ class WireGuardDriver implements CableDriver {
     return this.#door?.about ?? 'wireguard'
   }
 
-  async set(want: readonly Cable[], signal: AbortSignal): Promise<void> {
+  set(want: readonly Cable[], signal: AbortSignal): Promise<void> {
+    return this.#turn(() => this.#set(want, signal))
+  }
+
+  steer(publicKey: PublicKey, to: Candidate, signal: AbortSignal): Promise<void> {
+    return this.#turn(async () => {
+      const have = (await this.#door?.get(signal))?.peers.find((p) => p.publicKey === publicKey)
+      const address = addressText(to)
+      if (have === undefined || have.address === address) return
+      await this.#door?.setPeers([{ do: 'put', peer: { ...have, address }, replaceAllowed: false }], signal)
+    })
+  }
+
+  async #set(want: readonly Cable[], signal: AbortSignal): Promise<void> {
     const door = await this.#open(signal)
     let have = await door.get(signal)
     const { port } = this.#options

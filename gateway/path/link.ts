@@ -1,0 +1,274 @@
+// A gateway's standing connection to one relay, and for each peer behind it a socket on loopback that WireGuard takes for the peer.
+//
+//   WireGuard ── UDP 127.0.0.1 ──► door of the peer ── Datagram ══ TLS ══► relay
+//
+// A door can also send straight to an address of the peer. It is how a direct way is tried without losing a packet: what goes through
+// the relay goes there too, and the peer's WireGuard answers whoever is first with a packet that it can open.
+import type { Socket } from 'node:dgram'
+import { createSocket } from 'node:dgram'
+import { once } from 'node:events'
+import type { TLSSocket } from 'node:tls'
+import { connect } from 'node:tls'
+import type { Trust } from '#lib/pki/trust.ts'
+import { believe } from '#lib/pki/trust.ts'
+import { backoff } from '#lib/std/backoff.ts'
+import type { Logger } from '#lib/std/log.ts'
+import { pause } from '#lib/std/pause.ts'
+import type { Candidate } from '../cable/driver.ts'
+import { addressText } from '../cable/driver.ts'
+import type { GatewayID } from './frame.ts'
+import { encodeFrame, FrameReader, maxDatagram } from './frame.ts'
+import { Outbox } from './outbox.ts'
+import type { Proof } from './relay.ts'
+import { claimOf, relayLimits, secretsOf } from './relay.ts'
+import { Rate } from './rate.ts'
+
+/** A gateway that relays: where it listens and by what its certificate knows it. */
+export type RelayPlace = { readonly name: string; readonly dnsName: string; readonly places: readonly Candidate[] }
+
+export type LinkTerms = { readonly own: Proof; readonly trust: Trust }
+
+/** Measured all the time, so that a relay that is needed is known to work. */
+const pingMs = 2_000
+const silentMs = 3 * pingMs
+const connectMs = 5_000
+const loopback = '127.0.0.1'
+
+export type Door = {
+  /** Where WireGuard sends what should go this way. */
+  readonly at: Candidate
+  /** How many datagrams of the peer have come this way. */
+  received(): number
+  /** Which of the addresses has answered since `straight` was called. */
+  answered(): Candidate | undefined
+  /** `also` sends what WireGuard says through the relay and to these; `only`, to these alone. None: through the relay alone. */
+  straight(to: readonly Candidate[], how: 'also' | 'only'): void
+}
+
+export class RelayLink implements AsyncDisposable {
+  readonly #place: RelayPlace
+  readonly #terms: () => LinkTerms | undefined
+  readonly #wireguardPort: number
+  readonly #log: Logger
+  readonly #stop = new AbortController()
+  readonly #doors = new Map<GatewayID, PeerDoor>()
+  readonly #running: Promise<void>
+  #outbox: Outbox | undefined
+  #present: ReadonlySet<GatewayID> = new Set()
+  #rttMs: number | undefined
+
+  /** `terms`: asked at every connection; undefined while there is nothing to prove ourselves with. */
+  constructor(place: RelayPlace, terms: () => LinkTerms | undefined, wireguardPort: number, log: Logger) {
+    this.#place = place
+    this.#terms = terms
+    this.#wireguardPort = wireguardPort
+    this.#log = log
+    this.#running = this.#run()
+  }
+
+  get name(): string {
+    return this.#place.name
+  }
+
+  /** ms there and back; undefined: there is no connection, or the gateway has none to this relay. */
+  rttTo(gateway: GatewayID): number | undefined {
+    return this.#outbox !== undefined && this.#present.has(gateway) ? this.#rttMs : undefined
+  }
+
+  has(gateway: GatewayID): boolean {
+    return this.#doors.has(gateway)
+  }
+
+  /** Made when asked for first. */
+  async door(gateway: GatewayID): Promise<Door> {
+    const known = this.#doors.get(gateway)
+    if (known !== undefined) return known
+    const send = (bytes: Buffer) => this.#outbox?.push(encodeFrame({ type: 'Datagram', gateway, bytes }))
+    const door = await PeerDoor.open(this.#wireguardPort, send)
+    const first = this.#doors.get(gateway)
+    if (first !== undefined) door.close()
+    else this.#doors.set(gateway, door)
+    return first ?? door
+  }
+
+  /** Of gateways that are peers no more. */
+  closeAllBut(gateways: ReadonlySet<GatewayID>): void {
+    for (const [id, door] of this.#doors)
+      if (!gateways.has(id)) {
+        door.close()
+        this.#doors.delete(id)
+      }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort()
+    await this.#running
+    this.closeAllBut(new Set())
+  }
+
+  async #run(): Promise<void> {
+    const wait = backoff(500, 10_000)
+    const { signal } = this.#stop
+    for (let i = 0; !signal.aborted; i++) {
+      const place = this.#place.places[i % this.#place.places.length]
+      const terms = this.#terms()
+      if (place !== undefined && terms !== undefined && (await this.#converse(place, terms))) wait.reset()
+      await pause(wait.next(), signal)
+    }
+  }
+
+  /** Until the connection ends. Whether the relay took us. */
+  async #converse(place: Candidate, terms: LinkTerms): Promise<boolean> {
+    const { signal } = this.#stop
+    const socket = connect({
+      host: place.address,
+      port: place.port,
+      ...secretsOf(terms.own),
+      minVersion: 'TLSv1.3',
+      // Nobody asks for it by name, and the certificates are for IKE: who answers is judged by `believe`, before anything is said.
+      rejectUnauthorized: false,
+    })
+    const end = () => socket.destroy()
+    signal.addEventListener('abort', end, { once: true })
+    const ended = new Promise<void>((resolve) => socket.once('close', () => resolve()))
+    socket.on('error', end)
+    socket.setNoDelay(true)
+    socket.setTimeout(connectMs, end)
+    try {
+      await Promise.race([once(socket, 'secureConnect').catch(() => undefined), ended])
+      if (socket.destroyed) return false
+      if (!this.#isRelay(socket)) {
+        this.#log.warn({ peer: this.#place.name, address: addressText(place) }, 'what answers in the place of a relay is none')
+        return false
+      }
+      return await this.#use(socket, ended)
+    } finally {
+      end()
+      signal.removeEventListener('abort', end)
+    }
+  }
+
+  #isRelay(socket: TLSSocket): boolean {
+    const { dnsName } = this.#place
+    const terms = this.#terms()
+    const claimed = claimOf(socket)
+    return terms !== undefined && claimed?.dnsName === dnsName && believe(claimed.pem, dnsName, terms.trust, new Date()).ok
+  }
+
+  async #use(socket: TLSSocket, ended: Promise<void>): Promise<boolean> {
+    socket.setTimeout(silentMs)
+    const reader = new FrameReader()
+    const rate = new Rate(2 * relayLimits.bytesPerSecond, 200, performance.now())
+    const outbox = new Outbox(socket)
+    socket.on('data', (chunk) => {
+      const frames = reader.push(chunk)
+      if (frames === undefined) socket.destroy()
+      for (const frame of frames ?? []) {
+        if (frame.type === 'Here') this.#present = new Set(frame.gateways)
+        else if (frame.type === 'Pong') this.#hearPong(frame.bytes)
+        else if (frame.type === 'Datagram' && rate.take(frame.bytes.length, performance.now()))
+          this.#doors.get(frame.gateway)?.deliver(frame.bytes)
+      }
+    })
+    this.#outbox = outbox
+    const over = new AbortController()
+    const pinging = this.#ping(outbox, over.signal)
+    await ended
+    over.abort()
+    await pinging
+    const wasTaken = this.#rttMs !== undefined
+    this.#outbox = undefined
+    this.#rttMs = undefined
+    this.#present = new Set()
+    return wasTaken
+  }
+
+  async #ping(outbox: Outbox, signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      const bytes = Buffer.alloc(8)
+      bytes.writeDoubleBE(performance.now())
+      outbox.push(encodeFrame({ type: 'Ping', bytes }))
+      await pause(pingMs, signal)
+    }
+  }
+
+  #hearPong(bytes: Buffer): void {
+    const trip = performance.now() - bytes.readDoubleBE()
+    if (trip >= 0 && trip < silentMs) this.#rttMs = this.#rttMs === undefined ? trip : 0.7 * this.#rttMs + 0.3 * trip
+  }
+}
+
+/** Of one peer behind one relay. */
+class PeerDoor implements Door {
+  readonly at: Candidate
+  readonly #inner: Socket
+  readonly #wireguardPort: number
+  /** One a family; made when a direct way is tried first. */
+  readonly #outer = new Map<'udp4' | 'udp6', Socket>()
+  #targets: readonly Candidate[] = []
+  #how: 'also' | 'only' = 'also'
+  #answered: Candidate | undefined
+  #received = 0
+
+  static async open(wireguardPort: number, send: (bytes: Buffer) => void): Promise<PeerDoor> {
+    const inner = createSocket('udp4')
+    inner.bind({ address: loopback, port: 0 })
+    await once(inner, 'listening')
+    return new PeerDoor(inner, wireguardPort, send)
+  }
+
+  private constructor(inner: Socket, wireguardPort: number, send: (bytes: Buffer) => void) {
+    this.at = { address: loopback, port: inner.address().port }
+    this.#inner = inner
+    this.#wireguardPort = wireguardPort
+    inner.on('error', () => undefined)
+    inner.on('message', (bytes, from) => {
+      // Of other programs of this node nothing is taken.
+      if (from.port !== wireguardPort || from.address !== loopback || bytes.length > maxDatagram) return
+      for (const target of this.#targets) this.#outerFor(target).send(bytes, target.port, target.address, () => undefined)
+      if (this.#targets.length === 0 || this.#how === 'also') send(bytes)
+    })
+  }
+
+  received(): number {
+    return this.#received
+  }
+
+  answered(): Candidate | undefined {
+    return this.#answered
+  }
+
+  straight(to: readonly Candidate[], how: 'also' | 'only'): void {
+    this.#targets = to
+    this.#how = how
+    this.#answered = undefined
+  }
+
+  deliver(bytes: Buffer): void {
+    this.#received++
+    this.#inner.send(bytes, this.#wireguardPort, loopback, () => undefined)
+  }
+
+  close(): void {
+    this.#inner.close()
+    for (const socket of this.#outer.values()) socket.close()
+    this.#outer.clear()
+  }
+
+  #outerFor({ address }: Candidate): Socket {
+    const family = address.includes(':') ? 'udp6' : 'udp4'
+    const known = this.#outer.get(family)
+    if (known !== undefined) return known
+    const socket = createSocket(family)
+    socket.on('error', () => undefined)
+    socket.on('message', (bytes, from) => {
+      const target = this.#targets.find((t) => t.address === from.address && t.port === from.port)
+      // Not proof, only a reason to send there: WireGuard opens it or not, and the pulse tells.
+      if (target === undefined || bytes.length > maxDatagram) return
+      this.#answered = target
+      this.deliver(bytes)
+    })
+    this.#outer.set(family, socket)
+    return socket
+  }
+}

@@ -1,0 +1,306 @@
+// The ways of all cables at work: what is known of each goes into `choose`, and what comes out to WireGuard and to the doors of relays.
+// Packets do not wait for this program: WireGuard sends where it was told, and follows whoever proves to be the far gateway.
+import type { PublicKey } from '#lib/net/keys.ts'
+import type { Logger } from '#lib/std/log.ts'
+import { pause } from '#lib/std/pause.ts'
+import { unreachable } from '#lib/std/unreachable.ts'
+import type { CableDriver, Candidate } from '../cable/driver.ts'
+import { addressText } from '../cable/driver.ts'
+import type { PeerReading } from '../pulse/pulse.ts'
+import type { Choice, Evidence, PathReason, Standing, Way } from './choose.ts'
+import { choose, firstWay, pathTiming, sameAddress, sameWay } from './choose.ts'
+import { gatewayIDOf } from './frame.ts'
+import type { Door, LinkTerms, RelayPlace } from './link.ts'
+import { RelayLink } from './link.ts'
+
+/** A gateway whose packets take a cable over WireGuard. */
+export type PathPeer = {
+  readonly publicKey: PublicKey
+  readonly clusterID: string
+  readonly node: string
+  /** By which relays know it. */
+  readonly dnsName: string
+  readonly addresses: readonly [Candidate, ...Candidate[]]
+}
+
+/** `proof`: undefined while there is no certificate that others would believe; then there is no way through relays. */
+export type PathTerms = {
+  readonly peers: readonly PathPeer[]
+  readonly relays: readonly RelayPlace[]
+  readonly proof: LinkTerms | undefined
+}
+
+export type PathReading =
+  | { readonly path: 'Direct' | 'Reflexive'; readonly reason: PathReason }
+  | { readonly path: 'Relay'; readonly relay: string; readonly reason: PathReason }
+
+export type PathsOptions = {
+  readonly driver: Pick<CableDriver, 'read' | 'steer'>
+  /** Where WireGuard listens. */
+  readonly port: number
+  readonly publicKey: PublicKey
+  readonly pulse: () => readonly PeerReading[]
+  /** A cable takes another way now. */
+  readonly onChange: () => void
+  readonly log: Logger
+}
+
+/** More are not connected to: one that can be reached is enough. All gateways come to the same ones. */
+export const maxRelays = 4
+const lookEveryMs = 250
+/** Where all is well, the device is looked at so much less often. */
+const calmEveryMs = 5_000
+/** How long a single packet that looked for a way is given to bring the far end's packets this way. */
+const lookedMs = 600
+const looks = 3
+
+type Known = {
+  peer: PathPeer
+  standing: Standing
+  /** A door that also sends straight, or only, until then. */
+  probe: { readonly until: number; readonly door: Door } | undefined
+  /** Sent once straight from WireGuard's own port, which is the one that a NAT lets in: what came through the relay by now, looked at when. */
+  looked: { readonly at: number; readonly received: number } | undefined
+  /** Which of the addresses is looked at next in that way, and how often until the next probe: what was on its way hides what works. */
+  nextLook: number
+  looksLeft: number
+}
+
+export class Paths implements AsyncDisposable {
+  readonly #options: PathsOptions
+  readonly #stop = new AbortController()
+  readonly #known = new Map<PublicKey, Known>()
+  readonly #links = new Map<string, { readonly place: string; readonly link: RelayLink }>()
+  #terms: PathTerms = { peers: [], relays: [], proof: undefined }
+  #running: Promise<void> = Promise.resolve()
+  #lookedAt = -Infinity
+
+  constructor(options: PathsOptions) {
+    this.#options = options
+  }
+
+  start(): void {
+    this.#running = this.#run()
+  }
+
+  /** Peers and relays from now on; what is known of those that stay is kept. */
+  async set(terms: PathTerms): Promise<void> {
+    const now = performance.now()
+    this.#terms = terms
+    const wanted = new Map(terms.peers.map((peer) => [peer.publicKey, peer]))
+    for (const key of this.#known.keys()) if (!wanted.has(key)) this.#known.delete(key)
+    for (const [key, peer] of wanted) {
+      const known = this.#known.get(key)
+      if (known === undefined) this.#known.set(key, newcomer(peer, now))
+      else known.peer = peer
+    }
+    await this.#setLinks(terms)
+  }
+
+  /** Where a driver should send that has not heard from the peer yet: the way that was chosen, then the others. */
+  async order(publicKey: PublicKey, candidates: readonly [Candidate, ...Candidate[]]): Promise<readonly [Candidate, ...Candidate[]]> {
+    const known = this.#known.get(publicKey)
+    const at = known === undefined ? undefined : await this.#placeOf(known, known.standing.way)
+    return at === undefined ? candidates : [at, ...candidates.filter((c) => !sameAddress(c, at))]
+  }
+
+  read(): ReadonlyMap<PublicKey, PathReading> {
+    return new Map([...this.#known].map(([key, { peer, standing }]) => [key, readingOf(peer, standing)]))
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort()
+    await this.#running
+    await Promise.all([...this.#links.values()].map(({ link }) => link[Symbol.asyncDispose]()))
+    this.#links.clear()
+  }
+
+  async #setLinks({ relays, proof, peers }: PathTerms): Promise<void> {
+    const used = proof === undefined ? [] : relays.toSorted((a, b) => (a.name < b.name ? -1 : 1)).slice(0, maxRelays)
+    const wanted = new Map(used.map((place) => [place.name, place]))
+    for (const [name, { place, link }] of this.#links)
+      if (JSON.stringify(wanted.get(name)) !== place) {
+        this.#links.delete(name)
+        await link[Symbol.asyncDispose]()
+      }
+    for (const [name, place] of wanted)
+      if (!this.#links.has(name)) {
+        const { port, log } = this.#options
+        const link = new RelayLink(place, () => this.#terms.proof, port, log)
+        this.#links.set(name, { place: JSON.stringify(place), link })
+      }
+    const ids = new Set(peers.map(({ dnsName }) => gatewayIDOf(dnsName)))
+    for (const { link } of this.#links.values()) link.closeAllBut(ids)
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#stop
+    while (!signal.aborted) {
+      await this.#look(signal).catch((err: unknown) => {
+        // The device is being made anew.
+        if (!signal.aborted) this.#options.log.debug({ err }, 'the ways of the cables could not be looked at')
+      })
+      await pause(lookEveryMs, signal)
+    }
+  }
+
+  async #look(signal: AbortSignal): Promise<void> {
+    const now = performance.now()
+    // The far end may be the one that needs them first.
+    for (const { link } of this.#links.values())
+      for (const { peer } of this.#known.values()) {
+        const id = gatewayIDOf(peer.dnsName)
+        if (link.rttTo(id) !== undefined) await link.door(id)
+      }
+    const links = new Map(this.#options.pulse().map((p) => [p.publicKey, p.link.state]))
+    const isCalm = [...this.#known].every(
+      ([key, { standing, probe }]) => links.get(key) === 'Connected' && standing.way.to === 'address' && probe === undefined,
+    )
+    if (isCalm && now - this.#lookedAt < calmEveryMs) return
+    this.#lookedAt = now
+    const devices = await this.#options.driver.read(signal)
+    const places = await this.#doorPlaces()
+    for (const [key, known] of this.#known) {
+      const address = devices.find((d) => d.publicKey === key)?.address
+      const door = address === undefined ? undefined : places.get(`${key} ${address}`)
+      const isOurs = address === undefined || door !== undefined || !address.startsWith('127.')
+      const at: Way | undefined =
+        door !== undefined ? { to: 'relay', name: door } : address === undefined ? undefined : { to: 'address', at: parseAddress(address) }
+      // A door of a process before this one: nobody is behind it.
+      if (!isOurs) await this.#steer(known, signal)
+      await this.#decide(known, { now, link: links.get(key) ?? 'Connecting', at: isOurs ? at : undefined }, signal)
+    }
+  }
+
+  async #decide(known: Known, seen: Pick<Evidence, 'now' | 'link' | 'at'>, signal: AbortSignal): Promise<void> {
+    const { peer, standing } = known
+    const { now } = seen
+    const id = gatewayIDOf(peer.dnsName)
+    const relays = [...this.#links.values()].flatMap(({ link }) => {
+      const rttMs = link.rttTo(id)
+      return rttMs === undefined ? [] : [{ name: link.name, rttMs }]
+    })
+    const evidence: Evidence = {
+      ...seen,
+      at: (await this.#isLooking(known, now)) ? standing.way : seen.at,
+      addresses: peer.addresses,
+      relays,
+      answered: known.probe?.door.answered(),
+      leads: this.#options.publicKey < peer.publicKey,
+    }
+    const choice = choose(standing, evidence)
+    known.standing = choice.standing
+    await this.#act(known, standing, choice, now, signal)
+  }
+
+  async #act(known: Known, before: Standing, { standing, do: what }: Choice, now: number, signal: AbortSignal): Promise<void> {
+    if (what === 'probe') await this.#probe(known, now)
+    else if (known.probe !== undefined && now >= known.probe.until) {
+      known.probe.door.straight([], 'also')
+      known.probe = undefined
+      if (sameWay(before.way, standing.way) && standing.way.to === 'relay') known.looksLeft = looks
+    }
+    if (known.looksLeft > 0 && known.looked === undefined) await this.#lookOnce(known, now, signal)
+    if (!sameWay(before.way, standing.way)) {
+      // What still comes to a door we left goes straight as well, so that the far end does not come back to it.
+      if (known.probe !== undefined) {
+        known.probe.door.straight(standing.way.to === 'address' ? [standing.way.at] : [], 'only')
+        known.probe = { ...known.probe, until: now + pathTiming.settleMs }
+      }
+      known.looked = undefined
+      known.looksLeft = 0
+      const { clusterID, node } = known.peer
+      this.#options.log.info({ cluster: clusterID, node, path: readingOf(known.peer, standing) }, 'path')
+      this.#options.onChange()
+    }
+    if (what === 'steer') await this.#steer(known, signal)
+  }
+
+  async #probe(known: Known, now: number): Promise<void> {
+    const { way } = known.standing
+    const door = way.to === 'relay' ? await this.#doorTo(known, way.name) : undefined
+    if (door === undefined) return
+    door.straight(known.peer.addresses, 'also')
+    known.probe = { until: now + pathTiming.probeMs, door }
+  }
+
+  /** Where a NAT lets in whom it has sent to, both ends must have sent from the port of WireGuard itself. The far end's next packet has us back. */
+  async #lookOnce(known: Known, now: number, signal: AbortSignal): Promise<void> {
+    const reflexive = known.peer.addresses.filter((a) => a.reflexive)
+    const at = reflexive[known.nextLook++ % reflexive.length]
+    const { way } = known.standing
+    const door = way.to === 'relay' ? await this.#doorTo(known, way.name) : undefined
+    if (at === undefined || door === undefined) {
+      known.looksLeft = 0
+      return
+    }
+    known.looksLeft--
+    known.looked = { at: now, received: door.received() }
+    await this.#options.driver.steer?.(known.peer.publicKey, at, signal)
+  }
+
+  /** While it is not known yet what a look has brought, WireGuard's word for where it sends is only our own. */
+  async #isLooking(known: Known, now: number): Promise<boolean> {
+    const { looked, standing } = known
+    if (looked === undefined) return false
+    const door = standing.way.to === 'relay' ? await this.#doorTo(known, standing.way.name) : undefined
+    const received = door?.received() ?? 0
+    if (now - looked.at < lookedMs / 2) {
+      known.looked = { ...looked, received }
+      return true
+    }
+    if (now - looked.at < lookedMs) return true
+    known.looked = undefined
+    return received !== looked.received
+  }
+
+  async #steer(known: Known, signal: AbortSignal): Promise<void> {
+    const at = await this.#placeOf(known, known.standing.way)
+    if (at !== undefined) await this.#options.driver.steer?.(known.peer.publicKey, at, signal)
+  }
+
+  async #placeOf(known: Known, way: Way): Promise<Candidate | undefined> {
+    switch (way.to) {
+      case 'address':
+        return way.at
+      case 'relay':
+        return (await this.#doorTo(known, way.name))?.at
+      default:
+        return unreachable(way)
+    }
+  }
+
+  #doorTo({ peer }: Known, relay: string): Promise<Door | undefined> {
+    return this.#links.get(relay)?.link.door(gatewayIDOf(peer.dnsName)) ?? Promise.resolve(undefined)
+  }
+
+  /** By key of the peer and address of a door, the relay behind it. */
+  async #doorPlaces(): Promise<ReadonlyMap<string, string>> {
+    const places = new Map<string, string>()
+    for (const { link } of this.#links.values())
+      for (const { peer } of this.#known.values()) {
+        const id = gatewayIDOf(peer.dnsName)
+        if (link.has(id)) places.set(`${peer.publicKey} ${addressText((await link.door(id)).at)}`, link.name)
+      }
+    return places
+  }
+}
+
+const newcomer = (peer: PathPeer, now: number): Known => ({
+  peer,
+  standing: firstWay(peer.addresses, now),
+  probe: undefined,
+  looked: undefined,
+  nextLook: 0,
+  looksLeft: 0,
+})
+
+function readingOf({ addresses }: PathPeer, { way, reason }: Standing): PathReading {
+  if (way.to === 'relay') return { path: 'Relay', relay: way.name, reason }
+  return { path: addresses.some((a) => a.reflexive !== true && sameAddress(a, way.at)) ? 'Direct' : 'Reflexive', reason }
+}
+
+function parseAddress(text: string): Candidate {
+  const at = text.lastIndexOf(':')
+  return { address: text.slice(0, at).replace(/^\[(.*)\]$/, '$1'), port: Number(text.slice(at + 1)) }
+}

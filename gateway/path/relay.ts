@@ -1,0 +1,248 @@
+// A relay: passes the sealed datagrams of two gateways that cannot reach each other. Who they are their certificates say, over TLS both
+// ways; what they send each other only they can read. It knows no address to send to, only gateways that are connected to it.
+//
+//   east ══ TLS ══► relay ◄══ TLS ══ west        Datagram(west, …) of east comes out at west as Datagram(east, …)
+import { constants } from 'node:crypto'
+import { once } from 'node:events'
+import type { Socket } from 'node:net'
+import type { Server, TLSSocket } from 'node:tls'
+import { createServer } from 'node:tls'
+import type { CertKey } from '#lib/pki/cert-key.ts'
+import { toPem } from '#lib/pki/pem.ts'
+import type { Trust } from '#lib/pki/trust.ts'
+import { believe } from '#lib/pki/trust.ts'
+import type { Logger } from '#lib/std/log.ts'
+import { every } from '#lib/std/pause.ts'
+import type { Frame, GatewayID } from './frame.ts'
+import { encodeFrame, FrameReader, gatewayIDOf, maxHere } from './frame.ts'
+import { Outbox } from './outbox.ts'
+import { Rate } from './rate.ts'
+
+export type Proof = { readonly key: CertKey; readonly pem: string }
+
+/** Who this gateway is, whom it believes, and who may use it: by DNS name of the certificate, the cluster. */
+export type RelayTerms = { readonly own: Proof; readonly trust: Trust; readonly gateways: ReadonlyMap<string, string> }
+
+export type RelayReading = {
+  readonly connections: number
+  readonly forwarded: number
+  /** Over the rate, to who does not take them fast enough, or to nobody. */
+  readonly dropped: number
+}
+
+export type RelayLimits = {
+  /** Connections that have proven nothing yet: of everybody, and of one address. */
+  readonly strangers: number
+  readonly strangersOfOne: number
+  readonly handshakeMs: number
+  /** Gateways ping every `pingMs` (link.ts); who says nothing for so long is gone. */
+  readonly silentMs: number
+  /** Of one gateway. */
+  readonly bytesPerSecond: number
+}
+
+export const relayLimits: RelayLimits = {
+  strangers: 64,
+  strangersOfOne: 8,
+  handshakeMs: 5_000,
+  silentMs: 20_000,
+  bytesPerSecond: 25_000_000,
+}
+
+export interface Relay extends AsyncDisposable {
+  readonly port: number
+  /** From now on. Connections that would not be taken any more are closed. */
+  set(terms: RelayTerms): void
+  read(): RelayReading
+}
+
+export type RelayOptions = {
+  /** 0: any. */
+  readonly port: number
+  readonly limits?: Partial<RelayLimits>
+  readonly log: Logger
+}
+
+/** Listens when it resolves; throws what the kernel says if the port is not to be had. */
+export async function startRelay(options: RelayOptions, terms: RelayTerms, signal: AbortSignal): Promise<Relay> {
+  const relay = new TlsRelay(options, terms)
+  try {
+    await relay.listen(signal)
+  } catch (error) {
+    await relay[Symbol.asyncDispose]()
+    throw error
+  }
+  return relay
+}
+
+type Client = {
+  readonly dnsName: string
+  readonly clusterID: string
+  readonly pem: string
+  readonly socket: TLSSocket
+  readonly outbox: Outbox
+}
+
+class TlsRelay implements Relay {
+  readonly #limits: RelayLimits
+  readonly #options: RelayOptions
+  readonly #server: Server
+  readonly #stop = new AbortController()
+  /** Every connection that is open, with the address it came from, until it has proven who it is. */
+  readonly #strangers = new Map<Socket, string>()
+  readonly #clients = new Map<GatewayID, Client>()
+  #terms: RelayTerms
+  #forwarded = 0
+  #dropped = 0
+  #watching: Promise<void> = Promise.resolve()
+
+  constructor(options: RelayOptions, terms: RelayTerms) {
+    this.#options = options
+    this.#limits = { ...relayLimits, ...options.limits }
+    this.#terms = terms
+    this.#server = createServer({
+      ...secretsOf(terms.own),
+      requestCert: true,
+      // The certificates are for IKE and no TLS client's by the book: who it is is judged by `believe`, before anything else is heard.
+      rejectUnauthorized: false,
+      minVersion: 'TLSv1.3',
+      handshakeTimeout: this.#limits.handshakeMs,
+      // Every connection proves its key anew.
+      secureOptions: constants.SSL_OP_NO_TICKET,
+    })
+    this.#server.on('connection', (socket) => this.#meet(socket))
+    this.#server.on('secureConnection', (socket) => this.#admit(socket))
+    // A client that breaks off says nothing of this server.
+    this.#server.on('tlsClientError', (_, socket) => socket.destroy())
+    this.#server.on('error', (err) => options.log.warn({ err }, 'relay'))
+  }
+
+  get port(): number {
+    const address = this.#server.address()
+    return typeof address === 'object' && address !== null ? address.port : 0
+  }
+
+  async listen(signal: AbortSignal): Promise<void> {
+    this.#server.listen({ port: this.#options.port })
+    await once(this.#server, 'listening', { signal })
+    // What a connection was believed by may run out without anybody's word.
+    this.#watching = every(60_000, () => this.#judge(), this.#stop.signal)
+  }
+
+  set(terms: RelayTerms): void {
+    if (terms.own.pem !== this.#terms.own.pem) this.#server.setSecureContext(secretsOf(terms.own))
+    this.#terms = terms
+    this.#judge()
+  }
+
+  read(): RelayReading {
+    const waiting = [...this.#clients.values()].reduce((sum, { outbox }) => sum + outbox.dropped, 0)
+    return { connections: this.#clients.size, forwarded: this.#forwarded, dropped: this.#dropped + waiting }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort()
+    for (const socket of this.#strangers.keys()) socket.destroy()
+    for (const { socket } of this.#clients.values()) socket.destroy()
+    if (this.#server.listening) await new Promise((resolve) => this.#server.close(resolve))
+    await this.#watching
+  }
+
+  #meet(socket: Socket): void {
+    const from = socket.remoteAddress ?? ''
+    const sameAddress = [...this.#strangers.values()].filter((address) => address === from).length
+    if (this.#strangers.size >= this.#limits.strangers || sameAddress >= this.#limits.strangersOfOne) {
+      socket.destroy()
+      return
+    }
+    this.#strangers.set(socket, from)
+    socket.once('close', () => this.#strangers.delete(socket))
+    socket.on('error', () => socket.destroy())
+    socket.setNoDelay(true)
+  }
+
+  #admit(socket: TLSSocket): void {
+    socket.on('error', () => socket.destroy())
+    const claimed = claimOf(socket)
+    const known = claimed === undefined ? undefined : this.#judged(claimed)
+    this.#forget(socket)
+    if (claimed === undefined || known === undefined) {
+      this.#options.log.warn({ address: socket.remoteAddress }, 'a stranger was sent away from the relay')
+      socket.destroy()
+      return
+    }
+    const id = gatewayIDOf(claimed.dnsName)
+    const client: Client = { ...claimed, clusterID: known, socket, outbox: new Outbox(socket) }
+    // The newer one is the gateway after a restart, and the older one half open.
+    this.#clients.get(id)?.socket.destroy()
+    this.#clients.set(id, client)
+    const reader = new FrameReader()
+    const rate = new Rate(this.#limits.bytesPerSecond, 200, performance.now())
+    socket.on('data', (chunk) => {
+      if (this.#clients.get(id) !== client) return
+      const frames = reader.push(chunk)
+      if (frames === undefined) {
+        this.#options.log.warn({ cluster: known, peer: claimed.dnsName }, 'a gateway said to the relay what is no frame')
+        socket.destroy()
+      } else for (const frame of frames) this.#take(id, client, frame, rate)
+    })
+    socket.setTimeout(this.#limits.silentMs, () => socket.destroy())
+    socket.once('close', () => {
+      this.#dropped += client.outbox.dropped
+      if (this.#clients.get(id) !== client) return
+      this.#clients.delete(id)
+      this.#tellAll()
+    })
+    this.#tellAll()
+  }
+
+  /** It is a stranger no more, however it went on. The raw connection of a TLS socket is known by its two ends alone. */
+  #forget(socket: TLSSocket): void {
+    for (const stranger of this.#strangers.keys())
+      if (stranger.remotePort === socket.remotePort && stranger.remoteAddress === socket.remoteAddress)
+        this.#strangers.delete(stranger)
+  }
+
+  #take(from: GatewayID, client: Client, frame: Frame, rate: Rate): void {
+    if (frame.type === 'Ping') {
+      client.outbox.push(encodeFrame({ type: 'Pong', bytes: frame.bytes }))
+      client.outbox.push(this.#hereFor(client))
+    }
+    if (frame.type !== 'Datagram') return
+    const to = this.#clients.get(frame.gateway)
+    const passes = to !== undefined && to.clusterID !== client.clusterID && rate.take(frame.bytes.length, performance.now())
+    if (!passes) {
+      this.#dropped++
+      return
+    }
+    this.#forwarded++
+    to.outbox.push(encodeFrame({ type: 'Datagram', gateway: from, bytes: frame.bytes }))
+  }
+
+  #tellAll(): void {
+    for (const client of this.#clients.values()) client.outbox.push(this.#hereFor(client))
+  }
+
+  #hereFor({ clusterID }: Client): Buffer {
+    const others = [...this.#clients].filter(([, other]) => other.clusterID !== clusterID).map(([id]) => id)
+    return encodeFrame({ type: 'Here', gateways: others.slice(0, maxHere) })
+  }
+
+  /** The cluster of a gateway that may use this relay now. */
+  #judged({ dnsName, pem }: Pick<Client, 'dnsName' | 'pem'>): string | undefined {
+    return believe(pem, dnsName, this.#terms.trust, new Date()).ok ? this.#terms.gateways.get(dnsName) : undefined
+  }
+
+  #judge(): void {
+    for (const client of this.#clients.values()) if (this.#judged(client) !== client.clusterID) client.socket.destroy()
+  }
+}
+
+/** What the other end of a connection has proven the key of, by its own word. */
+export function claimOf(socket: TLSSocket): { readonly dnsName: string; readonly pem: string } | undefined {
+  const certificate = socket.getPeerX509Certificate()
+  const dnsName = /^DNS:([^,]+)$/.exec(certificate?.subjectAltName ?? '')?.[1]
+  return certificate === undefined || dnsName === undefined ? undefined : { dnsName, pem: toPem('CERTIFICATE', certificate.raw) }
+}
+
+export const secretsOf = ({ key, pem }: Proof): { readonly key: string; readonly cert: string } => ({ key: key.pem(), cert: pem })
