@@ -5,7 +5,7 @@ import { define } from './define.ts'
 import { cidrField, clusterIDField, maxCIDRs, tomboloGroup } from './fields.ts'
 import { identityField } from './identity-fields.ts'
 import { ungrantedExports } from './fleet.ts'
-import { maxDraining, memberStates } from './member.ts'
+import { maxDraining, memberStates, relayField } from './member.ts'
 import { trafficDefaultField } from './service-traffic-policy.ts'
 
 export const maxExportNames = 1000
@@ -46,6 +46,11 @@ export const allocation = define({
       .enum(memberStates)
       .default('Admitted')
       .describe('Quarantined: nothing of this cluster is routed or imported, and it is still there to be seen.'),
+    relay: relayField
+      .optional()
+      .describe(
+        'Of its Member: its gateways pass sealed datagrams of others, which reach them at this port. Absent: they do not.',
+      ),
     exports: z
       .object({
         ungranted: z.enum(ungrantedExports).default('Allow').describe('What holds for names in neither list.'),

@@ -18,7 +18,8 @@ export const pairKeyStates = ['InUse', 'None'] as const
 /** Why a connection carries nothing, as its pulse tells: nothing ever came, ours do not arrive, it was heard once, another answers. */
 const faultReasons = ['NothingHeard', 'OneWay', 'FellSilent', 'KeyHeldByOther'] as const
 export type FaultReason = (typeof faultReasons)[number]
-export const candidateTypes = ['NodeInternal', 'NodeExternal', 'Configured'] as const
+export const candidateTypes = ['NodeInternal', 'NodeExternal', 'Configured', 'Reflexive'] as const
+export const pathKinds = ['Direct', 'Reflexive', 'Relay'] as const
 
 /** Of one gateway: an object that says more than its schema takes is not written at all, its role and term with it. */
 export const maxConnections = 1000
@@ -61,7 +62,9 @@ export const gatewayEndpoint = define({
       .array(z.object({ type: z.enum(candidateTypes), address: addressField, port: portField }))
       .min(1)
       .max(8)
-      .describe('Where packets for this gateway may be sent, best first.')
+      .describe(
+        'Where packets for this gateway may be sent, best first. `Reflexive`: where all others that hear it hear it, from behind a NAT.',
+      )
       .meta({ 'x-kubernetes-list-type': 'atomic' }),
     wireguard: z.object({
       publicKey: wireguardKeyField,
@@ -142,7 +145,20 @@ export const gatewayEndpoint = define({
             .enum(pairKeyStates)
             .optional()
             .describe('Whether handshakes mix in the key that only the two clusters share.'),
-          address: z.string().max(64).optional().describe('Where its packets come from now, `address:port`.'),
+          address: z
+            .string()
+            .max(64)
+            .optional()
+            .describe('Where its packets come from now, `address:port`; absent while that is a relay.'),
+          path: z
+            .enum(pathKinds)
+            .optional()
+            .describe(
+              'Which way its packets take: to an address of its own, to one that a NAT gave it, or through a relay. Of cables over WireGuard.',
+            ),
+          relay: z.string().max(320).optional().describe('The gateway that relays, `cluster/node`.'),
+          pathReason: z.string().max(64).optional().describe('Why it is this way.'),
+          pathMessage: z.string().max(256).optional().describe('The same, for people.'),
           rttMicros: z
             .int()
             .min(0)

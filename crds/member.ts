@@ -2,12 +2,17 @@
 import { z } from 'zod'
 import type { ObjectOf } from './define.ts'
 import { define } from './define.ts'
-import { cidrField, cidrsField, clusterIDField, conditionsField, tomboloGroup } from './fields.ts'
+import { cidrField, cidrsField, clusterIDField, conditionsField, portField, tomboloGroup } from './fields.ts'
 import { identityField } from './identity-fields.ts'
 
 export const addressUses = ['Pods', 'Services'] as const
 /** What an administrator may want of a member; revoked is what the Member is no more. */
 export const memberStates = ['Admitted', 'Quarantined'] as const
+
+/** Who may relay, and where it listens on the addresses of its gateways. */
+export const relayField = z.object({
+  port: portField.default(443).describe('TCP port of its gateways’ nodes: 443 is let through where UDP is not.'),
+})
 
 /** A cluster that renumbers again and again keeps the last of what it had. */
 export const maxDraining = 32
@@ -38,6 +43,11 @@ export const member = define({
       .optional()
       .meta({ format: 'date-time' })
       .describe('Of the request that it was last admitted by: an older one is a copy that somebody kept.'),
+    relay: relayField
+      .optional()
+      .describe(
+        'The administrator’s: whether its gateways pass the sealed datagrams of gateways that cannot reach each other. Absent: they do not.',
+      ),
     state: z
       .enum(memberStates)
       .default('Admitted')

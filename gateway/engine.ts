@@ -44,6 +44,8 @@ export type OtherGateway = {
   readonly behindNat: boolean
   /** Which keys of the pair with us it says it holds. */
   readonly pairKeyIDs: readonly string[]
+  /** TCP; undefined: it may not relay, by the broker's word. */
+  readonly relayPort: number | undefined
   readonly claim: Claim
   /** Since when it is published under this key, as RFC 3339: by the broker's clock, which no member chooses. */
   readonly since: string
@@ -85,6 +87,8 @@ export type GatewayPlan = {
   readonly peers: readonly Peer[]
   /** By other cluster whose pods are routed: the term of the gateway that carries its traffic. */
   readonly terms: ReadonlyMap<string, number>
+  /** Addresses of pods and services of all clusters: no gateway is at one of them. */
+  readonly routed: readonly CIDR[]
   readonly network: Network
   readonly refused: readonly Refusal[]
 }
@@ -95,7 +99,8 @@ export function planGateway(facts: GatewayFacts): GatewayPlan {
   const blocks = new Map(remotes.map((r) => [r.clusterID, r.podCIDRs]))
   const remote = remotes.flatMap((r) => r.podCIDRs)
 
-  const { usable, refused: unusable } = usableGateways(facts, [...own.podCIDRs, ...own.serviceCIDRs, ...remote])
+  const routed = [...own.podCIDRs, ...own.serviceCIDRs, ...remote]
+  const { usable, refused: unusable } = usableGateways(facts, routed)
   const { joined, refused: apart } = joinedGateways(facts, usable)
   const terms = leadersOf(usable, facts.heard)
   const leaders = new Set([...terms.values()].map(({ gateway }) => gateway))
@@ -126,6 +131,7 @@ export function planGateway(facts: GatewayFacts): GatewayPlan {
       ]),
     ),
     peers,
+    routed,
     terms: new Map([...terms].flatMap(([clusterID, { term }]) => (blocks.has(clusterID) ? [[clusterID, term] as const] : []))),
     network: {
       ...nothing,

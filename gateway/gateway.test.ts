@@ -26,6 +26,7 @@ import type { CableDriver } from './cable/driver.ts'
 import { wireguard } from './cable/wireguard/driver.ts'
 import type { Claim } from './engine.ts'
 import { Gateway } from './gateway.ts'
+import { Ways } from './path/ways.ts'
 import type { Heard, PeerReading, Pulse, PulsePeer, Saying } from './pulse/pulse.ts'
 
 const quiet = logger('test', 'silent')
@@ -96,6 +97,7 @@ suite('a gateway at work', function () {
     const machines = reflect(api, nodes, {}, stop.signal).store
     await Promise.all([allocations, endpoints, pairKeys, machines].map((store) => store.whenSynced(stop.signal)))
     return new Gateway({
+      ways: new Ways('east', undefined, quiet),
       self: {
         clusterID: 'east',
         node: 'n1',

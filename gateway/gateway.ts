@@ -21,7 +21,7 @@ import type { Logger } from '#lib/std/log.ts'
 import { pause } from '#lib/std/pause.ts'
 import { turns } from '#lib/std/turns.ts'
 import type { Refusal } from './admission.ts'
-import type { Cable, CableDriver, CableState } from './cable/driver.ts'
+import type { Cable, CableDriver, CableState, Candidate } from './cable/driver.ts'
 import { readKept } from './certificate/kept.ts'
 import { nodesOf } from './agent/observe.ts'
 import type { Sight } from './election/candidacy.ts'
@@ -37,6 +37,8 @@ import type { GatewayReading } from './metrics.ts'
 import { activeOf, fleetOf } from './observe.ts'
 import { gatewayOwns } from './ownership.ts'
 import { handshakesOf, heldIDs, pairKeysOf } from './pair-keys.ts'
+import { reflexiveOf } from './path/reflexive.ts'
+import type { Ways } from './path/ways.ts'
 import type { Identity } from './publish.ts'
 import { endpointOf, faultStatus, statusOf } from './publish.ts'
 import { topologyOf } from './topology.ts'
@@ -61,6 +63,8 @@ export type GatewayParts = {
   /** The best first. All are of one node, and so of one key. */
   readonly drivers: readonly CableDriver[]
   readonly kernelHasIPsec: boolean
+  /** Which ways the cables take. */
+  readonly ways: Ways
   /** Where the certificate is kept. */
   readonly stateDir: string
   readonly allocations: Store
@@ -95,6 +99,8 @@ export class Gateway implements AsyncDisposable {
   /** The claim that was published last. */
   #told: Claim | undefined
   #refused: readonly Refusal[] = []
+  /** Where all others hear us that do, if that is one place and not our own. */
+  #reflexive: Candidate | undefined
   /** Of the lead, when that was looked at last. */
   #seen: Lead['at'] | undefined
   #rttWrittenAt = -Infinity
@@ -253,6 +259,7 @@ export class Gateway implements AsyncDisposable {
     const { lead } = this.candidacy
     const way = this.#wayOf(lead ?? newcomer)
     const pairKeys = this.#pairKeys()
+    const kept = { own: certified, trust }
     const plan = planGateway({
       way,
       publicKey: self.publicKey,
@@ -271,7 +278,9 @@ export class Gateway implements AsyncDisposable {
         return handshakesOf(at === undefined ? undefined : Date.now() - at)
       },
     })
-    return { ...plan, refused: [...fleet.refused, ...pairKeys.refused, ...plan.refused], lead, way }
+    const cables = await this.#parts.ways.lead(plan, kept, fleet.own.relay?.port, signal)
+    this.#reflexive = reflexiveOf(self, fleet.heardAt, plan.routed)
+    return { ...plan, cables, refused: [...fleet.refused, ...pairKeys.refused, ...plan.refused], lead, way }
   }
 
   #failed(): 'long' | 'briefly' {
@@ -383,6 +392,7 @@ export class Gateway implements AsyncDisposable {
           peers: made.peers.filter((peer) => peer.clusterID !== this.#parts.self.clusterID),
           cables,
           pulses: this.#pulse?.read() ?? [],
+          paths: this.#parts.ways.read(),
           refused: made.refused,
           now: new Date(),
           freshRtt: now - this.#rttWrittenAt >= rttEveryMs,
@@ -399,7 +409,7 @@ export class Gateway implements AsyncDisposable {
     signal: AbortSignal,
   ): Promise<void> {
     const { self, kube, endpoints, nodes } = this.#parts
-    const wanted = endpointOf(self, this.#pairKeys().held, this.#certificate, topologyOf(nodes.list()))
+    const wanted = endpointOf(self, this.#pairKeys().held, this.#certificate, topologyOf(nodes.list()), this.#reflexive)
     const have = endpoints.get(keyOf(wanted)) as GatewayEndpoint | undefined
     const steps: Step[] = [
       { do: 'apply', kind: gatewayEndpoint, object: wanted, have },

@@ -31,6 +31,8 @@ import { dutyOf } from './hand-over/standing.ts'
 import { readMachine } from './machine.ts'
 import { gatewayMetrics } from './metrics.ts'
 import { decisiveOf } from './observe.ts'
+import { Paths } from './path/paths.ts'
+import { Ways } from './path/ways.ts'
 import { startPulse } from './pulse/pulse.ts'
 import { topologyOf } from './topology.ts'
 
@@ -86,6 +88,19 @@ async function run(config: GatewayConfig, log: Logger, asked: AbortSignal): Prom
   const cables = [first]
   for (const cable of config.CABLES.slice(1)) cables.push(await makeDriver(cable))
   const { publicKey } = first
+  const overWireGuard = cables.find(({ name }) => name === 'wireguard')
+  const paths: Paths | undefined =
+    overWireGuard === undefined
+      ? undefined
+      : new Paths({
+          driver: overWireGuard,
+          port: config.WG_PORT,
+          publicKey,
+          pulse: () => gateway.read().pulses,
+          onChange: () => work.add(everything),
+          log,
+        })
+  await using ways = new Ways(clusterID, paths, log)
   await using gateway = new Gateway({
     self: {
       clusterID,
@@ -102,6 +117,7 @@ async function run(config: GatewayConfig, log: Logger, asked: AbortSignal): Prom
     host,
     drivers: cables,
     kernelHasIPsec,
+    ways,
     stateDir: config.STATE_DIR,
     allocations: allocations.store,
     endpoints: endpoints.store,
@@ -153,6 +169,7 @@ async function run(config: GatewayConfig, log: Logger, asked: AbortSignal): Prom
     () => gateway.cables(signal),
   )
   await serve({ port: config.METRICS_PORT, registry, ready: () => gateway.unready() }, signal)
+  paths?.start()
   log.info({ publicKey, address: tunnelAddress(publicKey) }, 'started')
 
   const election = new AbortController()

@@ -16,17 +16,26 @@ import type { Announced, Refusal } from './admission.ts'
 import type { Candidate } from './cable/driver.ts'
 import type { Certified, OtherGateway } from './engine.ts'
 import { heldIDs } from './pair-keys.ts'
+import type { HeardAt } from './path/reflexive.ts'
 
 export type Believes = (certificate: string, dnsName: string) => boolean
 
 /** `own` is undefined until the operator has brought our Allocation: before that nobody knows what must not be routed away. */
 export type Fleet = {
-  readonly own: { readonly podCIDRs: readonly CIDR[]; readonly serviceCIDRs: readonly CIDR[] } | undefined
+  readonly own:
+    | {
+        readonly podCIDRs: readonly CIDR[]
+        readonly serviceCIDRs: readonly CIDR[]
+        readonly relay?: { readonly port: number } | undefined
+      }
+    | undefined
   readonly announced: readonly Announced[]
   readonly ownEndpoints: readonly GatewayEndpoint[]
   /** All gateways of this cluster, ours included. */
   readonly siblings: readonly OtherGateway[]
   readonly remoteGateways: readonly OtherGateway[]
+  /** What gateways of other clusters say of where they hear this cluster's. */
+  readonly heardAt: readonly HeardAt[]
   readonly refused: readonly Refusal[]
 }
 
@@ -60,6 +69,15 @@ export function fleetOf(
       return sibling.ok ? [{ ...sibling.value, since: '' }] : []
     }),
     remoteGateways: remote.flatMap((r) => (r.ok ? [r.value] : [])),
+    heardAt: gateways.good
+      .filter((g) => isPeer(g.spec.clusterID))
+      .flatMap(({ spec, status }) =>
+        (status?.connections ?? []).flatMap(({ clusterID: of, node, state, address, path }) =>
+          of === clusterID && state === 'Connected' && address !== undefined && path !== 'Relay'
+            ? [{ by: spec.clusterID, node, address }]
+            : [],
+        ),
+      ),
     refused: [...blocks.bad, ...gateways.bad, ...remote.flatMap((r) => (r.ok ? [] : [r.error]))],
   }
 }
@@ -82,7 +100,11 @@ function remoteGatewayOf(
   const verdict = judgeImported(gatewayEndpoint, endpoint, allocation)
   if (!verdict.allowed) return { ok: false, error: { about: metadata.name, says: verdict.says } }
   const key = parsePublicKey(spec.wireguard.publicKey)
-  const [first, ...rest] = spec.candidates.map(({ address, port }): Candidate => ({ address, port }))
+  const [first, ...rest] = spec.candidates.map(({ address, port, type }): Candidate => ({
+    address,
+    port,
+    ...(type === 'Reflexive' ? { reflexive: true } : {}),
+  }))
   if (!key.ok) return { ok: false, error: { about: metadata.name, says: explain(key.error) } }
   if (first === undefined) return { ok: false, error: { about: metadata.name, says: 'it names no address' } }
   const { clusterID, node } = spec
@@ -99,6 +121,7 @@ function remoteGatewayOf(
       certified,
       behindNat: false,
       pairKeyIDs: announcedFor(self, endpoint),
+      relayPort: allocation?.spec.relay?.port,
       claim: { role: status?.role ?? 'Standby', term: status?.term ?? 0 },
       since: metadata.annotations?.[publishedAtAnnotation] ?? metadata.creationTimestamp ?? '',
     },
@@ -119,7 +142,13 @@ function certifiedOf({ spec: { clusterID, node, ipsec } }: GatewayEndpoint, beli
 }
 
 /** What a decision looks at in a GatewayEndpoint. The rest, such as round trips, changes often and changes nothing. */
-export const decisiveOf = ({ spec, status }: GatewayEndpoint): unknown => [spec, status?.role, status?.term]
+export const decisiveOf = ({ spec, status }: GatewayEndpoint): unknown => [
+  spec,
+  status?.role,
+  status?.term,
+  // Where others hear us.
+  status?.connections?.map(({ endpoint, address }) => [endpoint, address]),
+]
 
 /** The gateway of the own cluster that carries traffic; undefined if none ever said that it does. */
 export function activeOf(endpoints: readonly GatewayEndpoint[]): GatewayEndpoint | undefined {

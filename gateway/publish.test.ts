@@ -3,6 +3,7 @@ import type { GatewayEndpoint } from '#crds/gateway-endpoint.ts'
 import { gatewayEndpoint } from '#crds/gateway-endpoint.ts'
 import { gatewayOf, keyOf } from '#test/kit/gateway.ts'
 import type { Identity, StatusFacts } from './publish.ts'
+import type { PathReading } from './path/paths.ts'
 import { endpointOf, faultStatus, statusOf } from './publish.ts'
 
 const self = {
@@ -25,6 +26,7 @@ const facts = (rttMs: number, change: Partial<StatusFacts> = {}): StatusFacts =>
   peers: [peer],
   cables: [{ cable: 'wireguard', publicKey: peer.publicKey, address: '192.0.2.1:51820', rxBytes: 1, txBytes: 1 }],
   pulses: [{ publicKey: peer.publicKey, link: { state: 'Connected', rttMs } } as StatusFacts['pulses'][number]],
+  paths: new Map(),
   refused: [],
   now: new Date('2030-01-01T00:00:00Z'),
   freshRtt: true,
@@ -36,6 +38,25 @@ const endpoint = (status: GatewayEndpoint['status']) =>
 const rtt = (status: GatewayEndpoint['status']) => status?.connections?.[0]?.rttMicros
 
 suite('what a gateway says of itself', () => {
+  test('says which way packets take and why, and through a relay no address', () => {
+    const through = (path: PathReading) => {
+      const status = statusOf(undefined, facts(1, { paths: new Map([[peer.publicKey, path]]) }))
+      assert.ok(gatewayEndpoint.parse(endpoint(status)).ok)
+      const [one] = status.connections ?? []
+      return [one?.path, one?.relay, one?.pathReason, one?.address]
+    }
+    assert.deepEqual(through({ path: 'Direct', reason: 'Answers' }), ['Direct', undefined, 'Answers', '192.0.2.1:51820'])
+    assert.deepEqual(through({ path: 'Relay', relay: 'hub/n1', reason: 'Silent' }), ['Relay', 'hub/n1', 'Silent', undefined])
+  })
+
+  test('names where it is heard from behind a NAT, after its own address', () => {
+    const said = endpointOf(self, new Map(), undefined, nowhere, { address: '203.0.113.9', port: 4242 }) as GatewayEndpoint
+    assert.deepEqual(
+      said.spec.candidates.map(({ type, address, port }) => `${type} ${address}:${port}`),
+      [`NodeInternal ${self.nodeAddress}:51820`, 'Reflexive 203.0.113.9:4242'],
+    )
+  })
+
   test('is a good GatewayEndpoint', () => assert.ok(gatewayEndpoint.parse(endpoint(statusOf(undefined, facts(0.9)))).ok))
 
   test('says where its cluster is, if anybody knows', () => {

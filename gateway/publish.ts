@@ -10,11 +10,13 @@ import type { KubeObject } from '#lib/kube/object.ts'
 import { time } from '#lib/kube/time.ts'
 import type { PublicKey } from '#lib/net/keys.ts'
 import type { Refusal } from './admission.ts'
-import type { CableState } from './cable/driver.ts'
+import type { CableState, Candidate } from './cable/driver.ts'
 import type { Claim, Peer } from './engine.ts'
 import type { Duty } from './hand-over/standing.ts'
 import type { PairKeys } from './pair-keys.ts'
 import { announcementOf } from './pair-keys.ts'
+import { reasons } from './path/choose.ts'
+import type { PathReading } from './path/paths.ts'
 import type { PeerReading } from './pulse/pulse.ts'
 
 export type Identity = {
@@ -32,7 +34,13 @@ export type Identity = {
 }
 
 /** `pairKeys`: those that this gateway holds. `certificate`: PEM; undefined while there is none that others would believe. */
-export function endpointOf(self: Identity, pairKeys: PairKeys, certificate: string | undefined, topology: Topology): KubeObject {
+export function endpointOf(
+  self: Identity,
+  pairKeys: PairKeys,
+  certificate: string | undefined,
+  topology: Topology,
+  reflexive?: Candidate,
+): KubeObject {
   const { clusterID, node, nodeAddress, namespace, publicKey, port, cables, ipsecPort } = self
   return {
     apiVersion: gatewayEndpoint.apiVersion,
@@ -45,7 +53,10 @@ export function endpointOf(self: Identity, pairKeys: PairKeys, certificate: stri
     spec: {
       clusterID,
       node,
-      candidates: [{ type: 'NodeInternal', address: nodeAddress, port }],
+      candidates: [
+        { type: 'NodeInternal', address: nodeAddress, port },
+        ...(reflexive === undefined ? [] : [{ type: 'Reflexive', address: reflexive.address, port: reflexive.port }]),
+      ],
       wireguard: {
         publicKey,
         ...(pairKeys.size === 0 ? {} : { pairKeys: announcementOf(pairKeys) }),
@@ -65,6 +76,7 @@ export type StatusFacts = {
   readonly peers: readonly Peer[]
   readonly cables: readonly CableState[]
   readonly pulses: readonly PeerReading[]
+  readonly paths: ReadonlyMap<PublicKey, PathReading>
   readonly refused: readonly Refusal[]
   readonly now: Date
   /** Whether round trips may be published anew; if not, those of `before` stand unless a state changed. */
@@ -149,6 +161,7 @@ function connectionOf(peer: Peer, before: Connection | undefined, facts: StatusF
   const link = facts.pulses.find((p) => p.publicKey === peer.publicKey)?.link ?? { state: 'Connecting' as const }
   const address = facts.cables.find((c) => c.publicKey === peer.publicKey && c.cable === peer.use)?.address
   const same = before?.state === link.state
+  const path = peer.use === 'wireguard' ? facts.paths.get(peer.publicKey) : undefined
   return {
     endpoint: peer.name,
     clusterID: peer.clusterID as Connection['clusterID'],
@@ -157,11 +170,15 @@ function connectionOf(peer: Peer, before: Connection | undefined, facts: StatusF
     cable: peer.use,
     ...(peer.use === 'wireguard' ? { pairKey: peer.presharedKey === undefined ? 'None' : 'InUse' } : {}),
     ...(link.state === 'Error' ? { reason: link.reason, message: link.message } : {}),
-    ...(address === undefined ? {} : { address }),
+    ...(address === undefined || path?.path === 'Relay' ? {} : { address }),
+    ...(path === undefined ? {} : { ...pathOf(path), pathReason: path.reason, pathMessage: reasons[path.reason] }),
     ...(link.state === 'Connected' ? { rttMicros: rttOf(link.rttMs, same ? before.rttMicros : undefined, facts.freshRtt) } : {}),
     since: same && before.since !== undefined ? before.since : time(facts.now),
   }
 }
+
+const pathOf = (reading: PathReading): Pick<Connection, 'path' | 'relay'> =>
+  reading.path === 'Relay' ? { path: 'Relay', relay: reading.relay } : { path: reading.path }
 
 function rttOf(measuredMs: number, published: number | undefined, fresh: boolean): number {
   const micros = Math.round(measuredMs * 1000)

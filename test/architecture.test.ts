@@ -64,8 +64,9 @@ const doors: Readonly<Record<string, readonly string[]>> = {
   'node:child_process': ['lib/host'],
   'node:https': ['lib/kube'],
   'node:http': ['lib/serve', 'lib/kube'],
-  'node:net': ['lib/host', 'lib/net', 'dns'],
-  'node:dgram': ['gateway/pulse', 'dns'],
+  'node:net': ['lib/host', 'lib/net', 'gateway/path', 'dns'],
+  'node:dgram': ['gateway/pulse', 'gateway/path', 'dns'],
+  'node:tls': ['gateway/path', 'lib/kube'],
   '@kubernetes/client-node': ['lib/kube/kubeconfig.ts'],
   undici: [],
 }

@@ -37,7 +37,7 @@ export type Decisions = ReadonlyMap<JoinRequest, Decision>
 
 export type Asked = Pick<JoinRequest['spec'], 'clusterID' | 'clusterUID' | 'podCIDRs' | 'serviceCIDRs' | 'identity'>
 /** What the controller says of a member; the rest of its spec is the administrator's. */
-export type Granted = Omit<Member['spec'], 'state' | 'requestedAt'>
+export type Granted = Omit<Member['spec'], 'state' | 'relay' | 'requestedAt'>
 
 /** Addresses that somebody has, gets or had lately, and what to call them. */
 export type Taken = {

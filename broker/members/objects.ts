@@ -79,6 +79,7 @@ export function memberObjects(
         serviceCIDRs: [...spec.serviceCIDRs, ...still('Services')],
         ...(draining.length === 0 ? {} : { draining: draining.map(({ cidr }) => cidr) }),
         state: spec.state,
+        ...(spec.relay === undefined ? {} : { relay: spec.relay }),
         exports,
         ...(traffic === undefined ? {} : { traffic }),
         identity: spec.identity,

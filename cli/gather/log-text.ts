@@ -21,6 +21,7 @@ export const logFields: readonly string[] = [
   'refused.{about,says}',
   'claim.{role,term}',
   'link.{state,rttMs,reason,message}',
+  'path.{path,relay,reason}',
   // Keys and certificates, by what is public of them.
   '{publicKey,serial,from,to}',
 ]

@@ -16,6 +16,9 @@ export type ConnectionRow = {
   readonly rttMs: number | undefined
   /** Where the far gateway's packets come from, `address:port`. */
   readonly address: string | undefined
+  /** Which way packets take, and why: `direct`, `reflexive` or `relay CLUSTER/NODE`. */
+  readonly path: string | undefined
+  readonly pathReason: string | undefined
   readonly since: string | undefined
   /** Whether the key of the two clusters is mixed in; undefined: the gateway is of a version that does not say. */
   readonly pairKey: Connection['pairKey']
@@ -43,6 +46,8 @@ export function connectionsOf(snapshot: Snapshot): readonly ConnectionRow[] {
         state: c.state,
         rttMs: millis(c),
         address: c.address,
+        path: c.path === 'Relay' ? `relay ${c.relay ?? ''}` : c.path?.toLowerCase(),
+        pathReason: c.pathMessage,
         since: c.since,
         pairKey: c.pairKey,
         message: c.message,

@@ -29,10 +29,22 @@ suite('the way of a cable', () => {
     { name: 'near', rttMs: 20 },
   ]
   const rows: readonly (readonly [string, Standing, Evidence, Choice['do'], Way])[] = [
-    ['stays with an address that answers', stands({}), seen({ link: 'Connected', at: straightTo(first) }), 'stay', straightTo(first)],
+    [
+      'stays with an address that answers',
+      stands({}),
+      seen({ link: 'Connected', at: straightTo(first) }),
+      'stay',
+      straightTo(first),
+    ],
     ['waits for a first answer', stands({}), seen({ now: 1900, relays }), 'stay', straightTo(first)],
     ['goes through the nearest relay when none comes', stands({}), seen({ now: 2100, relays }), 'steer', through('near')],
-    ['without a relay goes to the next address, in the time of a handshake', stands({}), seen({ now: 6000 }), 'steer', straightTo(second)],
+    [
+      'without a relay goes to the next address, in the time of a handshake',
+      stands({}),
+      seen({ now: 6000 }),
+      'steer',
+      straightTo(second),
+    ],
     ['and stays until then', stands({}), seen({ now: 5900 }), 'stay', straightTo(first)],
     [
       'goes through a relay once an address that answered fell silent',
@@ -124,7 +136,8 @@ suite('the way of a cable', () => {
           const there = pairs.map(([relay, rttMs]) => ({ name: relay, rttMs }))
           const choice = choose(standing, seen({ ...rest, now, relays: there }))
           const { way } = choice.standing
-          if (choice.do === 'steer' && way.to === 'relay') assert.ok(there.some((r) => r.name === way.name) || rest.link === 'Connected')
+          if (choice.do === 'steer' && way.to === 'relay')
+            assert.ok(there.some((r) => r.name === way.name) || rest.link === 'Connected')
           if (way.to === 'address') assert.ok(addresses.some((a) => sameAddress(a, way.at)))
           if (choice.do === 'probe') assert.equal(way.to, 'relay')
           assert.ok(choice.standing.probeAt <= now + pathTiming.probeEveryMs * 2 ** (pathTiming.mostFailed - 1))
@@ -137,7 +150,11 @@ suite('the way of a cable', () => {
 })
 
 /** A world of one cable, looked at four times a second. `straight`: what passes between the two, from when on. */
-function live(straight: (at: number) => 'passes' | 'is cut' | 'answers probes alone', hasRelay: (at: number) => boolean, ms: number) {
+function live(
+  straight: (at: number) => 'passes' | 'is cut' | 'answers probes alone',
+  hasRelay: (at: number) => boolean,
+  ms: number,
+) {
   let standing = firstWay([first], 0)
   let [passedAt, answered, probing] = [-Infinity, false, -Infinity]
   const history: { readonly at: number; readonly way: Way['to']; readonly passes: boolean; readonly steered: boolean }[] = []
@@ -196,7 +213,11 @@ suite('the way of a cable, over time', () => {
   })
 
   test('without relays it goes on trying', () => {
-    const history = live((at) => (at < minutes(3) ? 'is cut' : 'passes'), () => false, minutes(4))
+    const history = live(
+      (at) => (at < minutes(3) ? 'is cut' : 'passes'),
+      () => false,
+      minutes(4),
+    )
     assert.ok(history.filter(({ at }) => at > minutes(3) + 500).every(({ passes }) => passes))
   })
 })

@@ -31,7 +31,8 @@ export const reasons = {
   FirstTry: 'the first of its addresses; none has answered yet',
   NextTry: 'the addresses before it did not answer',
   Answers: 'packets pass straight between the two gateways',
-  Silent: 'no packet passes straight between the two gateways: UDP is blocked on the way, or both are behind NAT that does not let it in',
+  Silent:
+    'no packet passes straight between the two gateways: UDP is blocked on the way, or both are behind NAT that does not let it in',
   FellSilent: 'packets passed straight and do no more',
   PeerCame: 'the far gateway sends this way',
   Nearer: 'this relay is nearer than the other',
@@ -122,7 +123,8 @@ function onRelay(standing: Standing, name: string, seen: Evidence): Choice {
   const current = relays.find((r) => r.name === name)
   const relay = nearest(relays.filter((r) => r.name !== name))
   // It was only looked whether packets pass, and they do not.
-  if (current !== undefined && link !== 'Connected' && seen.at?.to === 'address' && age >= pathTiming.settleMs) return { standing, do: 'steer' }
+  if (current !== undefined && link !== 'Connected' && seen.at?.to === 'address' && age >= pathTiming.settleMs)
+    return { standing, do: 'steer' }
   const isDead = current === undefined || (link !== 'Connected' && age >= pathTiming.tryMs)
   if (isDead && relay !== undefined) return steer({ ...standing, way: through(relay), since: now })
   if (isDead) return steer({ ...standing, ...next(undefined, seen) })

@@ -3,8 +3,7 @@ import fc from 'fast-check'
 import type { Frame, GatewayID } from './frame.ts'
 import { encodeFrame, FrameReader, gatewayIDOf, maxDatagram } from './frame.ts'
 
-const bytes = (min: number, max: number) =>
-  fc.uint8Array({ minLength: min, maxLength: max }).map((array) => Buffer.from(array))
+const bytes = (min: number, max: number) => fc.uint8Array({ minLength: min, maxLength: max }).map((array) => Buffer.from(array))
 const id = bytes(16, 16).map((b) => b.toString('hex') as GatewayID)
 const frame: fc.Arbitrary<Frame> = fc.oneof(
   fc.tuple(id, bytes(1, 1500)).map(([gateway, sealed]) => ({ type: 'Datagram' as const, gateway, bytes: sealed })),
@@ -15,17 +14,21 @@ const frame: fc.Arbitrary<Frame> = fc.oneof(
 suite('frames of relays', () => {
   test('come out of the stream as they went in, however it is cut', () => {
     fc.assert(
-      fc.property(fc.array(frame, { maxLength: 8 }), fc.array(fc.integer({ min: 1, max: 700 }), { minLength: 1 }), (frames, cuts) => {
-        const stream = Buffer.concat(frames.map(encodeFrame))
-        const reader = new FrameReader()
-        const read: Frame[] = []
-        for (let at = 0, i = 0; at < stream.length; i++) {
-          const cut = cuts[i % cuts.length] ?? 1
-          read.push(...(reader.push(stream.subarray(at, at + cut)) ?? assert.fail('malformed')))
-          at += cut
-        }
-        assert.deepEqual(read, frames)
-      }),
+      fc.property(
+        fc.array(frame, { maxLength: 8 }),
+        fc.array(fc.integer({ min: 1, max: 700 }), { minLength: 1 }),
+        (frames, cuts) => {
+          const stream = Buffer.concat(frames.map(encodeFrame))
+          const reader = new FrameReader()
+          const read: Frame[] = []
+          for (let at = 0, i = 0; at < stream.length; i++) {
+            const cut = cuts[i % cuts.length] ?? 1
+            read.push(...(reader.push(stream.subarray(at, at + cut)) ?? assert.fail('malformed')))
+            at += cut
+          }
+          assert.deepEqual(read, frames)
+        },
+      ),
     )
   })
 

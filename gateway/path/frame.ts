@@ -12,7 +12,10 @@ import type { Brand } from '#lib/std/brand.ts'
 export type GatewayID = Brand<string, 'GatewayID'>
 
 export const gatewayIDOf = (dnsName: string): GatewayID =>
-  createHash('sha256').update(dnsName).digest('hex').slice(0, 2 * idBytes) as GatewayID
+  createHash('sha256')
+    .update(dnsName)
+    .digest('hex')
+    .slice(0, 2 * idBytes) as GatewayID
 
 export type Frame =
   | { readonly type: 'Datagram'; readonly gateway: GatewayID; readonly bytes: Buffer }

@@ -12,6 +12,7 @@ import { choose, firstWay, pathTiming, sameAddress, sameWay } from './choose.ts'
 import { gatewayIDOf } from './frame.ts'
 import type { Door, LinkTerms, RelayPlace } from './link.ts'
 import { RelayLink } from './link.ts'
+import { parsePlace } from './reflexive.ts'
 
 /** A gateway whose packets take a cable over WireGuard. */
 export type PathPeer = {
@@ -98,7 +99,10 @@ export class Paths implements AsyncDisposable {
   }
 
   /** Where a driver should send that has not heard from the peer yet: the way that was chosen, then the others. */
-  async order(publicKey: PublicKey, candidates: readonly [Candidate, ...Candidate[]]): Promise<readonly [Candidate, ...Candidate[]]> {
+  async order(
+    publicKey: PublicKey,
+    candidates: readonly [Candidate, ...Candidate[]],
+  ): Promise<readonly [Candidate, ...Candidate[]]> {
     const known = this.#known.get(publicKey)
     const at = known === undefined ? undefined : await this.#placeOf(known, known.standing.way)
     return at === undefined ? candidates : [at, ...candidates.filter((c) => !sameAddress(c, at))]
@@ -165,7 +169,7 @@ export class Paths implements AsyncDisposable {
       const door = address === undefined ? undefined : places.get(`${key} ${address}`)
       const isOurs = address === undefined || door !== undefined || !address.startsWith('127.')
       const at: Way | undefined =
-        door !== undefined ? { to: 'relay', name: door } : address === undefined ? undefined : { to: 'address', at: parseAddress(address) }
+        door !== undefined ? { to: 'relay', name: door } : address === undefined ? undefined : toAddress(address)
       // A door of a process before this one: nobody is behind it.
       if (!isOurs) await this.#steer(known, signal)
       await this.#decide(known, { now, link: links.get(key) ?? 'Connecting', at: isOurs ? at : undefined }, signal)
@@ -300,7 +304,7 @@ function readingOf({ addresses }: PathPeer, { way, reason }: Standing): PathRead
   return { path: addresses.some((a) => a.reflexive !== true && sameAddress(a, way.at)) ? 'Direct' : 'Reflexive', reason }
 }
 
-function parseAddress(text: string): Candidate {
-  const at = text.lastIndexOf(':')
-  return { address: text.slice(0, at).replace(/^\[(.*)\]$/, '$1'), port: Number(text.slice(at + 1)) }
+function toAddress(text: string): Way | undefined {
+  const at = parsePlace(text)
+  return at === undefined ? undefined : { to: 'address', at }
 }

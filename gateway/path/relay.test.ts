@@ -25,12 +25,9 @@ import { secretsOf, startRelay } from './relay.ts'
 const log = logger('test', 'silent')
 const { signal } = new AbortController()
 const ca = testCA()
-const [relayed, east, east2, west] = ['hub', 'east', 'east-2', 'west'].map((name) => ca.issue(`n1.${name}.gateway.tombolo.dev`)) as [
-  Issued,
-  Issued,
-  Issued,
-  Issued,
-]
+const [relayed, east, east2, west] = ['hub', 'east', 'east-2', 'west'].map((name) =>
+  ca.issue(`n1.${name}.gateway.tombolo.dev`),
+) as [Issued, Issued, Issued, Issued]
 const proof = ({ key, certificate }: Issued) => ({ key, pem: certificate })
 const trustOf = (...denied: readonly Issued[]): Trust => ({
   roots: [readCertificate(ca.root) ?? assert.fail()],
@@ -271,12 +268,9 @@ suite('a relay', function () {
 suite('the rate of a relay', () => {
   test('is kept over any time, after what may come at once', () => {
     const rate = new Rate(1000, 500, 0)
-    assert.deepEqual([rate.take(500, 0), rate.take(1, 0), rate.take(100, 100), rate.take(1, 100), rate.take(501, 9_000)], [
-      true,
-      false,
-      true,
-      false,
-      false,
-    ])
+    assert.deepEqual(
+      [rate.take(500, 0), rate.take(1, 0), rate.take(100, 100), rate.take(1, 100), rate.take(501, 9_000)],
+      [true, false, true, false, false],
+    )
   })
 })

@@ -308,6 +308,7 @@ function dataPlane(kind: CableName): void {
             certified: certifiedOf(there),
             behindNat: false,
             pairKeyIDs: [],
+            relayPort: undefined,
             claim: { role: 'Active', term: 1 },
             since: '',
           },

@@ -97,22 +97,34 @@ nft -f /run/nat.nft`)
     nat === 'none'
       ? [{ address: outside, port }]
       : reflexive
-        ? [{ address, port }, { address: outside, port, reflexive: true }]
+        ? [
+            { address, port },
+            { address: outside, port, reflexive: true },
+          ]
         : [{ address, port }]
 
-  type Told = { readonly ways?: PathWant['ways']; readonly relay?: Site; readonly reflexive?: boolean; readonly peers?: readonly Site[] }
+  type Told = {
+    readonly ways?: PathWant['ways']
+    readonly relay?: Site
+    readonly reflexive?: boolean
+    readonly peers?: readonly Site[]
+  }
 
   async function start(): Promise<void> {
     for (const one of sites) {
       mkdirSync(one.machine.dir, { recursive: true })
-      one.running = one.machine.host.start(process.execPath, [join(import.meta.dirname, '../kit/path-main.ts'), one.machine.dir], {
-        env: {},
-        onLine: (line) => {
-          if (!line.startsWith('{"publicKey"')) return
-          one.line = JSON.parse(line) as PathLine
-          one.lagMs = Math.max(one.lagMs, one.line.lagMs ?? 0)
+      one.running = one.machine.host.start(
+        process.execPath,
+        [join(import.meta.dirname, '../kit/path-main.ts'), one.machine.dir],
+        {
+          env: {},
+          onLine: (line) => {
+            if (!line.startsWith('{"publicKey"')) return
+            one.line = JSON.parse(line) as PathLine
+            one.lagMs = Math.max(one.lagMs, one.line.lagMs ?? 0)
+          },
         },
-      })
+      )
     }
     await until(() => sites.every(({ line }) => line !== undefined))
   }
@@ -146,7 +158,8 @@ nft -f /run/nat.nft`)
     }
   }
   const keyOf = ({ line }: Site): PublicKey => line?.publicKey ?? assert.fail('it has no key yet')
-  const until = (holds: () => boolean, ms?: number) => eventually(() => assert.ok(holds(), JSON.stringify(sites.map((s) => s.line))), ms)
+  const until = (holds: () => boolean, ms?: number) =>
+    eventually(() => assert.ok(holds(), JSON.stringify(sites.map((s) => s.line))), ms)
   const toward = (from: Site, to: Site) => from.line?.peers?.find((p) => p.clusterID === to.id)
   const isOn = (paths: readonly string[], a: Site, b: Site) => () =>
     [toward(a, b), toward(b, a)].every((p) => p?.state === 'Connected' && paths.includes(p.path ?? 'none'))
@@ -158,7 +171,12 @@ nft -f /run/nat.nft`)
   const seconds = (since: number) => (performance.now() - since) / 1000
 
   /** `ping` with a payload that is easy to find; resolves with how many of how many came back. */
-  async function pings(from: Site, to: Site, many: number, every = 0.05): Promise<{ readonly sent: number; readonly back: number }> {
+  async function pings(
+    from: Site,
+    to: Site,
+    many: number,
+    every = 0.05,
+  ): Promise<{ readonly sent: number; readonly back: number }> {
     const pattern = Buffer.from(marker).toString('hex')
     const out = await from.machine.host.run(
       'sh',
@@ -203,7 +221,11 @@ nft -f /run/nat.nft`)
   })
 
   test('both behind NAT with a port for each: through the relay, which sees nothing in clear', async () => {
-    const [east, west, hub] = [await site('east', 'port for each'), await site('west', 'port for each'), await site('hub', 'none')]
+    const [east, west, hub] = [
+      await site('east', 'port for each'),
+      await site('west', 'port for each'),
+      await site('hub', 'none'),
+    ]
     await start()
     tell({ relay: hub, peers: [east, west] })
     const began = performance.now()
@@ -219,10 +241,15 @@ nft -f /run/nat.nft`)
         })
       })
     })
-    console.log(`      ${through.back} of ${through.sent} pings through the relay; relay ${JSON.stringify(hub.line?.relay)}, longest standstill ${hub.lagMs} ms`)
+    console.log(
+      `      ${through.back} of ${through.sent} pings through the relay; relay ${JSON.stringify(hub.line?.relay)}, longest standstill ${hub.lagMs} ms`,
+    )
     assert.equal(through.back, through.sent)
     for (const { size } of [atRelay, ...inner]) assert.ok(size > 50_000, `${size}`)
-    assert.deepEqual([atRelay, ...inner].map(({ isClear }) => isClear), [false, false, true])
+    assert.deepEqual(
+      [atRelay, ...inner].map(({ isClear }) => isClear),
+      [false, false, true],
+    )
     assert.equal(toward(west, east)?.path, 'Relay')
   })
 
@@ -291,7 +318,11 @@ nft -f /run/nat.nft`)
   })
 
   test('the relay ends: nobody hangs, and it is used again when it is back', async () => {
-    const [east, west, hub] = [await site('east', 'port for each'), await site('west', 'port for each'), await site('hub', 'none')]
+    const [east, west, hub] = [
+      await site('east', 'port for each'),
+      await site('west', 'port for each'),
+      await site('hub', 'none'),
+    ]
     await start()
     tell({ relay: hub, peers: [east, west] })
     await until(isOn(['Relay'], east, west), 30_000)

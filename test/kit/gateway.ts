@@ -25,6 +25,7 @@ export const gatewayOf = (clusterID: string, node: string, change: Partial<Other
   certified: undefined,
   behindNat: false,
   pairKeyIDs: [],
+  relayPort: undefined,
   claim: { role: 'Active', term: 1 },
   since: '2030-01-01T00:00:00Z',
   ...change,

@@ -69,7 +69,10 @@ const say = (line: PathLine) => process.stdout.write(`${JSON.stringify(line)}\n`
       port: 4790,
       clusterID: first.want.clusterID,
       node: first.want.node,
-      bootID: publicKey.slice(0, 8).replaceAll(/[^0-9a-f]/g, '0').padEnd(16, '0'),
+      bootID: publicKey
+        .slice(0, 8)
+        .replaceAll(/[^0-9a-f]/g, '0')
+        .padEnd(16, '0'),
       onChange: () => undefined,
       log,
     },

@@ -30,6 +30,8 @@ export const gatewayDaemonSet = (want: {
     // Of wireguard-go, which no setting moves; and of charon, with its configuration.
     sockets: ['/var/run/wireguard', '/run/tombolo/ipsec'],
     on: { [gatewayNodeLabel]: 'true' },
+    // A relay listens on port 443.
+    capabilities: ['NET_BIND_SERVICE'],
     maxUnavailable: 1,
     // Handing over, a write that is under way, and giving the Lease back where there is nobody to hand over to (gateway.ts).
     graceSeconds: 15,

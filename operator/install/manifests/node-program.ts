@@ -8,13 +8,13 @@ import { containerOf, labelsOf, metadataOf, selectorOf } from './pod.ts'
  * To make devices, routes and nftables rules in the node's network namespace takes that one capability, on top of `hostNetwork`.
  * As root, whose files the node's keys are, but without what makes root more than the owner of its files.
  */
-const networkAdmin = {
+const networkAdmin = (more: readonly string[]) => ({
   allowPrivilegeEscalation: false,
   readOnlyRootFilesystem: true,
   runAsUser: 0,
-  capabilities: { drop: ['ALL'], add: ['NET_ADMIN'] },
+  capabilities: { drop: ['ALL'], add: ['NET_ADMIN', ...more] },
   seccompProfile: { type: 'RuntimeDefault' },
-}
+})
 
 const directories = {
   /** Keys and former settings of the node: they outlive the pod, so that a restart is no re-key for every peer. */
@@ -41,6 +41,8 @@ type NodeProgram = Omit<Container, 'component'> & {
   readonly sockets?: readonly string[]
   /** Labels of the nodes it runs on; all nodes if absent. */
   readonly on?: Readonly<Record<string, string>>
+  /** Besides what all of them have. */
+  readonly capabilities?: readonly string[]
   readonly maxUnavailable: number | string
   readonly graceSeconds: number
 }
@@ -50,6 +52,7 @@ export function nodeProgram({
   sees,
   sockets,
   on,
+  capabilities = [],
   maxUnavailable,
   graceSeconds,
   ...container
@@ -77,7 +80,7 @@ export function nodeProgram({
           containers: [
             {
               ...containerOf({ ...container, component, env: { ...nodeEnv, ...container.env } }),
-              securityContext: networkAdmin,
+              securityContext: networkAdmin(capabilities),
               volumeMounts: [
                 ...sees.map((name) => ({ name, mountPath: directories[name].mountPath })),
                 ...scratch,

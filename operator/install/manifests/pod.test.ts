@@ -22,7 +22,10 @@ const want = {
 const beyond: Readonly<Record<string, readonly [capabilities: readonly string[], directories: readonly string[]]>> = {
   'tombolo-agent': [['NET_ADMIN'], ['/var/lib/tombolo', '/proc/sys/net']],
   'tombolo-cleanup': [['NET_ADMIN'], ['/var/lib/tombolo', '/proc/sys/net']],
-  'tombolo-gateway': [['NET_ADMIN'], ['/var/lib/tombolo', '/proc/sys/net', '/dev/net']],
+  'tombolo-gateway': [
+    ['NET_ADMIN', 'NET_BIND_SERVICE'],
+    ['/var/lib/tombolo', '/proc/sys/net', '/dev/net'],
+  ],
   'tombolo-dns': [[], []],
   'tombolo-operator': [[], []],
   'tombolo-broker-controller': [[], []],

@@ -51,7 +51,7 @@ export const daemonsAreObservable = (at: RigSuite): void => {
       )
     })
 
-    test('T16: a gateway has one capability, and of its node’s files and devices only what it needs', async () => {
+    test('T16: a gateway has two capabilities, and of its node’s files and devices only what it needs', async () => {
       const east = at.rig.cluster('east')
       const tries = {
         capabilities: `sed -n 's/^Cap\\(Eff\\|Bnd\\):[^0-9a-f]*//p' /proc/self/status`,
@@ -66,9 +66,10 @@ export const daemonsAreObservable = (at: RigSuite): void => {
         return (await east.kubectl(['-n', 'tombolo-system', ...sh])).trim()
       }
       const found = await Promise.all(Object.entries(tries).map(async ([name, script]) => [name, await said(script)] as const))
-      const netAdmin = (1 << 12).toString(16).padStart(16, '0')
+      // NET_ADMIN and NET_BIND_SERVICE.
+      const both = ((1 << 12) | (1 << 10)).toString(16).padStart(16, '0')
       assert.deepEqual(Object.fromEntries(found), {
-        capabilities: `${netAdmin}\n${netAdmin}`,
+        capabilities: `${both}\n${both}`,
         'gain more': '1',
         'its own files': '',
         'kernel settings': 'net',
