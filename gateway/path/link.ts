@@ -160,7 +160,7 @@ export class RelayLink implements AsyncDisposable {
     const reader = new FrameReader()
     const rate = new Rate(2 * relayLimits.bytesPerSecond, 200, performance.now())
     const outbox = new Outbox(socket)
-    socket.on('data', (chunk) => {
+    socket.on('data', (chunk: Buffer) => {
       const frames = reader.push(chunk)
       if (frames === undefined) socket.destroy()
       for (const frame of frames ?? []) {

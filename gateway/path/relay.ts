@@ -110,10 +110,10 @@ class TlsRelay implements Relay {
       // Every connection proves its key anew.
       secureOptions: constants.SSL_OP_NO_TICKET,
     })
-    this.#server.on('connection', (socket) => this.#meet(socket))
+    this.#server.on('connection', (socket: Socket) => this.#meet(socket))
     this.#server.on('secureConnection', (socket) => this.#admit(socket))
     // A client that breaks off says nothing of this server.
-    this.#server.on('tlsClientError', (_, socket) => socket.destroy())
+    this.#server.on('tlsClientError', (_: Error, socket: TLSSocket) => socket.destroy())
     this.#server.on('error', (err) => options.log.warn({ err }, 'relay'))
   }
 
@@ -178,7 +178,7 @@ class TlsRelay implements Relay {
     this.#clients.set(id, client)
     const reader = new FrameReader()
     const rate = new Rate(this.#limits.bytesPerSecond, 200, performance.now())
-    socket.on('data', (chunk) => {
+    socket.on('data', (chunk: Buffer) => {
       if (this.#clients.get(id) !== client) return
       const frames = reader.push(chunk)
       if (frames === undefined) {
