@@ -114,7 +114,7 @@ class TlsRelay implements Relay {
     this.#server.on('secureConnection', (socket) => this.#admit(socket))
     // A client that breaks off says nothing of this server.
     this.#server.on('tlsClientError', (_: Error, socket: TLSSocket) => socket.destroy())
-    this.#server.on('error', (err) => options.log.warn({ err }, 'relay'))
+    this.#server.on('error', (err: Error) => options.log.warn({ err }, 'relay'))
   }
 
   get port(): number {
