@@ -163,6 +163,19 @@ suite('the plan of a gateway', () => {
       )
   })
 
+  test('where two gateways speak with one key it is said; a peer that takes the other one for us has no cable any more', () => {
+    const told = (copy: 'Peer' | 'OursOlder' | 'OursNewer') => {
+      const plan = planGateway(gatewayFacts({ copies: new Map([[keyOf('west/n1'), copy]]) }))
+      return [plan.cables.get('wireguard')?.length, plan.refused.map(({ says }) => says).join()] as const
+    }
+    assert.equal(told('Peer')[0], 1)
+    assert.match(told('Peer')[1], /two gateways speak with its key/)
+    assert.equal(told('OursOlder')[0], 1)
+    assert.match(told('OursOlder')[1], /with the key of this one/)
+    assert.equal(told('OursNewer')[0], 0)
+    assert.match(told('OursNewer')[1], /takes another gateway for this one/)
+  })
+
   test('a gateway that names another’s key loses it as soon as the holder speaks', () => {
     const gateways = [gatewayOf('north', 'n1', { publicKey: keyOf('west/n1') }), gatewayOf('west', 'n1')]
     const heard = new Map([[keyOf('west/n1'), { speaker: { clusterID: 'west', node: 'n1' }, claim: undefined }]])

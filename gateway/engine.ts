@@ -18,6 +18,7 @@ import type { Way } from './hand-over/routes.ts'
 import { routesTo } from './hand-over/routes.ts'
 import type { Handshakes, PairKeys } from './pair-keys.ts'
 import { keyFor } from './pair-keys.ts'
+import type { Copy } from './pulse/pulse.ts'
 
 export type Role = 'Active' | 'Standby'
 /** What a gateway says of itself; of two that say Active the higher term is right. */
@@ -67,6 +68,8 @@ export type GatewayFacts = {
   readonly gateways: readonly OtherGateway[]
   /** What peers said of themselves in the pulse; a claim is newer than that of their GatewayEndpoint if its term is higher. */
   readonly heard: ReadonlyMap<PublicKey, Heard>
+  /** Where two gateways speak with one key, by the peer through whose pulse it is known. */
+  readonly copies: ReadonlyMap<PublicKey, Copy>
   /** The keys we hold, and the ids that others have been told of, by cluster. */
   readonly pairKeys: PairKeys
   readonly announcedPairKeys: ReadonlyMap<string, readonly string[]>
@@ -156,7 +159,7 @@ export function planGateway(facts: GatewayFacts): GatewayPlan {
         },
       ],
     },
-    refused: [...refused, ...unusable, ...apart],
+    refused: [...refused, ...unusable, ...apart, ...usable.flatMap((gateway) => copied(gateway, facts.copies))],
   }
 }
 
@@ -182,7 +185,7 @@ const newest = (published: Claim, pulse: Claim | undefined): Claim =>
  * a cable or would not leave this node and its link. Sorted by name, so that every gateway of this cluster decides alike.
  */
 function usableGateways(
-  { gateways, publicKey, heard }: GatewayFacts,
+  { gateways, publicKey, heard, copies }: GatewayFacts,
   routed: readonly CIDR[],
 ): { readonly usable: readonly OtherGateway[]; readonly refused: readonly Refusal[] } {
   const usable: OtherGateway[] = []
@@ -198,10 +201,27 @@ function usableGateways(
         about: gateway.name,
         says: 'every address it names lies among pods or services, or is no address of a gateway at all',
       })
+    else if (copies.get(gateway.publicKey) === 'OursNewer')
+      refused.push({
+        about: gateway.name,
+        says: 'it takes another gateway for this one, which has the same key and started later: one of the two nodes is a copy of the other. Until this one is started again it has no cable to it',
+      })
     else usable.push({ ...gateway, candidates: [first, ...rest] })
   }
   return { usable, refused }
 }
+
+/** Nobody is left out for it: of two the one that started later is right. */
+function copied({ name, publicKey }: OtherGateway, copies: GatewayFacts['copies']): readonly Refusal[] {
+  const copy = copies.get(publicKey)
+  const says = copy === undefined || copy === 'OursNewer' ? undefined : copySays[copy]
+  return says === undefined ? [] : [{ about: name, says }]
+}
+const copySays = {
+  Peer: 'two gateways speak with its key, so one node is a copy of the other: the one that started later is taken',
+  OursOlder:
+    'it hears another gateway with the key of this one, which started earlier and is not taken: one node is a copy of the other',
+} as const
 
 /**
  * Whose each key is: the one's who spoke with it, else the one's who published it first, and of those who did at once the first by

@@ -532,6 +532,7 @@ function fakePulse(): FakePulse {
         ...says.get(peer.publicKey),
       }))
     },
+    copies: () => new Map(),
     [Symbol.asyncDispose]: () => Promise.resolve(),
   }
 }

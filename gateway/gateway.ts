@@ -271,6 +271,7 @@ export class Gateway implements AsyncDisposable {
       announced: fleet.announced,
       gateways: [...fleet.remoteGateways, ...fleet.siblings.filter((sibling) => sibling.node !== self.node)],
       heard: this.#heard(),
+      copies: this.#pulse?.copies() ?? new Map(),
       pairKeys: pairKeys.held,
       announcedPairKeys: announcedBy(fleet.ownEndpoints, self.node),
       handshakes: (key) => {

@@ -28,6 +28,8 @@ export type Message = {
   readonly sequence: number
   readonly sentAt: number
   readonly echo: Echo | undefined
+  /** Another process speaks with the receiver’s key, which began earlier. */
+  readonly doubled: boolean
   /** At which term the receiver’s cluster is sent to and taken from; undefined if at none, or between gateways of one cluster. */
   readonly takes: number | undefined
 }
@@ -35,7 +37,7 @@ export type Message = {
 const magic = 0x544d4250
 const version = 1
 const head = 56
-const flags = { cutOff: 2, carrying: 16, takes: 32 } as const
+const flags = { cutOff: 2, carrying: 16, takes: 32, doubled: 64 } as const
 /** Of these at most one. */
 const standingFlags = { Never: 1, Reserve: 4, NotYet: 8, Ready: 0 } as const satisfies Record<Standing, number>
 const flagged = ['Never', 'Reserve', 'NotYet'] as const
@@ -66,10 +68,11 @@ export function encode(message: Message): Buffer {
   return bytes
 }
 
-const flagsOf = ({ standing, cutOff, carrying, takes }: Message): number =>
+const flagsOf = ({ standing, cutOff, carrying, doubled, takes }: Message): number =>
   standingFlags[standing] |
   (cutOff ? flags.cutOff : 0) |
   (carrying ? flags.carrying : 0) |
+  (doubled ? flags.doubled : 0) |
   (takes === undefined ? 0 : flags.takes)
 
 /** Never throws, whatever it is given. A later version may append to what is here, so bytes behind the end are no error. */
@@ -95,6 +98,7 @@ export function decode(bytes: Buffer): Result<Message> {
     standing: flagged.find((standing) => says(standingFlags[standing])) ?? 'Ready',
     carrying: says(flags.carrying),
     cutOff: says(flags.cutOff),
+    doubled: says(flags.doubled),
     claim: { role: role === 1 ? 'Active' : 'Standby', term: bytes.readUInt32BE(8) },
     sequence: bytes.readUInt32BE(12),
     sentAt,

@@ -12,7 +12,7 @@ import type { Standing } from '../hand-over/standing.ts'
 import type { Message } from './message.ts'
 import { decode, encode } from './message.ts'
 import type { LinkState, Session } from './session.ts'
-import { claimOf, echoFor, hear, isMeasured, linkState, lossOf, newSession, timing } from './session.ts'
+import { claimOf, echoFor, hear, isDoubled, isMeasured, linkState, lossOf, newSession, timing } from './session.ts'
 
 /** Who is expected behind a key. */
 export type PulsePeer = Speaker & { readonly publicKey: PublicKey }
@@ -38,6 +38,12 @@ export type PeerReading = PulsePeer & {
   readonly heard: Heard | undefined
 }
 
+/**
+ * Two processes speak with one key, as one is a copy of the other’s node. `Peer`: with the peer’s; `OursOlder`: with ours, and the peer takes
+ * us, who began later; `OursNewer`: the peer takes the other.
+ */
+export type Copy = 'Peer' | 'OursOlder' | 'OursNewer'
+
 /** What a gateway says of itself: its claim to those of its own cluster, and to others. */
 export type Saying = {
   readonly siblings: Claim
@@ -54,6 +60,8 @@ export interface Pulse extends AsyncDisposable {
   /** What to say of ourselves from now on. Said at once if it is new, because others wait for it. */
   say(saying: Saying): void
   read(): readonly PeerReading[]
+  /** By the key of the peer that knows. That the peer takes another for us is remembered also of one that is a peer no more. */
+  copies(): ReadonlyMap<PublicKey, Copy>
 }
 
 export type PulseOptions = {
@@ -115,6 +123,7 @@ class Heart implements Pulse {
   /** By `address port`, which WireGuard has proven to be the key's. */
   readonly #known = new Map<string, Known>()
   #saying: Saying = { siblings: newcomer, others: newcomer, standing: 'NotYet', carrying: false, takes: new Map() }
+  readonly #displacing = new Set<PublicKey>()
   #sequence = 0
   #beatAt = -Infinity
   #beganAt = performance.now()
@@ -181,6 +190,15 @@ class Heart implements Pulse {
     }))
   }
 
+  copies(): ReadonlyMap<PublicKey, Copy> {
+    const now = performance.now()
+    const known = [...this.#known.values()].flatMap(({ peer, session }): readonly (readonly [PublicKey, Copy])[] => {
+      if (isDoubled(session, now)) return [[peer.publicKey, 'Peer']]
+      return session.heard?.message.doubled === true ? [[peer.publicKey, 'OursOlder']] : []
+    })
+    return new Map([...known, ...[...this.#displacing].map((key) => [key, 'OursNewer'] as const)])
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort()
     await this.#beating
@@ -216,6 +234,7 @@ class Heart implements Pulse {
         standing,
         carrying,
         cutOff,
+        doubled: isDoubled(session, now),
         sequence: this.#sequence,
         sentAt: now,
         echo: echoFor(session, now),
@@ -240,6 +259,7 @@ class Heart implements Pulse {
     known.speaker = { clusterID, node }
     // It may speak for nobody but whom its cluster named the key for.
     if (speaksForItself(known)) known.session = hear(known.session, message.value, this.#options.bootID, performance.now())
+    if (known.session.displaced) this.#displacing.add(known.peer.publicKey)
     this.#noteChanges()
     this.#tellBeat()
   }
@@ -254,6 +274,7 @@ class Heart implements Pulse {
 
   #noteChanges(): void {
     const now = performance.now()
+    const copies = this.copies()
     let changed = false
     for (const known of this.#known.values()) {
       const link = linkOf(known, now)
@@ -261,7 +282,8 @@ class Heart implements Pulse {
       const { standing, carrying, takes } = heardOf(known.session) ?? {}
       const measured = isMeasured(known.session)
       const text = 'message' in link ? link.message : ''
-      const says = [link.state, text, measured, claim?.role, claim?.term, standing, carrying, takes].join(' ')
+      const copy = copies.get(known.peer.publicKey)
+      const says = [link.state, text, measured, copy, claim?.role, claim?.term, standing, carrying, takes].join(' ')
       if (says === known.said) continue
       const progress = progressOf(claim, takes)
       const isNews = progress > known.progress

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import type { Message } from './message.ts'
-import { claimOf, echoFor, hear, isMeasured, linkState, lossOf, newSession, timing } from './session.ts'
+import { claimOf, echoFor, hear, isDoubled, isMeasured, linkState, lossOf, newSession, timing } from './session.ts'
 import type { Session } from './session.ts'
 
 const self = 'aa'.repeat(8)
@@ -12,6 +12,7 @@ const message = (sequence: number, change: Partial<Message> = {}): Message => ({
   standing: 'Ready',
   carrying: false,
   cutOff: false,
+  doubled: false,
   sequence,
   sentAt: 0,
   echo: undefined,
@@ -89,6 +90,37 @@ suite('a session with a peer', () => {
     assert.equal(hear(session, message(4), self, 110), session)
     const restarted = hear(session, message(1, { bootID: 'dd'.repeat(8), claim: { role: 'Active', term: 3 } }), self, 120)
     assert.deepEqual(claimOf(restarted), { role: 'Active', term: 3 })
+  })
+
+  suite('with a peer of which there are two, one a copy of the other', () => {
+    const [old, young] = ['bb'.repeat(8), 'ee'.repeat(8)]
+    /** The old one began at 0 of our clock, the young one at 60 s. */
+    const of = (bootID: string, at: number, sequence: number): [number, Message] => [
+      at,
+      message(sequence, { bootID, sentAt: at - (bootID === old ? 0 : 60_000) }),
+    ]
+    const both = [of(old, 70_000, 900), of(young, 70_100, 40), of(old, 73_000, 901), of(young, 73_100, 41), of(old, 74_000, 902)]
+
+    test('takes the one that began later, whichever speaks last, and knows of the other', () => {
+      const session = hearAll(newSession(0), ...both)
+      assert.equal(session.heard?.message.bootID, young)
+      assert.equal(isDoubled(session, 74_000), true)
+      assert.equal(isDoubled(session, 74_000 + 700_000), false)
+    })
+
+    test('takes none for a copy that has just ended, of which something was still on its way', () => {
+      const session = hearAll(newSession(0), ...both.slice(0, 2), of(old, 70_200, 901))
+      assert.deepEqual([session.heard?.message.bootID, isDoubled(session, 70_300)], [young, false])
+    })
+
+    test('one that is echoed to as another that began later is the older of two; what was before it is not', () => {
+      const echoing = (bootID: string, sentAt: number) => message(1, { echo: { bootID, sentAt, heldFor: 10 } })
+      const heard = (m: Message) => hear(newSession(0), m, self, 80_000).displaced
+      assert.deepEqual(
+        [heard(echoing(self, 79_000)), heard(echoing(young, 20_000)), heard(echoing(old, 500_000))],
+        [false, true, false],
+      )
+    })
   })
 
   test('counts what did not come', () => {

@@ -29,6 +29,12 @@ export type Session = {
   readonly trips: readonly number[]
   /** Which of the last `lossWindow` pulses of the peer came, newest first. */
   readonly arrivals: readonly boolean[]
+  /** When the process that is heard was heard first. */
+  readonly since: number
+  /** When another one with the same key was heard last, which had begun earlier: one of them is a copy. */
+  readonly doubledAt: number | undefined
+  /** The peer takes another one with our key for us, which began later than we did. Stays so. */
+  readonly displaced: boolean
 }
 
 export type LinkState =
@@ -48,7 +54,23 @@ export const newSession = (now: number): Session => ({
   provedAt: undefined,
   trips: [],
   arrivals: [],
+  since: now,
+  doubledAt: undefined,
+  displaced: false,
 })
+
+/** What one that ended has sent may be on its way so long. */
+const lingerMs = 2_000
+/** Whoever is displaced falls silent, so that there was a copy is said for as long as somebody should look. */
+const doubledMs = 600_000
+/** Two processes with one key begin at least so far apart; clocks and packets are not so exact. */
+const apartMs = 500
+
+export const isDoubled = ({ doubledAt }: Session, now: number): boolean => doubledAt !== undefined && now - doubledAt < doubledMs
+
+/** Whether the peer knows by our key a process that began after this one; `sentAt` is on its own clock, which began with it. */
+const isDisplacing = (echo: Echo | undefined, self: string, now: number): boolean =>
+  echo !== undefined && echo.bootID !== self && now - echo.heldFor - echo.sentAt > apartMs
 
 /** Whether the shortest round trip is the path's by now: the first are taken while everything else starts too. */
 export const isMeasured = ({ trips }: Session): boolean => trips.length === tripWindow
@@ -59,6 +81,9 @@ export function hear(session: Session, message: Message, self: string, now: numb
   const same = heard?.message.bootID === message.bootID
   // UDP may bring an old one late; it says nothing new.
   if (same && message.sequence <= heard.message.sequence) return session
+  // Of two with one key the one that began later is right: a restart, or else a copy.
+  const isOlder = heard !== undefined && !same && heard.at - heard.message.sentAt - (now - message.sentAt) > apartMs
+  if (isOlder) return now - session.since > lingerMs ? { ...session, doubledAt: now } : session
   const rtt = message.echo?.bootID === self ? now - message.echo.sentAt - message.echo.heldFor : undefined
   const proves = rtt !== undefined && rtt >= 0 && rtt < timing.deadMs
   const missed = same ? Math.min(message.sequence - heard.message.sequence - 1, lossWindow) : 0
@@ -70,6 +95,8 @@ export function hear(session: Session, message: Message, self: string, now: numb
     provedAt: proves ? now : session.provedAt,
     trips: proves ? [rtt, ...session.trips].slice(0, tripWindow) : session.trips,
     arrivals,
+    since: same ? session.since : now,
+    displaced: session.displaced || isDisplacing(message.echo, self, now),
   }
 }
 

@@ -13,6 +13,7 @@ import type { Machine, Machines } from '../kit/netns.ts'
 import { kernelHasWireGuard, machines, noMachines, processesIn } from '../kit/netns.ts'
 import { wireguardMachine } from '#test/kit/wireguard-machines.ts'
 
+const { signal } = new AbortController()
 const inKernel = kernelHasWireGuard()
 
 suite(`cables over WireGuard, ${inKernel ? 'the kernel’s' : 'with a real wireguard-go'}`, function () {
@@ -43,8 +44,38 @@ suite(`cables over WireGuard, ${inKernel ? 'the kernel’s' : 'with a real wireg
     5,
   )
 
+  test('on a disk that is full a gateway is who it was, and none that would be another one is made up', async () => {
+    const machine = await rig.add(`m${count++}`)
+    const { host, dir } = machine
+    const start = () =>
+      wireguard(
+        {
+          host,
+          device: 'tmb-wg',
+          stateDir: `${dir}/state`,
+          port: 51820,
+          underlays: ['lo'],
+          mtu: 1400,
+          onLost: () => undefined,
+          log: logger('test', 'silent'),
+        },
+        signal,
+      )
+    await machine.sh(`mkdir -p ${dir} && mount -t tmpfs -o size=16k tmpfs ${dir} && mkdir ${dir}/state`)
+    const fill = () => machine.sh(`dd if=/dev/zero of=${dir}/full bs=1k 2>/dev/null || true`)
+    await fill()
+    await assert.rejects(start(), /ENOSPC/)
+    await assert.rejects(start(), /ENOSPC/, 'what was begun is taken for no key')
+    await machine.sh(`rm ${dir}/full`)
+    const { publicKey } = await start()
+    await fill()
+    const again = await start()
+    assert.equal(again.publicKey, publicKey)
+    await again.set([], signal)
+    await again[Symbol.asyncDispose]()
+  })
+
   suite('between two machines', () => {
-    const { signal } = new AbortController()
     type End = { readonly machine: Machine; readonly address: string; readonly driver: CableDriver }
     let east: End
     let west: End

@@ -314,6 +314,7 @@ function dataPlane(kind: CableName): void {
           },
         ],
         heard: new Map(),
+        copies: new Map(),
         pairKeys: new Map(),
         announcedPairKeys: new Map(),
         handshakes: () => 'Well',

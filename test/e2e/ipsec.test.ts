@@ -17,7 +17,7 @@ import { ipsec } from '../../gateway/cable/ipsec/driver.ts'
 import { cableDevices, espNumber } from '../../gateway/data-plane.ts'
 import { eventually } from '../kit/eventually.ts'
 import type { Machine, Machines } from '../kit/netns.ts'
-import { findStrongSwan, kernelHasEsp, machines, noMachines } from '../kit/netns.ts'
+import { findStrongSwan, kernelHasEsp, machines, noMachines, processesIn } from '../kit/netns.ts'
 
 const { signal } = new AbortController()
 
@@ -167,8 +167,8 @@ NFT`)
         await assert.rejects(ping(east, west, '-c 1 -W 0.3'))
       })
 
-    test('a charon that was killed, or whose device was, is started again by the next set, with all cables', async () => {
-      for (const harm of [killCharon, takeAwayDevice]) {
+    test('a charon that is killed over and over, or whose device was taken, is started again by the next set, with all cables', async () => {
+      for (const harm of [killCharon, killCharon, killCharon, takeAwayDevice]) {
         east.said.length = 0
         await harm(east.machine)
         if (harm === killCharon) await eventually(() => assert.ok(east.said.includes('lost')))
@@ -176,6 +176,23 @@ NFT`)
         await up()
         await eventually(async () => assert.equal((await sessions(west)).length, 1))
       }
+    })
+
+    test('where the socket of VICI is gone cables go on, are changed as before, and a charon that ends comes back with another', async () => {
+      await east.machine.sh(`rm ${socketFile}`)
+      await connect(east, west, { cidrs: cidrs('10.242.0.0/16', '10.7.0.0/16') })
+      await connect(east, west)
+      await up()
+      await killCharon(east.machine)
+      await connect(east, west)
+      await up()
+      await east.machine.sh(`test -S ${socketFile}`)
+    })
+
+    test('a charon that stands still and answers nothing is replaced', async () => {
+      for (const { pid, command } of processesIn(east.machine)) if (command.startsWith('charon')) process.kill(pid, 'SIGSTOP')
+      await connect(east, west)
+      await up()
     })
 
     if (inKernel) ofTheKernel()

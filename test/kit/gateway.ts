@@ -46,6 +46,7 @@ export const gatewayFacts = (change: Partial<GatewayFacts> = {}): GatewayFacts =
   announced: [west],
   gateways: [gatewayOf('west', 'n1')],
   heard: new Map(),
+  copies: new Map(),
   pairKeys: new Map(),
   announcedPairKeys: new Map(),
   handshakes: () => 'Well',

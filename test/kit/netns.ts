@@ -144,13 +144,16 @@ export function sweepMachines(): void {
   for (const dir of leftIn(tmpdir())) rmSync(join(tmpdir(), dir), { recursive: true, force: true })
 }
 
-/** The processes of a machine, without those of other machines. */
+/** The processes of a machine, without those of other machines, and those that end meanwhile. */
 export const processesIn = ({ netns }: Pick<Machine, 'netns'>): readonly Process[] =>
-  pidsIn(netns).map((pid) => ({
-    pid,
-    command: readFileSync(`/proc/${pid}/comm`, 'utf8').trim(),
-    args: readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0'),
-  }))
+  pidsIn(netns).flatMap((pid) => {
+    try {
+      const [command, args] = ['comm', 'cmdline'].map((file) => readFileSync(`/proc/${pid}/${file}`, 'utf8'))
+      return [{ pid, command: command?.trim() ?? '', args: args?.split('\0') ?? [] }]
+    } catch {
+      return []
+    }
+  })
 type Process = { readonly pid: number; readonly command: string; readonly args: readonly string[] }
 
 const mounts = (wireguardGo: string, strongSwan: string | undefined): string =>
