@@ -1,6 +1,9 @@
 // What one cluster may take of the broker, as numbers: how many objects it publishes, and how many requests it has served at once.
 
-/** By plural. The broker holds it to that by quota, and whoever imports them asks again. Of endpoints an object holds 200 (exported-endpoints.ts). */
+/**
+ * By plural. The broker holds gateways to that by quota and exports by the names that there are (rules/numbered.ts), and whoever imports them
+ * asks again. Of endpoints an object holds 200 (exported-endpoints.ts).
+ */
 export const mostOfAMember = { gatewayendpoints: 64, exportedservices: 2000, exportedendpoints: 4000 } as const
 
 /**

@@ -29,6 +29,8 @@ export const managedBy = { [managedByLabel]: 'tombolo' } as const
 export const componentLabel = 'app.kubernetes.io/component'
 export const clusterIDLabel = 'tombolo.dev/cluster-id'
 export const gatewayNodeLabel = 'tombolo.dev/gateway'
+/** What an object that is named by a number is about, in its own member's words: a hash. */
+export const contentLabel = 'tombolo.dev/content'
 /** On a gateway node that a person drained: `true` until it is undone. */
 export const gatewayDrainedLabel = 'tombolo.dev/gateway-drained'
 /** On the namespace of a member: the admission policies bind to it. */

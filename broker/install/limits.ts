@@ -12,9 +12,12 @@ import {
 } from '#crds/places.ts'
 import type { FlowSchema, PriorityLevelConfiguration } from '#lib/kube/kinds.ts'
 
-/** In a member's namespace, by kind. Where a cluster asks to be let in there is no quota: one object has one possible name there (crds/rules). */
+/**
+ * In a member's namespace, by kind; what it exports is bounded by its names (crds/rules/numbered.ts), as many come at once. Where a cluster asks to be let in there is no quota: one object has one possible
+ * name there (crds/rules).
+ */
 export const memberQuota: Readonly<Record<string, string>> = {
-  ...Object.fromEntries(Object.entries(mostOfAMember).map(([kind, most]) => [`count/${kind}.tombolo.dev`, quantity(most)])),
+  'count/gatewayendpoints.tombolo.dev': quantity(mostOfAMember.gatewayendpoints),
   'count/gatewaycertificates.tombolo.dev': quantity(64),
   'count/leases.coordination.k8s.io': quantity(4),
   // Nothing runs there, and nothing of ours is secret there: the second line where a Secret would be a token (crds/rules/tokens.ts).

@@ -1,4 +1,5 @@
-// An object that came from another cluster, as if its member were writing it now: the importer asks what the broker should have asked.
+// An object that came from another cluster, as if its member wrote it again now: the importer asks what the broker should have asked. Not of
+// its name: how many there may be is asked where they are counted (operator/door/budget.ts).
 import type { KubeObject } from '#lib/kube/object.ts'
 import type { Allocation } from '../allocation.ts'
 import { memberAccount, memberLabel, memberNamespace } from '../places.ts'
@@ -16,7 +17,7 @@ export function judgeImported(
 ): Verdict {
   const namespace = memberNamespace(object.spec.clusterID)
   const request = {
-    operation: 'CREATE',
+    operation: 'UPDATE',
     user: userOf(namespace, memberAccount),
     group: kind.group,
     resource: kind.plural,
@@ -26,5 +27,5 @@ export function judgeImported(
   } as const
   // How the broker finds its policies is not asked again.
   const namespaceLabels = { [memberLabel]: 'true' }
-  return evaluate({ request, object, oldObject: undefined, params, namespaceLabels })
+  return evaluate({ request, object, oldObject: object, params, namespaceLabels })
 }

@@ -2,9 +2,10 @@
 // broker/install/policy.ts makes ValidatingAdmissionPolicies of it, `evaluate` is the same list in TypeScript. Of one write at most one
 // policy has anything to say, so both name the same rule.
 //
-// What a policy cannot tell, because it sees one object and one Allocation: whether a name is the hash of what the object says
-// (operator/door, operator/mcs), whether a candidate lies in another member's addresses (gateway/engine.ts), what is in a certificate
+// What a policy cannot tell, because it sees one object and one Allocation: whether the name of a gateway is the hash of
+// what it says (operator/door), whether two objects say the same (operator/mcs), whether a candidate lies in another member's addresses (gateway/engine.ts), what is in a certificate
 // request (broker/pki), and anything that is read: admission is asked about writes alone. Nor is it asked about admission policies.
+import { mostOfAMember } from '../limits.ts'
 import type { Whom } from './account.ts'
 import { accountVariables, anyCluster, brokerController, forACluster, joinerAtHome, memberAtHome } from './account.ts'
 import { bindingVariables, controllersPlace, fixedRole, fixedSubject } from './controller.ts'
@@ -14,6 +15,7 @@ import { candidateForm, candidateOutside, candidateReserved, gatewayName, gatewa
 import { oneLease } from './heartbeat.ts'
 import { levelShape, schemaShape, schemaVariables } from './member-level.ts'
 import { metadataRules } from './metadata.ts'
+import { numbered } from './numbered.ts'
 import { fixedIdentity, joinersID, ownID } from './own-id.ts'
 import type { Policy } from './policy.ts'
 import { applies } from './policy.ts'
@@ -68,7 +70,13 @@ export const policies: readonly Policy[] = [
     about: ours(['exportedservices', 'exportedservices/status']),
     ...content(memberAtHome),
     variables: [...accountVariables, ...exportVariables],
-    rules: [ownID, fixedIdentity('clusterID', 'namespace', 'name'), ...metadataRules, exportGranted],
+    rules: [
+      ownID,
+      fixedIdentity('clusterID', 'namespace', 'name'),
+      numbered(mostOfAMember.exportedservices),
+      ...metadataRules,
+      exportGranted,
+    ],
   },
   {
     name: 'tombolo-member-endpoints',
@@ -78,6 +86,7 @@ export const policies: readonly Policy[] = [
     rules: [
       ownID,
       fixedIdentity('clusterID', 'namespace', 'name', 'addressType'),
+      numbered(mostOfAMember.exportedendpoints),
       ...metadataRules,
       exportGranted,
       endpointFamily,

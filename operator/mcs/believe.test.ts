@@ -6,7 +6,7 @@ import { exportedService } from '#crds/exported-service.ts'
 import type { KubeObject } from '#lib/kube/object.ts'
 import { allocationOf, constituent, endpoints, http } from '#test/kit/services.ts'
 import type { Allocations } from './believe.ts'
-import { believer } from './believe.ts'
+import { believer, doubles, oneOfEach } from './believe.ts'
 
 const known: readonly string[] = ['east', 'west']
 const allocations: Allocations = (id) => (known.includes(id) ? allocationOf(id as 'east') : 'its cluster was not admitted')
@@ -33,14 +33,30 @@ suite('what other members say', () => {
     assert.deepEqual([believe.endpoints(more).object, more.spec === whole.spec], [whole, false])
   })
 
+  test('is one thing of each service: of a cluster that says more the first by name counts, and the others are told of', () => {
+    const said = (cluster: 'east' | 'west', name: string) => {
+      const object = constituent(cluster)
+      return { ...object, metadata: { ...object.metadata, name } }
+    }
+    fc.assert(
+      fc.property(fc.shuffledSubarray(['1', '2', '30', '4'], { minLength: 1 }), (names) => {
+        const all = [...names.map((name) => said('east', name)), said('west', '9')]
+        const [first = '', ...others] = names.toSorted()
+        assert.deepEqual(
+          oneOfEach(all).map(({ metadata }) => metadata.name),
+          [first, '9'],
+        )
+        assert.deepEqual(
+          doubles(all),
+          others.map((name) => `ExportedService tombolo-m-east/${name}: shop/web: ${first} of the same cluster is that already`),
+        )
+      }),
+    )
+  })
+
   const services: readonly (readonly [string, KubeObject, RegExp])[] = [
     ['of another member', twisted(constituent('east'), { clusterID: 'west' }), /it speaks for west/],
     ['of a cluster that was not admitted', constituent('north'), /north.*was not admitted|not admitted/],
-    [
-      'under a name that makes it a second one',
-      twisted(constituent('east'), {}, { name: 'x' }),
-      /its name is not the one of shop\/web/,
-    ],
     ['without a spec', { ...constituent('east'), spec: undefined }, /spec/],
     [
       'with a port name that no Service can have',

@@ -14,7 +14,6 @@ import { formatIP, parseIP } from '#lib/net/ip.ts'
 import type { Judgement, Owned } from '../door/judge.ts'
 import { judge, nameForPeople } from '../door/judge.ts'
 import type { ServiceKey } from './names.ts'
-import { exportedServiceName } from './names.ts'
 import { remembered } from '#lib/std/remembered.ts'
 
 export type Believed<T> = {
@@ -90,15 +89,30 @@ function admitted<T extends Owned>(
   return read(judgement.object, allocation)
 }
 
-/** One of each cluster: an object that is not named by what it says would be a second one. */
 function believeService(service: ExportedService, allocation: Allocation): Believed<ExportedService> {
-  const refuse = (why: string) => ({ object: undefined, refused: [`${nameForPeople(service, service)}: ${why}`] })
   const verdict = judgeImported(exportedService, service, allocation)
-  if (!verdict.allowed) return refuse(`${service.spec.namespace}/${service.spec.name}: ${verdict.says}`)
-  return service.metadata.name === exportedServiceName(service.spec)
-    ? { object: service, refused: [] }
-    : refuse(`its name is not the one of ${service.spec.namespace}/${service.spec.name}`)
+  if (!verdict.allowed)
+    return { object: undefined, refused: [`${nameForPeople(service, service)}: ${serviceText(service)}: ${verdict.says}`] }
+  return { object: service, refused: [] }
 }
+
+const serviceText = ({ spec: { namespace, name } }: ExportedService): string => `${namespace}/${name}`
+
+/** Of one service: what a cluster says of it is the first of its objects by name, as everybody sees them. */
+export const oneOfEach = (services: readonly ExportedService[]): readonly ExportedService[] =>
+  [...Map.groupBy(services, ({ spec }) => spec.clusterID).values()].flatMap((of) => of.toSorted(byName).slice(0, 1))
+
+/** What is not believed because its cluster says the same of another object, for people. */
+export const doubles = (services: readonly ExportedService[]): readonly string[] =>
+  [...Map.groupBy(services, (service) => `${service.spec.clusterID} ${serviceText(service)}`).values()].flatMap((of) => {
+    const [first, ...others] = of.toSorted(byName)
+    return others.map(
+      (one) =>
+        `${nameForPeople(one, one)}: ${serviceText(one)}: ${first?.metadata.name ?? ''} of the same cluster is that already`,
+    )
+  })
+
+const byName = (a: ExportedService, b: ExportedService): number => (a.metadata.name < b.metadata.name ? -1 : 1)
 
 /** Endpoints that are not the cluster's own are left out; what is then left must be what the broker would have let in. */
 function believeEndpoints(object: ExportedEndpoints, allocation: Allocation): Believed<ExportedEndpoints> {

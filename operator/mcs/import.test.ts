@@ -17,6 +17,7 @@ import type { Importing } from './import.ts'
 import { planImport } from './import.ts'
 import { merge } from './merge.ts'
 import { pack } from './pack.ts'
+import type { Offer } from './export.ts'
 import { planPublish } from './publish.ts'
 import type { SourceCluster } from './slices.ts'
 import type { Traffic } from './traffic.ts'
@@ -100,6 +101,8 @@ const reachedBy = ({ service, slices }: Had): ReadonlyMap<string, string> =>
 
 type Offered = { readonly pods: readonly number[]; readonly ports: readonly ServicePort[] }
 
+const published = (offer: Offer, have: readonly KubeObject[]) => planPublish(offer, have, (_, content) => content)
+
 /** An import that follows two clusters write by write: of theirs to the broker, and of its own. */
 class Walk {
   have = empty
@@ -109,7 +112,7 @@ class Walk {
   to({ policy, ...offers }: Readonly<Record<'east' | 'north', Offered>> & { readonly policy: Traffic['policy'] }): void {
     for (const cluster of ['east', 'north'] as const) {
       const offer = offerIn(cluster, offers[cluster])
-      for (let plan = planPublish(offer, this.#of(cluster)); plan.steps.length > 0; plan = planPublish(offer, this.#of(cluster)))
+      for (let plan = published(offer, this.#of(cluster)); plan.steps.length > 0; plan = published(offer, this.#of(cluster)))
         for (const step of plan.steps) {
           this.#published.set(cluster, publishedBy(this.#of(cluster), step))
           this.#follow(policy)

@@ -2,6 +2,9 @@
 // makes of everybody's offers what this cluster sees, `status` tells the exporters, `importStatus` those who call, `policies` tells who
 // chose among clusters, `refusals` tells what was not believed.
 // Only `publish` needs the broker; the others go on without it from what is known.
+import { exportedService } from '#crds/exported-service.ts'
+import { mostOfAMember } from '#crds/limits.ts'
+import { memberNamespace } from '#crds/places.ts'
 import type { Kube } from '#lib/kube/client.ts'
 import { conditionEvents } from '#lib/kube/condition-events.ts'
 import { controller, settled, source } from '#lib/kube/controller.ts'
@@ -21,6 +24,8 @@ import { fieldManager } from '../install/install.ts'
 import { exportFaults, exportStatus } from './export-status.ts'
 import { planImport } from './import.ts'
 import { isGoing } from './names.ts'
+import { numbers } from './numbers.ts'
+import type { NameFor } from './publish.ts'
 import { planPublish } from './publish.ts'
 import { policyFaults, policyStatus } from './traffic-status.ts'
 import type { Known } from './world.ts'
@@ -55,6 +60,11 @@ export async function runMcs(mcs: Mcs, signal: AbortSignal): Promise<void> {
   const world = worldOf(mcs.clusterID, mcs, stores, signal)
   /** By key: why the broker does not take what we offer. */
   const failures = new Map<string, string>()
+  const there = { namespace: memberNamespace(mcs.clusterID) }
+  const named = {
+    services: numbers(mostOfAMember.exportedservices, (name) => stores.brokerServices.get({ ...there, name }) !== undefined),
+    endpoints: numbers(mostOfAMember.exportedendpoints, (name) => stores.brokerEndpoints.get({ ...there, name }) !== undefined),
+  }
 
   const publish = controller({
     name: 'mcs-publish',
@@ -65,21 +75,28 @@ export async function runMcs(mcs: Mcs, signal: AbortSignal): Promise<void> {
       const [text, { namespace = '', name }] = [keyText(key), key]
       const have = [...stores.brokerServices.by('ours', text), ...stores.brokerEndpoints.by('ours', text)]
       const offer = world.offer({ namespace, name })
-      const plan = (now: readonly KubeObject[]) => planPublish(offer, now)
+      const nameFor: NameFor = (kind, content) =>
+        (kind === exportedService ? named.services : named.endpoints).numberFor(text, content)
+      const plan = (now: readonly KubeObject[]) => planPublish(offer, now, nameFor)
+      const tell = (failure: string | undefined) => {
+        if (failures.get(text) === failure) return
+        if (failure === undefined) failures.delete(text)
+        else failures.set(text, failure)
+        status.add(key)
+      }
       try {
         const next = await converge(
           { kube: mcs.broker, fieldManager, stores: [stores.brokerServices, stores.brokerEndpoints], have, plan },
           stop,
         )
-        if (failures.delete(text)) status.add(key)
+        tell(next.kind === 'again' ? next.because : undefined)
         return next
       } catch (error) {
         const refusal = refusalIn(error)
-        if (refusal !== undefined && failures.get(text) !== refusal) {
-          failures.set(text, refusal)
-          status.add(key)
-        }
+        if (refusal !== undefined) tell(refusal)
         throw error
+      } finally {
+        for (const some of [named.services, named.endpoints]) some.settled(text)
       }
     },
   })

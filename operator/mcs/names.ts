@@ -1,5 +1,13 @@
 // How the objects of one service across clusters are named, marked and found again.
-import { hashedName, managedBy, managedByLabel, mcsServiceNameLabel, sliceManagedByLabel, sliceManager } from '#crds/places.ts'
+import {
+  contentLabel,
+  hashedName,
+  managedBy,
+  managedByLabel,
+  mcsServiceNameLabel,
+  sliceManagedByLabel,
+  sliceManager,
+} from '#crds/places.ts'
 import type { EndpointSlice } from '#lib/kube/kinds.ts'
 import type { Key, KubeObject } from '#lib/kube/object.ts'
 
@@ -10,7 +18,10 @@ export const serviceNameLabel = 'kubernetes.io/service-name'
 /** kube-proxy does not watch slices that carry it, as the endpoint slice controller's own ones of headless services do. */
 export const headlessLabel = 'service.kubernetes.io/headless'
 
-/** In a member's namespace on the broker. */
+/** What an object in our namespace on the broker is about; one that was published before there were numbers is named by it. */
+export const contentOf = ({ metadata: { labels, name } }: KubeObject): string => labels?.[contentLabel] ?? name
+
+/** What an ExportedService is about. */
 export const exportedServiceName = ({ namespace, name }: ServiceKey): string => hashedName(namespace, name)
 
 /** Being deleted, which nobody can take back. */

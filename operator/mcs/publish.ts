@@ -1,33 +1,59 @@
 // From an offer to what the broker should hold of it, in this cluster's own namespace there.
+import { contentLabel } from '#crds/places.ts'
+import { mostOfAMember } from '#crds/limits.ts'
 import type { Plan, Step } from '#lib/kube/plan.ts'
 import { changes, deleteStep } from '#lib/kube/plan.ts'
 import type { Kind, KubeObject } from '#lib/kube/object.ts'
-import { keyOf, keyText } from '#lib/kube/object.ts'
-import { settled } from '#lib/kube/controller.ts'
+import { again, settled } from '#lib/kube/controller.ts'
 import { exportedEndpoints } from '#crds/exported-endpoints.ts'
 import { exportedService } from '#crds/exported-service.ts'
 import { fieldManager } from '../install/install.ts'
 import type { Offer } from './export.ts'
+import { contentOf } from './names.ts'
+
+/** The name for an object that is not there yet; undefined: a member may have no more of that kind (numbers.ts). */
+export type NameFor = (kind: Kind, content: string) => string | undefined
+
+/** Nothing tells when one of so many has gone. */
+const fullMs = 10_000
 
 /**
- * A service goes before its endpoints: the others give it its address and its name meanwhile, and in a namespace with a quota the
- * apiserver creates one object after the other anyway. Puts go before drops: an endpoint that moves from one object to another is never
- * in neither.
+ * A service goes before its endpoints: the others give it its address and its name meanwhile. Puts go before drops: an endpoint that moves
+ * from one object to another is never in neither.
  */
-export function planPublish(offer: Offer, have: readonly KubeObject[]): Plan {
+export function planPublish(offer: Offer, have: readonly KubeObject[], nameFor: NameFor): Plan {
   // What holds the offer up says nothing against what was published before.
   if (offer.kind === 'waiting') return { steps: [], next: settled }
-  const wanted = offer.kind === 'offered' ? [offer.service, ...offer.endpoints] : []
-  const byIdentity = new Map(have.map((object) => [identity(object), object]))
-  const puts = wanted
-    .map((object) => ({ do: 'apply', kind: kindOf(object), object, have: byIdentity.get(identity(object)) }) satisfies Step)
+  const there = new Map(have.toReversed().map((object) => [identity(object), object]))
+  const placed = (offer.kind === 'offered' ? [offer.service, ...offer.endpoints] : []).map((object) => {
+    const before = there.get(identity(object))
+    const name = before?.metadata.name ?? nameFor(kindOf(object), object.metadata.name)
+    return { kind: kindOf(object), object: name === undefined ? undefined : placedAt(object, name), have: before }
+  })
+  const full = placed.find(({ object }) => object === undefined)
+  const next = full === undefined ? settled : again(fullMs, tooMany(full.kind))
+  const puts = placed
+    .flatMap(({ kind, object, have: before }) =>
+      object === undefined ? [] : [{ do: 'apply', kind, object, have: before } satisfies Step],
+    )
     .filter((step) => changes(step, fieldManager))
   const first = puts.filter((step) => step.kind === exportedService && step.have === undefined)
-  if (puts.length > 0) return { steps: first.length > 0 ? first : puts, next: settled }
-  const kept = new Set(wanted.map(identity))
-  const drops = have.filter((object) => !kept.has(identity(object))).map((object) => deleteStep(kindOf(object), object))
+  if (puts.length > 0) return { steps: first.length > 0 ? first : puts, next }
+  // What moves to an object that there is no room for stays where it was.
+  if (full !== undefined) return { steps: [], next }
+  const kept = new Set(placed.flatMap(({ have: before }) => (before === undefined ? [] : [named(before)])))
+  const drops = have.filter((object) => !kept.has(named(object))).map((object) => deleteStep(kindOf(object), object))
   return { steps: drops, next: settled }
 }
 
-const identity = (object: KubeObject): string => `${object.kind} ${keyText(keyOf(object))}`
+const tooMany = ({ plural }: Kind): string =>
+  `a cluster may have ${plural === exportedService.plural ? `${mostOfAMember.exportedservices} exports` : `${mostOfAMember.exportedendpoints} objects of endpoints`} at the broker, and this one has: delete ServiceExports that nobody imports`
+
+const placedAt = (object: KubeObject, name: string): KubeObject => ({
+  ...object,
+  metadata: { ...object.metadata, name, labels: { ...object.metadata.labels, [contentLabel]: object.metadata.name } },
+})
+
+const identity = (object: KubeObject): string => `${object.kind} ${object.metadata.namespace ?? ''}/${contentOf(object)}`
 const kindOf = ({ kind }: KubeObject): Kind => (kind === exportedService.kind ? exportedService : exportedEndpoints)
+const named = ({ kind, metadata: { name } }: KubeObject): string => `${kind} ${name}`

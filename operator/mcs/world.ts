@@ -29,7 +29,7 @@ import { remembered } from '#lib/std/remembered.ts'
 import type { Throttling } from '../door/metered.ts'
 import { reflectMetered } from '../door/metered.ts'
 import type { Believer } from './believe.ts'
-import { believer, packedEndpoints } from './believe.ts'
+import { believer, doubles, oneOfEach, packedEndpoints } from './believe.ts'
 import { rttStep } from './choice.ts'
 import type { Said } from './doubt.ts'
 import { doubts } from './doubt.ts'
@@ -43,7 +43,7 @@ import { isTaken } from './import-from.ts'
 import type { Conflict, Decided, Merged } from './merge.ts'
 import { decidedIn, merge } from './merge.ts'
 import type { ServiceKey } from './names.ts'
-import { importedName, isGoing, isOurs, isOurSlice, serviceNameLabel } from './names.ts'
+import { contentOf, importedName, isGoing, isOurs, isOurSlice, serviceNameLabel } from './names.ts'
 import type { SourceCluster } from './slices.ts'
 import type { Here } from './toll.ts'
 import { clustersIn, tollOf } from './toll.ts'
@@ -142,7 +142,7 @@ export function worldOf(self: ClusterID, known: Known, stores: Stores, signal: A
       service: stores.services.get(key),
       slices: stores.slices.by('service', keyText(key)),
       allocation: allocationOf(self),
-      isPublished: (name) => stores.brokerEndpoints.get({ namespace: memberNamespace(self), name }) !== undefined,
+      isPublished: (content) => stores.brokerEndpoints.by('content', content).length > 0,
     })
 
   const unlisten = allocations.onChange((now, old) => {
@@ -153,10 +153,9 @@ export function worldOf(self: ClusterID, known: Known, stores: Stores, signal: A
 
   /** Of the others, as far as this cluster may know of it. */
   const exported = (key: ServiceKey): readonly ExportedService[] =>
-    stores.brokerServices
-      .by('key', keyText(key))
-      .flatMap((object) => believe.service(object).object ?? [])
-      .filter(({ spec }) => spec.clusterID !== self && isSharedWith(spec, self))
+    oneOfEach(stores.brokerServices.by('key', keyText(key)).flatMap((object) => believe.service(object).object ?? [])).filter(
+      ({ spec }) => spec.clusterID !== self && isSharedWith(spec, self),
+    )
 
   const others = (key: ServiceKey) => exported(key).filter(({ spec }) => isTaken(importFrom, spec))
 
@@ -271,6 +270,7 @@ export function worldOf(self: ClusterID, known: Known, stores: Stores, signal: A
 
   const refused = (): readonly string[] => [
     ...stores.brokerServices.list().flatMap((object) => believe.service(object).refused),
+    ...doubles(stores.brokerServices.list().flatMap((object) => believe.service(object).object ?? [])),
     ...stores.brokerEndpoints.list().flatMap((object) => believe.endpoints(object).refused),
   ]
 
@@ -390,6 +390,9 @@ function addIndexes(stores: Stores, believe: Believer, self: ClusterID): void {
     store.addIndex('key', text)
     store.addIndex('ours', (object: KubeObject) => (object.metadata.namespace === memberNamespace(self) ? text(object) : []))
   }
+  stores.brokerEndpoints.addIndex('content', (object) =>
+    object.metadata.namespace === memberNamespace(self) ? [contentOf(object)] : [],
+  )
   stores.brokerServices.addIndex('namespace', (object) => [believe.about(object)?.key.namespace ?? ''])
   stores.brokerServices.addIndex('cluster', (object) => [believe.about(object)?.clusterID ?? ''])
   stores.slices.addIndex('service', (slice) => serviceKeys(slice).map(keyText))

@@ -4,7 +4,9 @@ import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import { memberQuota } from '#broker/install/limits.ts'
 import { memberObjects } from '#broker/members/objects.ts'
+import { exportedService } from '#crds/exported-service.ts'
 import { gatewayEndpoint } from '#crds/gateway-endpoint.ts'
+import { mostOfAMember } from '#crds/limits.ts'
 import { joinerAccount, joinNamespace, memberNamespace } from '#crds/places.ts'
 import { userOf } from '#crds/rules/account.ts'
 import { isForbidden } from '#lib/kube/errors.ts'
@@ -52,6 +54,21 @@ suite('a member that floods the broker', function () {
     },
   })
 
+  const serviceNamed = (id: string, name: string): KubeObject => ({
+    apiVersion: exportedService.apiVersion,
+    kind: exportedService.kind,
+    metadata: { name, namespace: memberNamespace(id) },
+    spec: {
+      clusterID: id,
+      namespace: 'shop',
+      name: `web-${name}`,
+      type: 'ClusterSetIP',
+      ports: [{ port: 80, protocol: 'TCP' }],
+      ipFamilies: ['IPv4'],
+      exportedAt: '2026-01-01T00:00:00Z',
+    },
+  })
+
   test('T11: may store so many objects of a kind and no more, and the others are not concerned', async () => {
     await eventually(async () => {
       const quota = await broker.admin.get(resourceQuotas, { namespace: memberNamespace('east'), name: 'member' }, stop.signal)
@@ -62,6 +79,22 @@ suite('a member that floods the broker', function () {
     for (let n = 0; n < most; n++) await east.create(gatewayEndpoint, gateway('east', n), {}, stop.signal)
     await assert.rejects(east.create(gatewayEndpoint, gateway('east', most), {}, stop.signal), /exceeded quota: member/)
     await clientOf('west').create(gatewayEndpoint, gateway('west', 0), {}, stop.signal)
+  })
+
+  test('T11: may publish under so many names and no other, so many objects at most, though no quota counts them', async () => {
+    const east = clientOf('east')
+    const most = mostOfAMember.exportedservices
+    const names = [...Array.from({ length: 100 }, (_, n) => String(n)), String(most - 1)]
+    for (const name of names) await east.create(exportedService, serviceNamed('east', name), {}, stop.signal)
+    const others = [String(most), String(100 * most), '007', 'one-more', ...Array.from({ length: 100 }, (_, n) => `x${n}`)]
+    for (const name of others)
+      await assert.rejects(east.create(exportedService, serviceNamed('east', name), {}, stop.signal), /numbered: .*below 2000/)
+    const { name: _, ...nameless } = serviceNamed('east', '').metadata
+    const generated = { ...serviceNamed('east', ''), metadata: { ...nameless, generateName: '1' } }
+    const path = pathOf(exportedService, { namespace: memberNamespace('east') })
+    await assert.rejects(east.request({ method: 'POST', path, body: generated }, stop.signal), isForbidden)
+    const { items } = await broker.admin.list(exportedService, { namespace: memberNamespace('east') }, stop.signal)
+    assert.deepEqual(items.map(({ metadata }) => metadata.name).toSorted(), names.toSorted())
   })
 
   test('T11: waits for itself, at a level of its own: another member hardly feels the flood', async () => {

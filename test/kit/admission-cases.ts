@@ -9,7 +9,7 @@ import { exportedService } from '#crds/exported-service.ts'
 import { gatewayCertificate } from '#crds/gateway-certificate.ts'
 import { gatewayEndpoint } from '#crds/gateway-endpoint.ts'
 import { joinRequest } from '#crds/join-request.ts'
-import { levelOfAMember } from '#crds/limits.ts'
+import { levelOfAMember, mostOfAMember } from '#crds/limits.ts'
 import {
   allocationName,
   brokerNamespace,
@@ -130,6 +130,8 @@ const names: Readonly<Record<string, string>> = {
   GatewayEndpoint: 'east-0a1b2c3d',
   Lease: heartbeatName,
   JoinRequest: 'east',
+  ExportedService: '7',
+  ExportedEndpoints: '7',
   PriorityLevelConfiguration: 'tombolo-m-north',
   FlowSchema: 'tombolo-m-north',
 }
@@ -447,6 +449,36 @@ const exportNames: readonly Case[] = [exportedService, exportedEndpoints].flatMa
   ]
 })
 
+// Under how many names.
+
+const numbers: readonly Case[] = (
+  [
+    [exportedService, mostOfAMember.exportedservices],
+    [exportedEndpoints, mostOfAMember.exportedendpoints],
+  ] as const
+).flatMap(([kind, most]) => {
+  const named = (name: string, rule: string | undefined) => write(`named ${name}`, kind, rule, { metadata: { name } })
+  return [
+    ...['0', '9', '10', String(most - 1)].map((name) => named(name, undefined)),
+    ...[
+      String(most),
+      String(most * 10),
+      '999999999',
+      '1000000000',
+      '9'.repeat(40),
+      '00',
+      '01',
+      '0.1',
+      '1-0',
+      '1a',
+      'a',
+      'web',
+    ].map((name) => named(name, 'numbered')),
+    named('0123456789abcdef'.repeat(2), 'numbered'),
+    write('from before there were numbers', kind, undefined, { operation: 'UPDATE', metadata: { name: 'was' } }),
+  ]
+})
+
 const family = write('that moves to another family', exportedEndpoints, 'fixed-identity', {
   operation: 'UPDATE',
   metadata: { name: 'was-ipv4' },
@@ -714,6 +746,7 @@ export const cases: readonly Case[] = [
     addresses,
     identity,
     exportNames,
+    numbers,
     [family, newKey, newPairKey],
     status,
     metadata,

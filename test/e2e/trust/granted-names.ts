@@ -6,9 +6,9 @@ import { exportedService } from '#crds/exported-service.ts'
 import { brokerNamespace, brokerSecretName, systemNamespace } from '#crds/places.ts'
 import { kube } from '#lib/kube/client.ts'
 import type { Secret } from '#lib/kube/kinds.ts'
+import { keyOf } from '#lib/kube/object.ts'
 import { logger } from '#lib/std/log.ts'
 import { readCredentials } from '#operator/joining/credentials.ts'
-import { exportedServiceName } from '#operator/mcs/names.ts'
 import { eventually } from '#test/kit/eventually.ts'
 import { firstAnswer, fleetOf } from '#test/kit/fleet.ts'
 import type { RigSuite } from '#test/kit/rig-suite.ts'
@@ -91,7 +91,10 @@ export const grantedNames = (at: RigSuite): void => {
       assert.ok(read.ok)
       const { server, ca, token } = read.value
       await using broker = kube({ server, ca, token: () => Promise.resolve(token) }, logger('test', 'silent'))
-      const key = { namespace: 'tombolo-m-east', name: exportedServiceName({ namespace: 'shop', name: 'web' }) }
+      const { items } = await broker.list(exportedService, { namespace: 'tombolo-m-east' }, at.signal)
+      const key = keyOf(
+        items.find(({ spec }) => spec.namespace === 'shop' && spec.name === 'web') ?? assert.fail('it was not published'),
+      )
       const labels = { metadata: { labels: { again: 'true' } } }
       await assert.rejects(
         broker.patch(exportedService, key, labels, { fieldManager: 'test' }, at.signal),

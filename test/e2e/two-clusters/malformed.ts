@@ -8,7 +8,6 @@ import { gatewayEndpoint } from '#crds/gateway-endpoint.ts'
 import { allocation } from '#crds/allocation.ts'
 import { memberNamespace, systemNamespace } from '#crds/places.ts'
 import type { Kind } from '#lib/kube/object.ts'
-import { exportedServiceName } from '#operator/mcs/names.ts'
 import { eventually } from '#test/kit/eventually.ts'
 import { allReady, tomboloPods } from '#test/kit/pods.ts'
 import type { RigSuite } from '#test/kit/rig-suite.ts'
@@ -33,7 +32,7 @@ const packed = {
 /** The schema takes them; what they say is not so. */
 const untrue: readonly (readonly [name: string, Kind, spec: unknown])[] = [
   ['speaks-for-another', exportedService, { ...described, clusterID: 'east' }],
-  ['has-the-name-of-nothing', exportedService, described],
+  ['exports-what-is-no-cluster-s', exportedService, { ...described, namespace: 'kube-system' }],
   ['claims-addresses-of-another', exportedEndpoints, { ...packed, endpoints: [{ address: '10.241.1.5', ready: true }] }],
   ['claims-no-address-at-all', exportedEndpoints, { ...packed, endpoints: [{ address: '999.1.2.3', ready: true }] }],
   [
@@ -105,7 +104,7 @@ export const malformedObjects = (at: RigSuite): void => {
     })
 
     test('keep nothing from what is good beside them', async () => {
-      await put(east(), exportedServiceName(service), exportedService, described)
+      await put(east(), '7', exportedService, described)
       await put(east(), 'beside', exportedEndpoints, packed)
       const get = (what: string, path: string) =>
         east().kubectl(['-n', 'shop', 'get', ...what.split(' '), '-o', `jsonpath=${path}`])
