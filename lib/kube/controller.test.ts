@@ -54,6 +54,34 @@ suite('controller', () => {
     await running
   })
 
+  test('gives way to one that is busy, until a moment after it was, or for so long at most', async () => {
+    const order: string[] = []
+    const releases: (() => void)[] = []
+    const first = world((key) => new Promise((done) => releases.push(() => done((order.push(`first ${key}`), settled)))))
+    first.sync(map('a'), map('b'))
+    await eventually(() => assert.deepEqual([first.made.busy, releases.length], [true, 1]))
+    const giving = (mostMs: number) => {
+      const { store: maps, writer } = store(configMaps, quiet)
+      for (const event of [{ type: 'reset' }, { type: 'put', object: map('c') }, { type: 'synced' }] as const) writer.take(event)
+      return controller({
+        name: 'giving',
+        sources: [source(maps, (object) => [keyOf(object)])],
+        reconcile: () => Promise.resolve((order.push(`for ${mostMs}`), settled)),
+        givesWay: { to: [first.made], mostMs: () => mostMs },
+        log: quiet,
+      }).run(first.stop.signal)
+    }
+    const running = [0, 150, 60_000].map(giving)
+    await eventually(() => assert.deepEqual(order, ['for 0', 'for 150']))
+    releases.shift()?.()
+    await eventually(() => assert.equal(releases.length, 1))
+    releases.shift()?.()
+    await eventually(() => assert.equal(order.at(-1), 'for 60000'), 5000)
+    assert.deepEqual(order, ['for 0', 'for 150', 'first a', 'first b', 'for 60000'])
+    first.stop.abort()
+    await Promise.all([first.running, ...running])
+  })
+
   test('a change of what nobody looks at wakes nobody', () => {
     const { store: maps, writer } = store(configMaps, quiet)
     const seen: string[] = []

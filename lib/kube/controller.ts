@@ -72,15 +72,24 @@ export interface ControllerOptions {
   readonly workers?: number
   /** A key runs so long after it was first told of, by flow: changes that come together are one run. Default 0: at once. */
   readonly calmMs?: (flow: string | undefined) => number
+  /** Whose work is waited for more: a key that comes up while one of them is busy is put off, and for so long at most after it first came up. */
+  readonly givesWay?: { readonly to: readonly Controller[]; readonly mostMs: (key: Key) => number }
   readonly log: Logger
 }
 
 export interface Controller {
   /** For what no store shows, such as a change on the machine. */
   add(key: Key): void
+  /** It has more to do than workers, or had until a moment ago. */
+  readonly busy: boolean
   /** Works until `signal` aborts and the runs then under way have ended. */
   run(signal: AbortSignal): Promise<void>
 }
+
+/** How long a key that gives way is put off at a time. */
+const giveWayMs = 100
+/** Whoever gave all workers something to do in so short a time is busy until then. */
+const busyMs = 500
 
 // The first retry is near at once, since most failures are a conflict with another writer. The cap is how stale an object may
 // stay after an outage ended.
@@ -93,18 +102,38 @@ export function controller(options: ControllerOptions): Controller {
   const failing = new Map<string, Backoff>()
   /** What was last said about a key that is not well, so that it is said once. */
   const said = new Map<string, string>()
+  const { workers = 1 } = options
+  /** When the last runs began, as many as there are workers, the oldest first; by performance.now(). */
+  const began = Array.from({ length: workers }, () => -Infinity)
+  /** Of keys that give way: when they first came up, by performance.now(). */
+  const cameUp = new Map<string, number>()
+
+  function isPutOff(key: string): boolean {
+    const { givesWay } = options
+    if (givesWay?.to.some(({ busy }) => busy) === true) {
+      const now = performance.now()
+      const first = cameUp.get(key) ?? now
+      if (now - first < givesWay.mostMs(parseKey(key))) {
+        cameUp.set(key, first)
+        work.addAfter(key, giveWayMs)
+        return true
+      }
+    }
+    cameUp.delete(key)
+    return false
+  }
 
   async function attempt(key: string, signal: AbortSignal): Promise<void> {
-    const began = performance.now()
+    const startedAt = performance.now()
     try {
       const next = await reconcile(parseKey(key), signal)
       failing.delete(key)
       follow(key, next)
-      ran(next.kind, began)
+      ran(next.kind, startedAt)
     } catch (error) {
       if (signal.aborted) return
       retry(key, error)
-      ran('failed', began)
+      ran('failed', startedAt)
     }
   }
 
@@ -141,12 +170,16 @@ export function controller(options: ControllerOptions): Controller {
     write()
   }
 
-  const ran = (outcome: Run['outcome'], began: number) =>
-    tellRun({ controller: name, outcome, seconds: (performance.now() - began) / 1000, waiting: work.size })
+  const ran = (outcome: Run['outcome'], startedAt: number) =>
+    tellRun({ controller: name, outcome, seconds: (performance.now() - startedAt) / 1000, waiting: work.size })
 
   async function labour(signal: AbortSignal): Promise<void> {
     for (let key = await work.take(signal); key !== undefined; key = await work.take(signal)) {
-      await attempt(key, signal)
+      if (!isPutOff(key)) {
+        began.push(performance.now())
+        began.shift()
+        await attempt(key, signal)
+      }
       work.done(key)
     }
   }
@@ -159,11 +192,14 @@ export function controller(options: ControllerOptions): Controller {
 
   return {
     add: (key) => add(key),
+    get busy() {
+      return work.size > 0 || performance.now() - (began[0] ?? -Infinity) < busyMs
+    },
     run: async (signal) => {
       await Promise.all(sources.map((from) => from.whenSynced(signal)))
       const stops = sources.map((from) => from.follow(add))
       try {
-        await Promise.all(Array.from({ length: options.workers ?? 1 }, () => labour(signal)))
+        await Promise.all(Array.from({ length: workers }, () => labour(signal)))
       } finally {
         for (const stop of stops) stop()
         work[Symbol.dispose]()

@@ -1,5 +1,6 @@
 // What a reconciler decided, as data: it can be compared, printed (print-plan.ts) and applied. Applying is written once, here.
 import { createHash } from 'node:crypto'
+import { remembered } from '#lib/std/remembered.ts'
 import type { Kube } from './client.ts'
 import type { Next } from './controller.ts'
 import { differs, same } from './differs.ts'
@@ -122,16 +123,17 @@ async function applyStatus(
 /**
  * The object with a digest of itself in an annotation. Comparing field by field shows what is missing or wrong, but not a field
  * that we set once and no longer name: the copy we compare with does not say whose a field is. The digest shows that
- * something of ours changed, and the apply then lets the API server take the field away.
+ * something of ours changed, and the apply then lets the API server take the field away. Remembered, as a step is looked at several times
+ * between its plan and its write.
  */
-export function marked(object: KubeObject, fieldManager: string): KubeObject {
+export const marked = remembered((object: KubeObject, fieldManager: string): KubeObject => {
   const digest = createHash('sha256').update(canonical(object)).digest('hex').slice(0, 16)
   const metadata: Meta = {
     ...object.metadata,
     annotations: { ...object.metadata.annotations, [`applied.tombolo.dev/${fieldManager}`]: digest },
   }
   return { ...object, metadata }
-}
+})
 
 /** JSON with the entries of every map in order, so that equal objects have equal text. */
 function canonical(value: unknown): string {

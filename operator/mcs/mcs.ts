@@ -51,8 +51,13 @@ export type Mcs = Known & {
 const workers = 8
 /** Nobody waits for these: changes that come together are told together, by few, so that what is waited for has the apiserver to itself. */
 const calm = { status: { calmMs: () => 200, workers: 2 }, refusals: { calmMs: () => 1000 } }
-/** What we offer is first told to the others, who have further to go, and only then imported here. */
-const afterPublishMs = 50
+/**
+ * What we offer is first told to the others, who have further to go, and only then imported here: of many at once new names wait until all
+ * are told, and endpoints, which may be gone, only a moment.
+ */
+const afterPublishMs = { calm: 50, newNames: 5000, endpoints: 500 }
+/** What is only told waits longest. */
+const statusMs = () => 5000
 
 /** Runs until `signal` aborts. */
 export async function runMcs(mcs: Mcs, signal: AbortSignal): Promise<void> {
@@ -101,10 +106,42 @@ export async function runMcs(mcs: Mcs, signal: AbortSignal): Promise<void> {
     },
   })
 
+  const importSources = [...world.exportSources, ...world.importSources, ...world.trafficSources, ...world.brokerSources]
+  const imports = controller({
+    name: 'mcs-import',
+    log: mcs.log,
+    workers,
+    calmMs: (flow) => (flow === mcs.clusterID ? afterPublishMs.calm : 0),
+    givesWay: {
+      to: [publish],
+      mostMs: ({ namespace = '', name }) => {
+        const at = { namespace, name }
+        if (!world.isOursAlone(at)) return 0
+        return stores.imports.get(at) === undefined ? afterPublishMs.newNames : afterPublishMs.endpoints
+      },
+    },
+    sources: importSources,
+    reconcile: (key, stop) => {
+      const at = { namespace: key.namespace ?? '', name: key.name }
+      return converge(
+        {
+          kube: mcs.local,
+          fieldManager,
+          stores: [stores.imports, stores.services, stores.slices],
+          have: world.imported(at),
+          // The world as it is in that round: endpoints come while their service is given its address.
+          plan: (have) => withoutStatus(planImport({ ...world.importing(at), have: sortedOut(have) })),
+        },
+        stop,
+      )
+    },
+  })
+
   const status = controller({
     name: 'mcs-export-status',
     log: mcs.log,
     ...calm.status,
+    givesWay: { to: [publish, imports], mostMs: statusMs },
     sources: [...world.exportSources, ...world.memberSources, ...world.brokerSources],
     reconcile: async (key, stop) => {
       const at = { namespace: key.namespace ?? '', name: key.name }
@@ -126,33 +163,11 @@ export async function runMcs(mcs: Mcs, signal: AbortSignal): Promise<void> {
     },
   })
 
-  const importSources = [...world.exportSources, ...world.importSources, ...world.trafficSources, ...world.brokerSources]
-  const imports = controller({
-    name: 'mcs-import',
-    log: mcs.log,
-    workers,
-    calmMs: (flow) => (flow === mcs.clusterID ? afterPublishMs : 0),
-    sources: importSources,
-    reconcile: (key, stop) => {
-      const at = { namespace: key.namespace ?? '', name: key.name }
-      return converge(
-        {
-          kube: mcs.local,
-          fieldManager,
-          stores: [stores.imports, stores.services, stores.slices],
-          have: world.imported(at),
-          // The world as it is in that round: endpoints come while their service is given its address.
-          plan: (have) => withoutStatus(planImport({ ...world.importing(at), have: sortedOut(have) })),
-        },
-        stop,
-      )
-    },
-  })
-
   const importStatus = controller({
     name: 'mcs-import-status',
     log: mcs.log,
     ...calm.status,
+    givesWay: { to: [publish, imports], mostMs: statusMs },
     sources: importSources,
     reconcile: (key, stop) => {
       const at = { namespace: key.namespace ?? '', name: key.name }
@@ -165,6 +180,7 @@ export async function runMcs(mcs: Mcs, signal: AbortSignal): Promise<void> {
     name: 'mcs-traffic-policy',
     log: mcs.log,
     ...calm.status,
+    givesWay: { to: [publish, imports], mostMs: statusMs },
     sources: [...world.exportSources, ...world.importSources, ...world.trafficSources, ...world.brokerSources],
     reconcile: async (key, stop) => {
       const at = { namespace: key.namespace ?? '', name: key.name }

@@ -169,6 +169,9 @@ export function worldOf(self: ClusterID, known: Known, stores: Stores, signal: A
     return before !== undefined && isOurs(before) ? decidedIn(before.metadata.annotations?.[decidedByAnnotation]) : undefined
   }
 
+  /** Exported here and, as far as is heard, nowhere else. */
+  const isOursAlone = (key: ServiceKey): boolean => stores.exports.get(key) !== undefined && others(key).length === 0
+
   const merged = (key: ServiceKey, own: Offer) => mergedWith(key, own, others(key))
 
   /** Told of an export is what all who import it see, so also what this cluster does not take itself. */
@@ -239,8 +242,9 @@ export function worldOf(self: ClusterID, known: Known, stores: Stores, signal: A
   /** What a policy is told of; undefined where there is none, or while not everything is known that it is judged by. */
   function policed(key: ServiceKey): Omit<ToldOfPolicy, 'now'> | undefined {
     const found = policyOf(key)
+    if (found === undefined) return undefined
     const seen = { ...importing(key), have: sortedOut(imported(key)) }
-    if (found === undefined || seen.families === undefined || seen.merged === 'unheard') return undefined
+    if (seen.families === undefined || seen.merged === 'unheard') return undefined
     return {
       ...found,
       choices: !found.read.ok || seen.merged === undefined || seen.namespace === 'absent' ? undefined : choicesIn(seen),
@@ -307,6 +311,7 @@ export function worldOf(self: ClusterID, known: Known, stores: Stores, signal: A
 
   return {
     offer,
+    isOursAlone,
     conflict,
     importing,
     imported,

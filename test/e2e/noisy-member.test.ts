@@ -89,8 +89,7 @@ suite('a member that floods the broker', function () {
     const others = [String(most), String(100 * most), '007', 'one-more', ...Array.from({ length: 100 }, (_, n) => `x${n}`)]
     for (const name of others)
       await assert.rejects(east.create(exportedService, serviceNamed('east', name), {}, stop.signal), /numbered: .*below 2000/)
-    const { name: _, ...nameless } = serviceNamed('east', '').metadata
-    const generated = { ...serviceNamed('east', ''), metadata: { ...nameless, generateName: '1' } }
+    const generated = { ...serviceNamed('east', 'x'), metadata: { namespace: memberNamespace('east'), generateName: '1' } }
     const path = pathOf(exportedService, { namespace: memberNamespace('east') })
     await assert.rejects(east.request({ method: 'POST', path, body: generated }, stop.signal), isForbidden)
     const { items } = await broker.admin.list(exportedService, { namespace: memberNamespace('east') }, stop.signal)
