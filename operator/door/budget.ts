@@ -1,5 +1,5 @@
 // What one other cluster may cost us: so many objects, so many bytes, and so many changes a second. Each has a budget of its own, so that
-// the one that floods is late and nobody else is (T11). The broker's quota says the same of numbers, and is not believed.
+// the one that floods is late and nobody else is (T11). The broker bounds numbers too, and is not believed.
 
 /** Of one cluster and one kind. */
 export type Budget = {

@@ -55,9 +55,9 @@ const calm = { status: { calmMs: () => 200, workers: 2 }, refusals: { calmMs: ()
  * What we offer is first told to the others, who have further to go, and only then imported here: of many at once new names wait until all
  * are told, and endpoints, which may be gone, only a moment.
  */
-const afterPublishMs = { calm: 50, newNames: 5000, endpoints: 500 }
+const afterPublishMs = { calm: 50, newNames: 15_000, endpoints: 500 }
 /** What is only told waits longest. */
-const statusMs = () => 5000
+const statusMs = () => 15_000
 
 /** Runs until `signal` aborts. */
 export async function runMcs(mcs: Mcs, signal: AbortSignal): Promise<void> {
