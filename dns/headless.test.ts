@@ -1,9 +1,9 @@
 // What is kept slice by slice must be what the slices say, whatever came before.
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
-import { slice } from '#test/kit/names.ts'
-import type { Slice } from './headless.ts'
+import { childrenOf, slice } from '#test/kit/names.ts'
 import { headlessNames } from './headless.ts'
+import type { Slice } from './pods.ts'
 import type { Node } from './tree.ts'
 
 const root = ['db', 'shop', 'svc', 'clusterset', 'local']
@@ -12,7 +12,7 @@ const pg = [{ name: 'pg', port: 5432 }]
 /** Every name with its records, in any order of names. */
 function* walk(node: Node, path: readonly string[] = []): Generator<readonly [string, unknown]> {
   yield [path.join('.'), node.entries]
-  for (const [label, child] of node.children) yield* walk(child, [label, ...path])
+  for (const [label, child] of childrenOf(node)) yield* walk(child, [label, ...path])
 }
 const all = (node: Node | undefined) => (node === undefined ? undefined : new Map(walk(node)))
 

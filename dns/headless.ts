@@ -1,27 +1,14 @@
 // The names of a headless service, which are its endpoints: all of them under its name, each under its own. Kept slice by slice, so that
-// a slice that changes costs its own endpoints and not the service's, which may be those of a whole clusterset.
-import { isDeepStrictEqual } from 'node:util'
-import { mcsSourceClusterLabel } from '#crds/places.ts'
-import type { Address, Offer, Port } from './offers.ts'
-import { addressOf, isLabel, offered, srvOf } from './offers.ts'
-import type { Entry, Node } from './tree.ts'
+// a slice that changes costs its own endpoints and not the service's, which may be those of a whole clusterset; and the names are made
+// when somebody asks, of what the slices say then.
+import { hostIndex } from './host-index.ts'
+import type { Address, Offer } from './offers.ts'
+import { srvOf } from './offers.ts'
+import type { Pods, Slice } from './pods.ts'
+import { podsOf } from './pods.ts'
+import type { Node } from './tree.ts'
 import type { Name } from './wire/name.ts'
-import { fits } from './wire/name.ts'
 import type { Data } from './wire/record.ts'
-
-/** As much of an EndpointSlice as names are made of. Nothing in it is trusted to be well-formed: what is not makes no record. */
-export type Slice = {
-  readonly metadata: { readonly labels?: Readonly<Record<string, string>> }
-  readonly addressType: string
-  readonly ports?: readonly Port[]
-  readonly endpoints?:
-    | readonly {
-        readonly addresses: readonly string[]
-        readonly hostname?: string
-        readonly conditions?: { readonly ready?: boolean }
-      }[]
-    | null
-}
 
 /** The writing end: for one follower (follow.ts). */
 export interface HeadlessNames {
@@ -36,41 +23,53 @@ const MOST_OF_A_TYPE = 4096
 
 /** `root`: the service's own name, whole. `ttl` in seconds. */
 export function headlessNames(root: Name, ttl: number): HeadlessNames {
-  // The ready pods of each that has any, in the order in which the slices were last put.
-  const slices = new Map<string, readonly Pod[]>()
-  const branches = new Map<string, { readonly entries: readonly []; readonly children: Map<string, Leaf> }>()
+  // Those that have a ready pod, in the order in which they were last put.
+  const slices = new Map<string, Pods>()
+  const index = hostIndex<Pods>()
+  const all = (): readonly Pods[] => [...slices.values()]
+  const leaf = (data: readonly Data[]): Node => ({ entries: data.map((one) => ({ ttl, data: one })), children: nothing })
 
-  const records = (all: readonly Data[]): readonly Entry[] => all.map((data) => ({ ttl, data }))
   const node: Node = {
     get entries() {
-      return records([...addressesIn(slices.values()), ...srvOf(offersOf(flat(slices.values())), MOST_OF_A_TYPE)])
+      return leaf([...addressesIn(all()), ...srvOf(offersOf(all()), MOST_OF_A_TYPE)]).entries
     },
-    children: branches,
-  }
-  const ofPod = (pods: Iterable<Pod>) => records(addressesIn([[...pods]]))
-  const ofPort = (path: Name) => {
-    const text = path.join('.')
-    const isIt = (offer: Offer) => offer.path?.join('.') === text
-    return (pods: Iterable<Pod>) => records(srvOf(offersOf(pods).filter(isIt), MOST_OF_A_TYPE))
+    children: {
+      get: (label) => (label.startsWith('_') ? protocolAt(label) : clusterAt(label)),
+      keys: () => keysOf(all().flatMap(({ cluster, ports }) => [cluster, ...ports.map(([, protocol = '']) => protocol)])),
+    },
   }
 
-  /** What each of them says at names below the service's own. */
-  function change(pods: readonly Pod[], how: 'add' | 'delete'): void {
-    for (const pod of pods) {
-      changeAt(pod.path, pod, how, () => ofPod)
-      for (const { path } of pod.offers) if (path !== undefined) changeAt(path, pod, how, () => ofPort(path))
-    }
+  function clusterAt(cluster: string): Node | undefined {
+    const isIts = (pods: Pods) => pods.cluster === cluster && pods.named
+    const hosts = () => all().filter(isIts).flatMap(hostsOf)
+    return slices.values().some(isIts)
+      ? { entries: [], children: { get: (host) => podAt(host, cluster), keys: () => keysOf(hosts()) } }
+      : undefined
   }
 
-  /** Of two labels: a pod's and its cluster's, or a port's and its protocol's. */
-  function changeAt(path: Name, pod: Pod, how: 'add' | 'delete', make: () => Leaf['make']): void {
-    if (!fits([...path, ...root])) return
-    const [leaf = '', branch = ''] = path
-    const under = branches.get(branch) ?? { entries: [], children: new Map<string, Leaf>() }
-    const at = under.children.get(leaf) ?? new Leaf(make())
-    at.pods[how](pod)
-    keep(under.children, leaf, at, at.pods.size)
-    keep(branches, branch, under, under.children.size)
+  function podAt(host: string, cluster: string): Node | undefined {
+    const there = index.find(host).filter((pods) => pods.cluster === cluster)
+    const found = there.flatMap((pods) => {
+      const its = pods.list().filter(({ path }) => path?.[0] === host)
+      return its.length === 0 ? [] : [{ type: pods.type, list: () => its }]
+    })
+    return found.length === 0 ? undefined : leaf(addressesIn(found))
+  }
+
+  /** Of two labels, as a pod's name is: a port's and its protocol's. */
+  function protocolAt(protocol: string): Node | undefined {
+    const there = all().filter(({ ports }) => ports.some((path) => path[1] === protocol))
+    const names = () => there.flatMap(({ ports }) => ports.flatMap(([port = '', its]) => (its === protocol ? [port] : [])))
+    return there.length === 0
+      ? undefined
+      : { entries: [], children: { get: (port) => portAt([port, protocol], there), keys: () => keysOf(names()) } }
+  }
+
+  function portAt(path: Name, there: readonly Pods[]): Node | undefined {
+    const isIt = (other: Name | undefined) => other?.[0] === path[0] && other?.[1] === path[1]
+    const serving = there.filter(({ ports }) => ports.some(isIt))
+    const offers = offersOf(serving, (offer) => isIt(offer.path))
+    return serving.length === 0 ? undefined : leaf(srvOf(offers, MOST_OF_A_TYPE))
   }
 
   return {
@@ -78,85 +77,40 @@ export function headlessNames(root: Name, ttl: number): HeadlessNames {
       return slices.size === 0 ? undefined : node
     },
     put: (key, slice) => {
-      const [before, after] = [slices.get(key) ?? [], slice === undefined ? [] : podsOf(slice, root)]
-      if (isDeepStrictEqual(before, after)) return false
-      change(before, 'delete')
-      change(after, 'add')
+      const [before, after] = [slices.get(key), slice === undefined ? undefined : podsOf(slice, root)]
+      if (before === undefined ? after === undefined : before.equals(after)) return false
       slices.delete(key)
-      keep(slices, key, after, after.length)
+      if (before !== undefined) index.delete(hostsOf(before), before)
+      if (after === undefined) return true
+      slices.set(key, after)
+      index.add(hostsOf(after), after)
       return true
     },
   }
 }
 
-/** The name of a pod, or of a port. A class, as there are as many as endpoints, and a getter of an object's own has a price for each. */
-class Leaf implements Node {
-  readonly children = none
-  readonly pods = new Set<Pod>()
-  readonly make: (pods: Iterable<Pod>) => readonly Entry[]
+const hostsOf = (pods: Pods): readonly string[] => pods.list().flatMap(({ path }) => path?.[0] ?? [])
+const nothing: Node['children'] = new Map()
+const keysOf = (labels: readonly string[]) => new Set(labels).values()
 
-  constructor(make: Leaf['make']) {
-    this.make = make
-  }
+type Listed = Pick<Pods, 'type' | 'list'>
 
-  get entries(): readonly Entry[] {
-    return this.make(this.pods)
-  }
-}
-
-const none: Node['children'] = new Map()
-
-function keep<T>(map: Map<string, T>, key: string, value: T, size: number): void {
-  if (size > 0) map.set(key, value)
-  else map.delete(key)
-}
-
-/** A ready endpoint. All its addresses are of one family, its slice's. */
-type Pod = { readonly path: Name; readonly addresses: readonly Address[]; readonly offers: readonly Offer[] }
-
-/** The endpoints of a slice that take traffic; unknown readiness counts as ready. */
-function podsOf(slice: Slice, root: Name): readonly Pod[] {
-  const cluster = slice.metadata.labels?.[mcsSourceClusterLabel]?.toLowerCase() ?? ''
-  if (!isLabel(cluster)) return []
-  return (slice.endpoints ?? [])
-    .filter((endpoint) => endpoint.conditions?.ready !== false)
-    .flatMap((endpoint) => {
-      const addresses = endpoint.addresses.flatMap((address) => addressOf(address, slice.addressType))
-      const [first] = addresses
-      if (first === undefined) return []
-      const host = endpoint.hostname?.toLowerCase() ?? ''
-      const path = [isLabel(host) ? host : hostOf(first.address), cluster]
-      const target = [...path, ...root]
-      return [{ path, addresses, offers: fits(target) ? (slice.ports ?? []).flatMap((port) => offered(port, target)) : [] }]
-    })
-}
-
-/** The name of a pod that has none: its address with dashes. A label may neither begin nor end with one (`fd00::`). */
-function hostOf(address: string): string {
-  const dashed = address.replaceAll(/[.:]/g, '-')
-  return `${dashed.startsWith('-') ? '0' : ''}${dashed}${dashed.endsWith('-') ? '0' : ''}`
-}
-
-/** Each once, in their order; of slices that have nothing new to say, as there are enough of their family, only the first pod is read. */
-function addressesIn(slices: Iterable<readonly Pod[]>): readonly Address[] {
+/** Each once, in their order; of slices that have nothing new to say, as there are enough of their family, none is unpacked. */
+function addressesIn(groups: readonly Listed[]): readonly Address[] {
   const known = { A: new Set<string>(), AAAA: new Set<string>() }
-  const all: Address[] = []
-  for (const pods of slices) {
-    const once = known[pods[0]?.addresses[0]?.type ?? 'A']
+  const found: Address[] = []
+  for (const group of groups) {
+    const once = known[group.type]
     if (once.size >= MOST_OF_A_TYPE) continue
-    for (const address of pods.flatMap(({ addresses }) => addresses)) {
+    for (const address of group.list().flatMap(({ addresses }) => addresses)) {
       if (once.has(address.address)) continue
       once.add(address.address)
-      all.push(address)
+      found.push(address)
     }
   }
-  return all
+  return found
 }
 
-function* offersOf(pods: Iterable<Pod>): Generator<Offer> {
-  for (const { offers } of pods) yield* offers
-}
-
-function* flat<T>(groups: Iterable<readonly T[]>): Generator<T> {
-  for (const group of groups) yield* group
+function* offersOf(groups: readonly Pods[], isIt: (offer: Offer) => boolean = () => true): Generator<Offer> {
+  for (const group of groups) for (const { offers } of group.list()) yield* offers.filter(isIt)
 }

@@ -26,7 +26,7 @@ async function run(config: DnsConfig, log: Logger, asked: AbortSignal): Promise<
 
   await using api = kube(await inCluster(process.env), log, 'tombolo-dns')
   const imports = reflect(api, serviceImport, {}, signal)
-  const slices = reflect(api, endpointSlices, { labels: mcsServiceNameLabel }, signal)
+  const slices = reflect(api, { ...endpointSlices, rows: ['endpoints'] }, { labels: mcsServiceNameLabel }, signal)
   const spaces = reflect(api, namespaces, {}, signal)
   const derived = reflect(api, services, { labels: mcsServiceNameLabel }, signal)
   const sources = { imports: imports.store, slices: slices.store, namespaces: spaces.store }

@@ -1,8 +1,8 @@
 // What odd input makes of a service's names; the ordinary cases are in answer.test.ts.
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
-import { headless, serviceTree, slice, virtual, zoneName } from '#test/kit/names.ts'
-import type { Slice } from './headless.ts'
+import { childrenOf, headless, serviceTree, slice, virtual, zoneName } from '#test/kit/names.ts'
+import type { Slice } from './pods.ts'
 import type { Service } from './records.ts'
 import type { Node } from './tree.ts'
 import { fits } from './wire/name.ts'
@@ -23,7 +23,7 @@ function* walk(node: Node, path: readonly string[]): Generator<string> {
     const text = recordText({ name: [], ttl: 0, data }).replace('. 0 IN ', '')
     yield `${at} ${text.replaceAll(/\S*\.(?=svc\.)svc\.clusterset\.local\./g, (name) => name.replace('.svc.clusterset.local.', ''))}`
   }
-  for (const [label, child] of node.children) yield* walk(child, [label, ...path])
+  for (const [label, child] of childrenOf(node)) yield* walk(child, [label, ...path])
 }
 
 suite('records of a service', () => {
@@ -138,4 +138,4 @@ suite('records of a service', () => {
 const allFit = (node: Node, name: readonly string[]): boolean =>
   fits(name) &&
   node.entries.every(({ data }) => data.type !== 'SRV' || fits(data.target)) &&
-  [...node.children].every(([label, child]) => allFit(child, [label, ...name]))
+  [...childrenOf(node)].every(([label, child]) => allFit(child, [label, ...name]))

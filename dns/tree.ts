@@ -8,7 +8,7 @@ export type Entry = { readonly ttl: number; readonly data: Data }
 export interface Node {
   readonly entries: readonly Entry[]
   /** By the label left of this node's name, in lower case. */
-  readonly children: ReadonlyMap<string, Node>
+  readonly children: Pick<ReadonlyMap<string, Node>, 'get' | 'keys'>
 }
 
 /** The node at `path` below `node`, the leftmost label being the deepest; undefined when no such name exists. */
@@ -18,14 +18,19 @@ export function find(node: Node, path: Name): Node | undefined {
   return at
 }
 
+/** One that is all there. */
+export interface Tree extends Node {
+  readonly children: ReadonlyMap<string, Node>
+}
+
 /** A tree with the given entries at the given paths below its root; a path may come again, or with none. */
-export function tree(rows: Iterable<readonly [path: Name, ...entries: readonly Entry[]]>): Node {
+export function tree(rows: Iterable<readonly [path: Name, ...entries: readonly Entry[]]>): Tree {
   const root = empty()
   for (const [path, ...entries] of rows) grow(root, path).entries.push(...entries)
   return root
 }
 
-interface Growing extends Node {
+interface Growing extends Tree {
   readonly entries: Entry[]
   readonly children: Map<string, Growing>
 }

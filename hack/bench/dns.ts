@@ -15,6 +15,7 @@ import { same } from '#lib/kube/differs.ts'
 import { namespaces } from '#lib/kube/kinds.ts'
 import { reflect } from '#lib/kube/reflector.ts'
 import { pause } from '#lib/std/pause.ts'
+import { nodeEnv, nodeFlags } from '#operator/install/manifests/pod.ts'
 import type { BareBroker } from '#test/kit/bare-broker.ts'
 import { bareBroker } from '#test/kit/bare-broker.ts'
 import type { NameServer } from '#test/kit/coredns.ts'
@@ -95,29 +96,31 @@ const imported = (i: number): ServiceImport => ({
   spec: { type: 'ClusterSetIP', ips: [addressOf(i)], ports: [{ name: 'http', port: 80, protocol: 'TCP' }] },
 })
 
-function folder(): Disposable & { readonly path: string } {
+export function folder(): Disposable & { readonly path: string } {
   const path = mkdtempSync(join(tmpdir(), 'tombolo-bench-dns-'))
   return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) }
 }
 
 /** The program as it is in its pod: the account's token is where a kubelet puts it, in a mount namespace of its own. */
-async function ourProgram({ server, ca, token }: BareBroker, dir: string): Promise<NameServer> {
+export async function ourProgram({ server, ca, token }: BareBroker, dir: string): Promise<NameServer & { readonly pid: number }> {
   writeFileSync(join(dir, 'ca.crt'), ca)
   writeFileSync(join(dir, 'token'), token, { mode: 0o600 })
   const [port, at] = [await freeUdpPort(), new URL(server)]
   const mount = '/run/secrets/kubernetes.io/serviceaccount'
   const script = `mount -t tmpfs tmpfs /run && mkdir -p ${mount} && cp ${dir}/* ${mount} && exec "$@"`
-  const command = ['taskset', '-c', cores.server, process.execPath, join(import.meta.dirname, '../../dns/main.ts')]
+  const command = ['taskset', '-c', cores.server, process.execPath, ...nodeFlags, join(import.meta.dirname, '../../dns/main.ts')]
   const program = spawn('unshare', ['--mount', 'sh', '-c', script, 'sh', ...command], {
     stdio: ['ignore', 'ignore', 'inherit'],
     env: {
       PATH: process.env.PATH,
+      ...nodeEnv,
       KUBERNETES_SERVICE_HOST: at.hostname,
       KUBERNETES_SERVICE_PORT: at.port,
       ...{ DNS_LISTEN: '127.0.0.1', DNS_PORT: String(port), DRAIN_SECONDS: '0', METRICS_PORT: '0', LOG_LEVEL: 'error' },
     },
   })
-  return { port, [Symbol.asyncDispose]: () => ended(program) }
+  // Each program before it ends in the next one, so this is its own.
+  return { port, pid: program.pid ?? 0, [Symbol.asyncDispose]: () => ended(program) }
 }
 
 async function ended(program: ChildProcess): Promise<void> {

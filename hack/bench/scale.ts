@@ -2,6 +2,7 @@
 // only the operator's part that imports runs, in a process of its own. The others are nothing but what they have published.
 //
 //   memory    so many endpoints come, 100 an object ─► its RSS beyond that with none
+//   dns       as many EndpointSlices of headless services ─► the RSS of the DNS server beyond that with none
 //   restart   it starts again with all of them there ─► it has looked at everything; what it wrote meanwhile
 //   bytes     one endpoint changes ─► what it reads of the broker until the change is in an EndpointSlice
 //   cold      it starts where nothing is imported ─► as many EndpointSlices as there are objects; meanwhile one cluster exports anew
@@ -9,7 +10,7 @@
 import { allocation } from '#crds/allocation.ts'
 import { exportedEndpoints } from '#crds/exported-endpoints.ts'
 import { exportedService } from '#crds/exported-service.ts'
-import { mcsServiceNameLabel, memberNamespace, systemNamespace } from '#crds/places.ts'
+import { mcsServiceNameLabel, mcsSourceClusterLabel, memberNamespace, systemNamespace } from '#crds/places.ts'
 import { serviceExport } from '#crds/service-export.ts'
 import { serviceImport } from '#crds/service-import.ts'
 import { serviceTrafficPolicy } from '#crds/service-traffic-policy.ts'
@@ -23,11 +24,12 @@ import { pause } from '#lib/std/pause.ts'
 import { exportedServiceName } from '#operator/mcs/names.ts'
 import type { BareBroker } from '#test/kit/bare-broker.ts'
 import { bareBroker } from '#test/kit/bare-broker.ts'
+import { addressesOf } from '#test/kit/coredns.ts'
 import { eventually } from '#test/kit/eventually.ts'
 import type { Bed, Bench } from './bench.ts'
 import { now } from './bench.ts'
-import type { RunningImporter } from './importer.ts'
 import { startImporter } from './importer.ts'
+import { folder, ourProgram } from './dns.ts'
 import { typeOf } from './kube.ts'
 import { memoryOf } from './processes.ts'
 import { between, total, writesIn } from './writes.ts'
@@ -46,6 +48,7 @@ export const scale: Bench = {
     await using world = await openWorld(bed.signal)
     await measureMemory(bed, world, endpoints)
     await measureRestart(bed, world)
+    await measureNames(bed, world, endpoints)
     for (const perObject of [10, 100]) await measureBytes(bed, world, perObject)
     for (const count of slices) await measureColdStart(bed, world, count)
     for (const rate of rates) await measureRate(bed, world, rate)
@@ -185,7 +188,7 @@ function until(store: Store<EndpointSlice>, holds: () => boolean, signal: AbortS
   })
 }
 
-const residentOf = ({ pid }: RunningImporter): number => memoryOf(pid)?.residentBytes ?? NaN
+const residentOf = ({ pid }: { readonly pid: number }): number => memoryOf(pid)?.residentBytes ?? NaN
 
 async function measureMemory(bed: Bed, world: World, counts: readonly number[]): Promise<void> {
   const { signal } = bed
@@ -214,12 +217,73 @@ async function measureRestart(bed: Bed, world: World): Promise<void> {
   await using importer = await startImporter(self, world.broker)
   const done = await importer.quiet(signal)
   await pause(restMs, signal)
+  const bytes = importer.bytesRead() / world.published.endpoints
   const { others: written } = between(before, await read())
   const what = `of ${world.published.objects} slices, ${world.published.endpoints} endpoints`
   bed.report({ figure: `restart ${what}: everything looked at`, unit: 's', samples: [(done - began) / 1000] })
   bed.report({ figure: `restart ${what}: written`, unit: 'writes', samples: [total(written)], detail: written, goal: '0' })
+  bed.report({ figure: `restart ${what}: read of the broker for each endpoint`, unit: 'B', samples: [bytes], goal: '≤ 12' })
   bed.report({ figure: `restart ${what}: memory`, unit: 'MB', samples: [residentOf(importer) / 1e6] })
 }
+
+/** Of the DNS server: the slices are those that an operator would have made of headless services. */
+async function measureNames(bed: Bed, world: World, counts: readonly number[]): Promise<void> {
+  const { signal } = bed
+  const { broker, slices } = world
+  await clear(world, signal)
+  using files = folder()
+  await using server = await ourProgram(broker, files.path)
+  const isAnswered = (nth: number) =>
+    eventually(async () => {
+      const [name, address] = [
+        `${hostOf(addressOf('m0', nth * 100))}.m0.${nameOf('m0', nth)}.${namespace}.svc.clusterset.local`,
+        addressOf('m0', nth * 100),
+      ]
+      if (!(await addressesOf(server.port, name)).includes(address)) throw new Error(`${name} is not ${address} yet`)
+    }, 120_000)
+  const put = async (nth: number) => {
+    if (nth % objectsPerService === 0) await broker.admin.create(serviceImport, headlessImport(nameOf('m0', nth)), {}, signal)
+    await broker.admin.create(endpointSlices, sliceOf(nth), {}, signal)
+  }
+  await put(0)
+  await isAnswered(0)
+  await pause(restMs, signal)
+  const empty = residentOf(server)
+  bed.report({ figure: 'memory of a DNS server with one slice', unit: 'MB', samples: [empty / 1e6] })
+  let there = 1
+  for (const count of counts) {
+    bed.say(`${count} endpoints of headless services, in slices of 100`)
+    await Promise.all(Array.from({ length: count / 100 - there }, (_, i) => put(there + i)))
+    there = count / 100
+    await until(slices, () => slices.list().length === there, signal)
+    await isAnswered(there - 1)
+    await pause(restMs, signal)
+    const figure = `memory of the DNS server beyond that for each of ${count} endpoints`
+    bed.report({ figure, unit: 'B', samples: [(residentOf(server) - empty) / count], goal: '≤ 150' })
+  }
+}
+
+const hostOf = (address: string): string => address.replaceAll('.', '-')
+const headlessImport = (name: string): KubeObject => ({
+  ...typeOf(serviceImport),
+  metadata: { name, namespace },
+  spec: { type: 'Headless', ports: [{ name: 'http', protocol: 'TCP', port: 80 }] },
+})
+const sliceOf = (nth: number): EndpointSlice => ({
+  apiVersion: endpointSlices.apiVersion,
+  kind: endpointSlices.kind,
+  metadata: {
+    name: `slice-${nth}`,
+    namespace,
+    labels: { [mcsServiceNameLabel]: nameOf('m0', nth), [mcsSourceClusterLabel]: 'm0' },
+  },
+  addressType: 'IPv4',
+  ports: [{ name: 'http', protocol: 'TCP', port: 8080 }],
+  endpoints: Array.from({ length: 100 }, (_, i) => ({
+    addresses: [addressOf('m0', nth * 100 + i)],
+    conditions: { ready: true, serving: true, terminating: false },
+  })),
+})
 
 /** Changes an object of its own, with so many endpoints. */
 async function measureBytes(bed: Bed, world: World, perObject: number): Promise<void> {

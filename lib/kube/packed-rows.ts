@@ -2,6 +2,8 @@
 // one text. Whoever reads them finds them in their place, as if they had never been away.
 // Deflated they would be a third of that, but zlib leaves its buffers, which are many times as much, to the garbage collector.
 
+import { lastFew } from '#lib/std/last-few.ts'
+
 type Row = Readonly<Record<string, unknown>>
 
 /**
@@ -12,7 +14,7 @@ type Column = readonly [field: string, values: readonly unknown[], at?: readonly
 
 /**
  * Packs the list at `path`, in place: the object came off the wire a moment ago and nobody has it yet. What is no list of rows stays as it is.
- * Rows once unpacked are found again until the garbage collector has taken them. They are everybody's: treat them as frozen.
+ * The rows are everybody's: treat them as frozen.
  */
 export function packRows(object: object, path: readonly string[]): void {
   const [field = '', ...outer] = path.toReversed()
@@ -20,16 +22,11 @@ export function packRows(object: object, path: readonly string[]): void {
   const rows = isRow(holder) ? holder[field] : undefined
   if (!isRow(holder) || !Array.isArray(rows) || rows.length === 0 || !rows.every(isRow)) return
   const packed = pack(rows)
-  let last = new WeakRef(rows)
-  const get = () => {
-    const known = last.deref()
-    if (known !== undefined) return known
-    const unpacked = unpack(packed)
-    last = new WeakRef(unpacked)
-    return unpacked
-  }
-  Object.defineProperty(holder, field, { enumerable: true, get })
+  Object.defineProperty(holder, field, { enumerable: true, get: () => unpacked(packed) })
 }
+
+/** A change has several readers, one right after the other. A WeakRef would hold what a loop reads until the loop has ended. */
+const unpacked = lastFew(128, unpack)
 
 const isRow = (value: unknown): value is Row => typeof value === 'object' && value !== null && !Array.isArray(value)
 

@@ -2,7 +2,7 @@
 // they say is compared answer by answer; where they differ, the reason stands beside what CoreDNS says.
 import assert from 'node:assert/strict'
 import { serviceImport } from '#crds/service-import.ts'
-import type { Slice } from '#dns/headless.ts'
+import type { Slice } from '#dns/pods.ts'
 import type { Service } from '#dns/records.ts'
 import { endpointSlices, namespaces } from '#lib/kube/kinds.ts'
 import type { BareBroker } from '#test/kit/bare-broker.ts'

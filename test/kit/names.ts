@@ -1,6 +1,6 @@
 // A small clusterset as the DNS server sees it: builders that make an import or a slice one line of a test.
-import type { Slice } from '#dns/headless.ts'
 import { headlessNames } from '#dns/headless.ts'
+import type { Slice } from '#dns/pods.ts'
 import type { Service, Settings } from '#dns/records.ts'
 import { serviceName, virtualNames } from '#dns/records.ts'
 import type { Node } from '#dns/tree.ts'
@@ -48,6 +48,14 @@ export const headlessServices: readonly (readonly [Service, ...slices: readonly 
   [headless('asleep'), slice('c-a', ['a-0 10.1.4.1 unready'], pg)],
   [headless('void')],
 ]
+
+/** The names right below. */
+export function* childrenOf({ children }: Node): Generator<readonly [string, Node]> {
+  for (const label of children.keys()) {
+    const child = children.get(label)
+    if (child !== undefined) yield [label, child]
+  }
+}
 
 export const zoneName = nameOf('clusterset.local')
 
