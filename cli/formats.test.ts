@@ -166,6 +166,7 @@ const scenes: Readonly<Record<string, Scene>> = {
   revoke: { args: ['east', '--yes'], put: fleet },
   'gateway drain': { args: ['east-1', '--force'], put: shop },
   'gateway uncordon': { args: ['east-1'], put: shop },
+  'gateway rotate-key': { args: ['east-1', '--force', '--dry-run'], put: shop },
   'rotate-keys': { args: [], put: shop },
   show: { args: ['all'], put: shop },
   diagnose: { args: ['--no-probe'], put: shop },
@@ -194,7 +195,17 @@ const scenes: Readonly<Record<string, Scene>> = {
 const registry: Scene = { args: ['networks', '--broker'], put: fleet }
 
 /** What is another each time. */
-const passing = new Set(['takenAt', 'expiresAt', 'grant', 'bundle', 'uid', 'resourceVersion', 'creationTimestamp', 'seconds'])
+const passing = new Set([
+  'tombolo.dev/rotate-key',
+  'takenAt',
+  'expiresAt',
+  'grant',
+  'bundle',
+  'uid',
+  'resourceVersion',
+  'creationTimestamp',
+  'seconds',
+])
 const kept = (value: unknown): unknown =>
   JSON.parse(JSON.stringify(value, (key, v: unknown) => (passing.has(key) ? 'passing' : v)))
 

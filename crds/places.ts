@@ -53,6 +53,8 @@ export const acceptRemovalAnnotation = 'tombolo.dev/accept-removal'
 
 /** On the Membership: a person asks for other keys of all pairs. Each new value asks once; what it is does not matter. */
 export const rotateKeysAnnotation = 'tombolo.dev/rotate-keys'
+/** On the GatewayEndpoint of an own gateway: a person asks for another WireGuard key of that node, likewise. */
+export const rotateKeyAnnotation = 'tombolo.dev/rotate-key'
 /** On the Secret with the keys of pairs: since when each is used, and for which request it was made. */
 export const pairKeyNotesAnnotation = 'tombolo.dev/pair-key-notes'
 

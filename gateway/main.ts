@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { allocation } from '#crds/allocation.ts'
 import type { CableName } from '#crds/fields.ts'
 import { gatewayEndpoint } from '#crds/gateway-endpoint.ts'
-import { pairKeysSecretName } from '#crds/places.ts'
+import { gatewayEndpointName, pairKeysSecretName, rotateKeyAnnotation } from '#crds/places.ts'
 import { followNetwork } from '#lib/host/follow.ts'
 import { linuxHost } from '#lib/host/linux.ts'
 import { kube } from '#lib/kube/client.ts'
@@ -19,6 +19,7 @@ import type { Logger } from '#lib/std/log.ts'
 import { aborted, every } from '#lib/std/pause.ts'
 import { nodesOf } from './agent/observe.ts'
 import { drivers } from './cable/drivers.ts'
+import { isToRenew, nodeKeyFile, renewNodeKey } from './cable/node-key.ts'
 import type { GatewayConfig } from './config.ts'
 import { gatewayConfig } from './config.ts'
 import { keepCertificate } from './certificate/certificate.ts'
@@ -38,6 +39,8 @@ import { topologyOf } from './topology.ts'
 
 /** All that hangs on the node is looked at again this often, for the changes of others that nothing tells (lib/host/follow.ts). */
 const fullPassMs = 300_000
+/** A gateway that starts waits so long to hear whether another key of its own was asked for. */
+const endpointWaitMs = 3_000
 /** A gateway that starts waits so long for its keys, so that a restart is none without them. */
 const pairKeyWaitMs = 3_000
 /** How often handshakes are looked at while a key of a pair is being changed: WireGuard tries as often. */
@@ -64,6 +67,12 @@ async function run(config: GatewayConfig, log: Logger, asked: AbortSignal): Prom
   const endpoints = reflect(api, gatewayEndpoint, { namespace }, signal)
   const machines = reflect(api, nodes, {}, signal)
   const pairKeys = reflect(api, secrets, { namespace, fields: `metadata.name=${pairKeysSecretName}` }, signal)
+
+  const keyFile = nodeKeyFile(config.STATE_DIR)
+  const asksForKey = () =>
+    endpoints.store.get({ namespace, name: gatewayEndpointName(clusterID, node) })?.metadata.annotations?.[rotateKeyAnnotation]
+  await within(endpointWaitMs, signal, (limit) => endpoints.store.whenSynced(limit))
+  if (await renewNodeKey(host, keyFile, asksForKey(), signal)) log.info({}, 'made another WireGuard key, as was asked')
 
   await using started = new AsyncDisposableStack()
   const makeDriver = async (cable: CableName) => {
@@ -159,6 +168,19 @@ async function run(config: GatewayConfig, log: Logger, asked: AbortSignal): Prom
     log,
   })
 
+  // A gateway is known by its key: with another it begins anew, after it has handed over like any that ends.
+  const renewal = new AbortController()
+  endpoints.store.onChange((endpoint) => {
+    const isOwn = endpoint?.metadata.name === gatewayEndpointName(clusterID, node)
+    if (isOwn && !renewal.signal.aborted) void endForKey()
+  })
+  const endForKey = async () => {
+    if (!(await isToRenew(host, keyFile, asksForKey(), signal)) || renewal.signal.aborted) return
+    log.info({}, 'another WireGuard key was asked for: ends, to begin with it')
+    renewal.abort()
+  }
+  await endForKey()
+
   // No source of the controller: a gateway that may not read keys, or not yet, works without them.
   pairKeys.store.onChange(() => work.add(everything))
   await within(pairKeyWaitMs, signal, (limit) => pairKeys.store.whenSynced(limit))
@@ -195,7 +217,7 @@ async function run(config: GatewayConfig, log: Logger, asked: AbortSignal): Prom
     election.signal,
   )
   const end = async () => {
-    await aborted(asked)
+    await aborted(AbortSignal.any([asked, renewal.signal]))
     try {
       await gateway.handOver(signal)
     } finally {

@@ -1,6 +1,8 @@
-// `tombolo gateway drain` and `uncordon`: takes a gateway's node out of service without losing a packet, and puts it back. What is asked for
-// stands as a label on the Node, beside the one that makes it a gateway: there it outlives every pod, and goes with the node.
-import { gatewayDrainedLabel } from '#crds/places.ts'
+// `tombolo gateway drain`, `uncordon` and `rotate-key`: takes a gateway's node out of service without losing a packet, and puts it back. What is asked for
+// stands as a label on the Node, beside the one that makes it a gateway: there it outlives every pod, and goes with the node. That another key is wanted stands on the
+// GatewayEndpoint, which is the gateway's own.
+import { gatewayEndpoint } from '#crds/gateway-endpoint.ts'
+import { gatewayDrainedLabel, gatewayEndpointName, rotateKeyAnnotation, systemNamespace } from '#crds/places.ts'
 import { takeSnapshot } from '#fleet/snapshot.ts'
 import type { MemberView, Snapshot } from '#fleet/snapshot.ts'
 import { stateOf } from '#fleet/rows/gateways.ts'
@@ -11,6 +13,8 @@ import { notAMember } from '../cluster/membership.ts'
 import type { Say } from '../cluster/until.ts'
 import { until } from '../cluster/until.ts'
 import { drained, gatewayNode, objection } from '../gateway/drain.ts'
+import { refused } from '../problem.ts'
+import { ownOn, reachedBy, renewed } from '../rotation/node-key.ts'
 import type { AddCommand, CommonOptions, DryRun, Session } from './command.ts'
 import { commonOptions, dryRunOption, timeoutOption } from './command.ts'
 
@@ -48,7 +52,24 @@ Examples:
     .addOption(timeoutOption(30))
     .addHelpText('after', '\nExample:\n  tombolo gateway uncordon east-1 --context east')
     .action((node: string, options: Options) => runUncordon(node, options, session))
-  for (const command of [drain, uncordon]) commonOptions(dryRunOption(command))
+  const rotate = group
+    .command('rotate-key')
+    .summary('give a gateway another WireGuard key')
+    .description(
+      'The gateway on this node makes itself another WireGuard key and begins anew with it. If it leads, another one takes over first, as by\ntombolo gateway drain, and no packet is lost; it may lead again when its cables are there with the new key. The old key is gone for\ngood. For all gateways of a cluster, give one after another.',
+    )
+    .argument('<node>', 'the node of the gateway')
+    .option('--force', 'also where no other gateway can take over: then nothing passes until other clusters have the new key')
+    .addOption(timeoutOption(90))
+    .addHelpText(
+      'after',
+      `
+Examples:
+  tombolo gateway rotate-key east-1 --context east
+  tombolo gateway rotate-key east-1 --context east --dry-run`,
+    )
+    .action((node: string, options: DrainOptions) => runRotateKey(node, options, session))
+  for (const command of [drain, uncordon, rotate]) commonOptions(dryRunOption(command))
 }
 
 async function runDrain(node: string, options: DrainOptions, { output, signal }: Session): Promise<void> {
@@ -106,6 +127,37 @@ async function runUncordon(node: string, options: Options, { output, signal }: S
   output.result(
     `"${node}" ${before?.drained === true ? 'may lead again' : 'was not drained'}.`,
     { context: cluster.context, node, state: before?.cordoned === true ? 'Cordoned' : 'InService' },
+    options.output,
+    [`node/${node}`],
+  )
+}
+
+async function runRotateKey(node: string, options: DrainOptions, { output, signal }: Session): Promise<void> {
+  await using cluster = await openCluster(options)
+  const { snapshot, member } = await survey(cluster, node, signal)
+  const against = objection(member, snapshot, node, cluster.context)
+  if (against !== undefined && options.force !== true) throw against
+  const key = { namespace: systemNamespace, name: gatewayEndpointName(member.membership.spec.clusterID, node) }
+  const annotations = { [rotateKeyAnnotation]: new Date().toISOString() }
+  if (options.dryRun === true) {
+    const { apiVersion, kind } = gatewayEndpoint
+    output.manifests([{ apiVersion, kind, metadata: { ...key, annotations } }], options.output)
+    return
+  }
+  const own = ownOn(member, node)
+  if (own === undefined || !member.running.includes(node))
+    throw refused(
+      `No gateway runs on "${node}" that could make itself a key.`,
+      `tombolo show gateways --context ${cluster.context}`,
+    )
+  const before = { publicKey: own.spec.wireguard.publicKey, reached: reachedBy(own) }
+  const active = await output.progress.step(`"${node}" begins anew with another key`, async (say) => {
+    await cluster.kube.patch(gatewayEndpoint, key, { metadata: { annotations } }, { fieldManager }, signal)
+    return waitFor(cluster, options, say, (now) => renewed(now, node, before), 'Changing the key', signal)
+  })
+  output.result(
+    `"${node}" has another key, and its cables are there again.${active === undefined ? '' : ` "${active}" leads.`}`,
+    { context: cluster.context, node, state: 'Renewed', ...(active === undefined ? {} : { active }) },
     options.output,
     [`node/${node}`],
   )

@@ -26,7 +26,7 @@ import { readKept } from '../../certificate/kept.ts'
 import { dummyAddress } from '../../data-plane.ts'
 import type { Cable, CableDriver, CableState, DriverOptions } from '../driver.ts'
 import { addressText } from '../driver.ts'
-import { nodeKey } from '../node-key.ts'
+import { nodeKey, nodeKeyFile } from '../node-key.ts'
 import { configFile, configurationOf, socketFile } from './charon.ts'
 import type { Connection } from './connection.ts'
 import type { Esp } from './esp.ts'
@@ -49,7 +49,7 @@ const calmMs = 500
 const events = ['ike-updown', 'child-updown', 'log']
 
 export async function ipsec(options: DriverOptions, signal: AbortSignal): Promise<CableDriver> {
-  return new IPsecDriver(options, await nodeKey(options.host, `${options.stateDir}/wireguard.key`, signal))
+  return new IPsecDriver(options, await nodeKey(options.host, nodeKeyFile(options.stateDir), signal))
 }
 
 class IPsecDriver implements CableDriver {

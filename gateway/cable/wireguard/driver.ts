@@ -18,7 +18,7 @@ import type { Cable, CableDriver, CableState, Candidate, DriverOptions } from '.
 import { addressText } from '../driver.ts'
 import type { KeptKey, WireGuardDevice } from './device.ts'
 import { kernelDevice, socketOf, uapiDevice } from './device.ts'
-import { nodeKey } from '../node-key.ts'
+import { nodeKey, nodeKeyFile } from '../node-key.ts'
 import { peerOf, planPeers } from './plan.ts'
 
 /** From start to answering takes 20 ms on an idle machine. */
@@ -32,7 +32,7 @@ const daemonEnv = { GOMEMLIMIT: '512MiB', LOG_LEVEL: 'silent', WG_PROCESS_FOREGR
 const provenMs = 30_000
 
 export async function wireguard(options: DriverOptions, signal: AbortSignal): Promise<CableDriver> {
-  const file = `${options.stateDir}/wireguard.key`
+  const file = nodeKeyFile(options.stateDir)
   return new WireGuardDriver(options, { file, key: await nodeKey(options.host, file, signal) })
 }
 

@@ -52,6 +52,7 @@ export const gatewaysChange = (at: RigSuite): void => {
       ((node: string) => Promise<unknown>)?,
     ])[] = [
       ['it is drained', (active) => must('drain', active), (node) => must('uncordon', node)],
+      ['it is given another key', (active) => must('rotate-key', active)],
       ['its node is cordoned', (active) => east().kubectl(['cordon', active]), (node) => east().kubectl(['uncordon', node])],
       [
         'its pod is deleted',
