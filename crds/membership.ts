@@ -62,6 +62,14 @@ export const membership = define({
       .describe(
         'After so many days, 30 if absent, the key of a pair of clusters is changed for the next one, by whichever of the two comes first. 0: only when asked for, by `tombolo rotate-keys`.',
       ),
+    gatewayKeyDays: z
+      .int()
+      .min(0)
+      .max(3650)
+      .optional()
+      .describe(
+        'After so many days a gateway makes itself another WireGuard key, one gateway at a time and only where another one can lead meanwhile, as it costs a hand-over. 0, also if absent: only when asked for, by `tombolo gateway rotate-key`.',
+      ),
     trafficDefault: z
       .enum(trafficDefaults)
       .optional()

@@ -54,7 +54,7 @@ export const allowed: readonly Allowed[] = [
     modules,
     fields: [
       addresses,
-      'spec.{clusterset,image,wireguardPort,ipsecPort,cables}',
+      'spec.{clusterset,image,wireguardPort,ipsecPort,cables,keyDays,gatewayKeyDays}',
       'spec.importFrom.{namespace,clusters}',
       'spec.trafficDefault',
       'status.peers.{clusterID,podCIDRs}',

@@ -29,6 +29,7 @@ import { finalizer } from '../install/leave.ts'
 import type { Credentials } from '../joining/credentials.ts'
 import { readCredentials } from '../joining/credentials.ts'
 import { runMcs } from '../mcs/mcs.ts'
+import { keepGatewayKeys } from '../gateway-keys/gateway-keys.ts'
 import { keepPairKeys } from '../pair-keys/pair-keys.ts'
 import { connectionOf, heartbeat } from './heartbeat.ts'
 import { keepCredentials } from './renewal.ts'
@@ -142,6 +143,7 @@ export async function beMember(
       signal,
     ),
     sweepGateways(kube, clusterID, endpoints, log, signal),
+    keepGatewayKeys(kube, clusterID, { endpoints, memberships: known.memberships }, log, signal),
     keepPairKeys(kube, clusterID, { allocations, endpoints, memberships: known.memberships }, log, signal),
     read.ok ? connected(read.value) : aborted(signal),
   ])
