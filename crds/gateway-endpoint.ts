@@ -164,6 +164,12 @@ export const gatewayEndpoint = define({
             .min(0)
             .optional()
             .describe('Round trip through the cable in µs, as last published: only changes of more than a fifth are.'),
+          mtu: z
+            .int()
+            .min(0)
+            .max(65_535)
+            .optional()
+            .describe('The largest packet that passes whole, in bytes, where that is less than the cable’s device takes.'),
           since: z.string().max(40).optional().describe('When the state last changed, RFC 3339.'),
         }),
       )

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import type { PublicKey } from '#lib/net/keys.ts'
 import type { CIDR } from '#lib/net/cidr.ts'
 import { cidrs, east, gatewayFacts, gatewayOf, keyOf, west } from '#test/kit/gateway.ts'
 import { PresharedKey, tunnelAddress } from '#lib/net/keys.ts'
@@ -161,6 +162,16 @@ suite('the plan of a gateway', () => {
         planGateway(gatewayFacts({ gateways })).peers.map((p) => p.name),
         ['north-n1'],
       )
+  })
+
+  test('routes into a cable through which less passes than its device takes say how much', () => {
+    const route = (narrow: ReadonlyMap<PublicKey, number>) =>
+      planGateway(gatewayFacts({ narrow })).network.routes.find(({ to }) => to === '10.242.0.0/16')?.target
+    assert.deepEqual([new Map(), new Map([[keyOf('west/n1'), 1320]]), new Map([[keyOf('west/n2'), 1320]])].map(route), [
+      { kind: 'device', dev: 'tmb-wg' },
+      { kind: 'device', dev: 'tmb-wg', mtu: 1320 },
+      { kind: 'device', dev: 'tmb-wg' },
+    ])
   })
 
   test('where two gateways speak with one key it is said; a peer that takes the other one for us has no cable any more', () => {

@@ -13,6 +13,7 @@ import { admit } from './admission.ts'
 import type { Cable, Candidate } from './cable/driver.ts'
 import { cableToUse, commonCables } from './cable/negotiate.ts'
 import { cableDevices, gatewayTable, mainTable, metric } from './data-plane.ts'
+import { clampToRoute } from './mtu/clamp.ts'
 import { notToNode, onlyThroughCables, onlyTo, tunnelsOnlyThroughCables } from './guard.ts'
 import type { Way } from './hand-over/routes.ts'
 import { routesTo } from './hand-over/routes.ts'
@@ -68,6 +69,8 @@ export type GatewayFacts = {
   readonly gateways: readonly OtherGateway[]
   /** What peers said of themselves in the pulse; a claim is newer than that of their GatewayEndpoint if its term is higher. */
   readonly heard: ReadonlyMap<PublicKey, Heard>
+  /** What passes through the cable to a gateway whole, where that is known to be less than the cable’s device takes. */
+  readonly narrow: ReadonlyMap<PublicKey, number>
   /** Where two gateways speak with one key, by the peer through whose pulse it is known. */
   readonly copies: ReadonlyMap<PublicKey, Copy>
   /** The keys we hold, and the ids that others have been told of, by cluster. */
@@ -119,9 +122,9 @@ export function planGateway(facts: GatewayFacts): GatewayPlan {
       facts.handshakes(gateway.publicKey),
     ),
   }))
-  const deviceTo = new Map(peers.filter((peer) => peer.carries).map((peer) => [peer.clusterID, cableDevices[peer.use]]))
+  const cableOf = new Map(peers.filter((peer) => peer.carries).map((peer) => [peer.clusterID, through(peer, facts.narrow)]))
   // What nobody carries is guarded, and ends, at a device that has no peer for it.
-  const anyDevice = cableDevices[facts.cables[0] ?? 'wireguard']
+  const anyCable = { dev: cableDevices[facts.cables[0] ?? 'wireguard'] }
   return {
     cables: new Map(
       facts.cables.map((cable) => [
@@ -140,7 +143,7 @@ export function planGateway(facts: GatewayFacts): GatewayPlan {
       ...nothing,
       routes: [
         ...peers.filter(({ use }) => use !== 'wireguard').map(tunnelRoute),
-        ...remotes.flatMap((r) => routesTo(r.podCIDRs, deviceTo.get(r.clusterID) ?? anyDevice, facts.way)),
+        ...remotes.flatMap((r) => routesTo(r.podCIDRs, cableOf.get(r.clusterID) ?? anyCable, facts.way)),
       ],
       // Loose: what comes out of a cable of a standby leaves, as answer, over the active one.
       sysctls: facts.cables.map((cable) => ({ key: `net/ipv4/conf/${cableDevices[cable]}/rp_filter`, value: '2' })),
@@ -155,6 +158,7 @@ export function planGateway(facts: GatewayFacts): GatewayPlan {
               own.podCIDRs,
             ),
             notToNode(facts.cables.map((cable) => cableDevices[cable])),
+            clampToRoute(facts.cables.map((cable) => cableDevices[cable])),
           ].join('\n'),
         },
       ],
@@ -271,6 +275,11 @@ function cableTo(peer: Peer, cable: CableName, cidrs: readonly CIDR[], own: read
     ...(presharedKey === undefined ? {} : { presharedKey }),
     ...(certified === undefined ? {} : { ipsec: { dnsName: certified.dnsName, certificate: certified.certificate, own } }),
   }
+}
+
+const through = ({ use, publicKey }: Peer, narrow: GatewayFacts['narrow']) => {
+  const mtu = narrow.get(publicKey)
+  return { dev: cableDevices[use], ...(mtu === undefined ? {} : { mtu }) }
 }
 
 /** The network of tunnel addresses lies on WireGuard's device; of a peer that is reached otherwise, its address lies elsewhere. */

@@ -26,7 +26,7 @@ import { readKept } from './certificate/kept.ts'
 import { nodesOf } from './agent/observe.ts'
 import type { Sight } from './election/candidacy.ts'
 import { Candidacy } from './election/candidacy.ts'
-import type { Claim, GatewayFacts, GatewayPlan } from './engine.ts'
+import type { Claim, GatewayFacts, GatewayPlan, Peer } from './engine.ts'
 import { planGateway } from './engine.ts'
 import type { Lead } from './hand-over/lead.ts'
 import { leads, newcomer, publishable, spoken } from './hand-over/lead.ts'
@@ -42,7 +42,8 @@ import type { Ways } from './path/ways.ts'
 import type { Identity } from './publish.ts'
 import { endpointOf, faultStatus, statusOf } from './publish.ts'
 import { topologyOf } from './topology.ts'
-import type { PeerReading, Pulse } from './pulse/pulse.ts'
+import type { PeerReading, Pulse, PulsePeer } from './pulse/pulse.ts'
+import { isNarrow } from './pulse/pulse.ts'
 
 export const fieldManager = 'tombolo-gateway'
 /** So long may the node refuse to be set up before another gateway should lead: a device is made anew in much less. */
@@ -187,7 +188,7 @@ export class Gateway implements AsyncDisposable {
     }
     this.#failingSince = undefined
     this.fit.set(true)
-    this.#pulse.set(this.#made?.peers ?? [])
+    this.#pulse.set((this.#made?.peers ?? []).map((peer) => this.#asked(peer)))
     this.#say()
     await this.#publish(signal)
     return settled
@@ -272,6 +273,7 @@ export class Gateway implements AsyncDisposable {
       gateways: [...fleet.remoteGateways, ...fleet.siblings.filter((sibling) => sibling.node !== self.node)],
       heard: this.#heard(),
       copies: this.#pulse?.copies() ?? new Map(),
+      narrow: this.#narrow(),
       pairKeys: pairKeys.held,
       announcedPairKeys: announcedBy(fleet.ownEndpoints, self.node),
       handshakes: (key) => {
@@ -302,6 +304,18 @@ export class Gateway implements AsyncDisposable {
         ?.read()
         .flatMap(({ publicKey, speaker, claim }) => (speaker === undefined ? [] : [[publicKey, { speaker, claim }] as const])),
     )
+  }
+
+  /** With how much its cable could take, of those through whose cables more than the pulse goes. */
+  #asked(peer: Peer): PulsePeer {
+    const { self, drivers } = this.#parts
+    const driver = drivers.find(({ name }) => name === peer.use)
+    return driver === undefined || peer.clusterID === self.clusterID ? peer : { ...peer, most: driver.mtu }
+  }
+
+  /** Where less passes than the device takes, so that routes of all others need no word of it. */
+  #narrow(): GatewayFacts['narrow'] {
+    return new Map((this.#pulse?.read() ?? []).flatMap((p) => (isNarrow(p) ? [[p.publicKey, p.size] as const] : [])))
   }
 
   /** The packet filter alone, before the first packet can come out of the device. */

@@ -17,6 +17,7 @@ import { serve } from '#lib/serve/server.ts'
 import { within } from '#lib/std/deadline.ts'
 import type { Logger } from '#lib/std/log.ts'
 import { aborted, every } from '#lib/std/pause.ts'
+import { sum } from '#lib/std/sum.ts'
 import { nodesOf } from './agent/observe.ts'
 import { drivers } from './cable/drivers.ts'
 import { isToRenew, nodeKeyFile, renewNodeKey } from './cable/node-key.ts'
@@ -144,6 +145,12 @@ async function run(config: GatewayConfig, log: Logger, asked: AbortSignal): Prom
             gateway.look()
             work.add(lead)
             work.add(everything)
+          },
+          sentBytes: async () => {
+            const counts = await Promise.all(
+              cables.map(({ device }) => host.read(`/sys/class/net/${device}/statistics/tx_bytes`, signal)),
+            )
+            return counts.includes(undefined) ? undefined : sum(counts.map(Number))
           },
           onBeat: () => gateway.look(),
           log,

@@ -56,6 +56,9 @@ export function gatewayMetrics(read: () => GatewayReading, readCables: () => Pro
   gauge('rtt_seconds', 'Smoothed round trip through the cable.', peer, (g) => {
     for (const p of read().pulses) if (p.link.state === 'Connected') g.set(labels(p), p.link.rttMs / 1000)
   })
+  gauge('mtu_bytes', 'Largest packet that passes through the cable whole.', peer, (g) => {
+    for (const p of read().pulses) if (p.size !== undefined) g.set(labels(p), p.size)
+  })
   gauge('loss_ratio', 'Share of the peer’s last pulses that did not come.', peer, (g) => {
     for (const p of read().pulses) g.set(labels(p), p.loss)
   })

@@ -65,6 +65,15 @@ suite('what a gateway says of itself', () => {
     assert.deepEqual([of([], []), of(['a'], [])], [undefined, { zones: ['a'], regions: [] }])
   })
 
+  test('says what passes where that is less than the cable’s device takes', () => {
+    const mtuOf = (size: number | undefined) => {
+      const [pulse] = facts(1).pulses
+      const pulses = pulse === undefined ? [] : [{ ...pulse, most: 1420, size }]
+      return statusOf(undefined, facts(1, { pulses })).connections?.[0]?.mtu
+    }
+    assert.deepEqual([1420, 1320, undefined].map(mtuOf), [undefined, 1320, undefined])
+  })
+
   test('with more peers than it has room for it says what it can, those that carry traffic first', () => {
     const peers = Array.from({ length: 1100 }, (_, n) => ({
       ...gatewayOf(`c${n}`, 'n1', { publicKey: peer.publicKey }),

@@ -18,6 +18,7 @@ import { announcementOf } from './pair-keys.ts'
 import { reasons } from './path/choose.ts'
 import type { PathReading } from './path/paths.ts'
 import type { PeerReading } from './pulse/pulse.ts'
+import { isNarrow } from './pulse/pulse.ts'
 
 export type Identity = {
   readonly clusterID: string
@@ -158,7 +159,8 @@ const electable = {
 } as const satisfies Record<Duty, object>
 
 function connectionOf(peer: Peer, before: Connection | undefined, facts: StatusFacts): Connection {
-  const link = facts.pulses.find((p) => p.publicKey === peer.publicKey)?.link ?? { state: 'Connecting' as const }
+  const pulse = facts.pulses.find((p) => p.publicKey === peer.publicKey)
+  const link = pulse?.link ?? { state: 'Connecting' as const }
   const address = facts.cables.find((c) => c.publicKey === peer.publicKey && c.cable === peer.use)?.address
   const same = before?.state === link.state
   const path = peer.use === 'wireguard' ? facts.paths.get(peer.publicKey) : undefined
@@ -173,6 +175,7 @@ function connectionOf(peer: Peer, before: Connection | undefined, facts: StatusF
     ...(address === undefined || path?.path === 'Relay' ? {} : { address }),
     ...(path === undefined ? {} : { ...pathOf(path), pathReason: path.reason, pathMessage: reasons[path.reason] }),
     ...(link.state === 'Connected' ? { rttMicros: rttOf(link.rttMs, same ? before.rttMicros : undefined, facts.freshRtt) } : {}),
+    ...(pulse !== undefined && isNarrow(pulse) ? { mtu: pulse.size } : {}),
     since: same && before.since !== undefined ? before.since : time(facts.now),
   }
 }

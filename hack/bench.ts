@@ -9,6 +9,7 @@ import { dns } from './bench/dns.ts'
 import { idle } from './bench/idle.ts'
 import { propagation } from './bench/propagation.ts'
 import { membership } from './bench/membership.ts'
+import { mesh } from './bench/mesh.ts'
 import { failover } from './bench/failover.ts'
 import { scale } from './bench/scale.ts'
 import { start } from './bench/start.ts'
@@ -17,7 +18,20 @@ import { cachePath } from './setup/cache.ts'
 import { sayOnStderr } from './setup/progress.ts'
 
 /** In the order in which they disturb each other least. A new one is a file in bench/ and a word here. */
-const benches: readonly Bench[] = [admission, scale, dns, start, idle, cli, throughput, propagation, burst, membership, failover]
+const benches: readonly Bench[] = [
+  admission,
+  scale,
+  dns,
+  start,
+  idle,
+  cli,
+  throughput,
+  propagation,
+  burst,
+  membership,
+  mesh,
+  failover,
+]
 
 const stop = new AbortController()
 for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(name, () => stop.abort())

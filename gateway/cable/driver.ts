@@ -54,6 +54,8 @@ export interface CableDriver extends AsyncDisposable {
   readonly about: string
   /** The network device that packets for other clusters are routed to. */
   readonly device: string
+  /** The most that the device takes. */
+  readonly mtu: number
   /** Who this gateway is to others. */
   readonly publicKey: PublicKey
 

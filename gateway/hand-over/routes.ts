@@ -42,16 +42,20 @@ export function wayOf(lead: Lead, addressOf: (node: string) => string | undefine
   }
 }
 
-/** `device`: of the cable to the cluster that these blocks belong to. */
-export function routesTo(remote: readonly CIDR[], device: string, way: Way): readonly Route[] {
-  const target = targetOf(way, device)
+/** `cable`: to the cluster that these blocks belong to, and what passes through it whole where that is less than its device takes. */
+export function routesTo(
+  remote: readonly CIDR[],
+  cable: { readonly dev: string; readonly mtu?: number },
+  way: Way,
+): readonly Route[] {
+  const target = targetOf(way, cable)
   return target === undefined ? [] : remote.map((to) => ({ to, table: remoteTable, metric: metric.cable, target }))
 }
 
-function targetOf(way: Way, device: string): RouteTarget | undefined {
+function targetOf(way: Way, cable: Parameters<typeof routesTo>[1]): RouteTarget | undefined {
   switch (way.to) {
     case 'cables':
-      return { kind: 'device', dev: device }
+      return { kind: 'device', ...cable }
     case 'sibling':
       return { kind: 'device', dev: overlayDevice, gateway: linkLocalOf(macOf(way.address)) }
     case 'wait':

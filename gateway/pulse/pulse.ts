@@ -9,13 +9,19 @@ import { pause } from '#lib/std/pause.ts'
 import type { Logger } from '#lib/std/log.ts'
 import type { Claim, Speaker } from '../engine.ts'
 import type { Standing } from '../hand-over/standing.ts'
+import { headers, isProbe } from '../mtu/message.ts'
+import { Probing } from '../mtu/probing.ts'
 import type { Message } from './message.ts'
 import { decode, encode } from './message.ts'
 import type { LinkState, Session } from './session.ts'
 import { claimOf, echoFor, hear, isDoubled, isMeasured, linkState, lossOf, newSession, timing } from './session.ts'
 
 /** Who is expected behind a key. */
-export type PulsePeer = Speaker & { readonly publicKey: PublicKey }
+export type PulsePeer = Speaker & {
+  readonly publicKey: PublicKey
+  /** What the device of its cable takes; undefined: how much of that passes is not asked. */
+  readonly most?: number
+}
 /** Times in ms on the monotonic clock. */
 export type Heard = {
   /** Of the process that sent it. */
@@ -31,12 +37,18 @@ export type Heard = {
 export type PeerReading = PulsePeer & {
   readonly link: LinkState
   readonly loss: number
+  /** What passes whole, bytes of an IP packet; undefined where it is not asked, or not known yet. */
+  readonly size: number | undefined
   readonly claim: Claim | undefined
   /** Who answers under the key; undefined before anyone did. What another one than expected says of itself is not taken. */
   readonly speaker: Speaker | undefined
   /** Of the newest pulse that was taken; undefined before any came. */
   readonly heard: Heard | undefined
 }
+
+/** Whether less passes than its device takes. */
+export const isNarrow = (peer: PeerReading): peer is PeerReading & { readonly size: number } =>
+  peer.size !== undefined && peer.most !== undefined && peer.size < peer.most
 
 /**
  * Two processes speak with one key, as one is a copy of the other’s node. `Peer`: with the peer’s; `OursOlder`: with ours, and the peer takes
@@ -74,6 +86,8 @@ export type PulseOptions = {
   readonly bootID: string
   /** Where peers listen, from their key; a test that has no tunnels says otherwise. */
   readonly addressOf?: (peer: PulsePeer) => { readonly address: string; readonly port: number }
+  /** Bytes that went into the cables so far, whoever sent them; undefined if that cannot be told. */
+  readonly sentBytes?: () => Promise<number | undefined>
   /** A peer's state or claim changed. */
   readonly onChange: () => void
   /** With every pulse that came or was sent, but not when this process has just stood still: when to look who is missed. Must be quick. */
@@ -113,6 +127,11 @@ type Known = {
 /** A change of another cluster’s gateway waits so long after another, or for the next beat: it must not keep us busy by changing all the time. */
 const calmMs = 100
 
+/** A beat in which others send no more is a quiet one: less than any packet that might be too large. */
+const quietBytes = 1_000
+/** What senders try again comes seldom. */
+const stillBusyMs = 10_000
+
 /** However many pulses come. */
 const leastBeatMs = 40
 
@@ -123,6 +142,10 @@ class Heart implements Pulse {
   /** By `address port`, which WireGuard has proven to be the key's. */
   readonly #known = new Map<string, Known>()
   #saying: Saying = { siblings: newcomer, others: newcomer, standing: 'NotYet', carrying: false, takes: new Map() }
+  readonly #probing: Probing
+  #ownBytes = 0
+  #busyUntil = -Infinity
+  #counted: { readonly all: number; readonly own: number } | undefined
   readonly #displacing = new Set<PublicKey>()
   #sequence = 0
   #beatAt = -Infinity
@@ -133,6 +156,10 @@ class Heart implements Pulse {
   constructor(options: PulseOptions, socket: Socket) {
     this.#options = options
     this.#socket = socket
+    this.#probing = new Probing(options.bootID, (key, bytes) => {
+      const known = [...this.#known.values()].find(({ peer }) => peer.publicKey === key)
+      if (known !== undefined) this.#send(bytes, known.at)
+    })
     socket.on('message', (bytes, from) => {
       this.#take(bytes, `${from.address} ${from.port}`)
     })
@@ -184,6 +211,7 @@ class Heart implements Pulse {
       ...known.peer,
       link: linkOf(known, now),
       loss: lossOf(known.session),
+      size: this.#probing.sizeTo(known.peer.publicKey),
       claim: claimOf(known.session),
       speaker: known.speaker,
       heard: heardOf(known.session),
@@ -212,6 +240,7 @@ class Heart implements Pulse {
       if (now - this.#beganAt > 2 * timing.everyMs) this.#blindUntil = now + timing.everyMs
       this.#beganAt = now
       this.#sendAll()
+      await this.#probe()
       this.#noteChanges()
       this.#tellBeat()
       await pause(timing.everyMs, this.#stop.signal)
@@ -241,8 +270,29 @@ class Heart implements Pulse {
         takes: takes.get(peer.clusterID),
       }
       // An error here says that there is no way at the moment, which the missing echo says as well.
-      this.#socket.send(encode(message), at.port, at.address, () => undefined)
+      this.#send(encode(message), at)
     }
+  }
+
+  #send(bytes: Buffer, { address, port }: Known['at']): void {
+    this.#ownBytes += bytes.length + headers
+    this.#socket.send(bytes, port, address, () => undefined)
+  }
+
+  /** How much passes is asked often only while others than we send. */
+  async #probe(): Promise<void> {
+    const all = await this.#options.sentBytes?.().catch(() => undefined)
+    const now = performance.now()
+    const [own, before] = [this.#ownBytes, this.#counted]
+    this.#counted = all === undefined ? undefined : { all, own }
+    const others = before === undefined || all === undefined ? undefined : all - before.all - (own - before.own)
+    if (others === undefined || others > quietBytes) this.#busyUntil = now + stillBusyMs
+    const peers = [...this.#known.values()].flatMap((known) => {
+      const { publicKey, most } = known.peer
+      const link = linkOf(known, now)
+      return most === undefined ? [] : [{ publicKey, most, rttMs: link.state === 'Connected' ? link.rttMs : undefined }]
+    })
+    this.#probing.beat(peers, now < this.#busyUntil, now)
   }
 
   #isCutOff(): boolean {
@@ -253,6 +303,10 @@ class Heart implements Pulse {
 
   #take(bytes: Buffer, from: string): void {
     const known = this.#known.get(from)
+    if (isProbe(bytes)) {
+      if (known !== undefined) this.#probing.take(known.peer.publicKey, bytes)
+      return
+    }
     const message = decode(bytes)
     if (known === undefined || !message.ok) return
     const { clusterID, node } = message.value
@@ -283,7 +337,18 @@ class Heart implements Pulse {
       const measured = isMeasured(known.session)
       const text = 'message' in link ? link.message : ''
       const copy = copies.get(known.peer.publicKey)
-      const says = [link.state, text, measured, copy, claim?.role, claim?.term, standing, carrying, takes].join(' ')
+      const says = [
+        link.state,
+        text,
+        measured,
+        copy,
+        this.#probing.sizeTo(known.peer.publicKey),
+        claim?.role,
+        claim?.term,
+        standing,
+        carrying,
+        takes,
+      ].join(' ')
       if (says === known.said) continue
       const progress = progressOf(claim, takes)
       const isNews = progress > known.progress

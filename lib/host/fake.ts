@@ -395,6 +395,7 @@ function routeFrom(words: readonly string[], after: (word: string) => string | u
   const unreachable = words[0] === 'unreachable'
   const gateway = after('via') === 'inet6' ? after('inet6') : after('via')
   const source = after('src')
+  const mtu = after('mtu')
   return {
     to: (unreachable ? words[1] : words[0]) ?? '',
     table: Number(after('table')),
@@ -406,6 +407,7 @@ function routeFrom(words: readonly string[], after: (word: string) => string | u
           dev: after('dev') ?? '',
           ...(gateway === undefined ? {} : { gateway }),
           ...(source === undefined ? {} : { source }),
+          ...(mtu === undefined ? {} : { mtu: Number(mtu) }),
         },
   }
 }
@@ -455,6 +457,7 @@ const routeJson = ({ to, table, metric, target }: Route): object => ({
             ? { gateway: target.gateway }
             : { via: { family: 'inet6', host: target.gateway } }),
         ...(target.source === undefined ? {} : { prefsrc: target.source }),
+        ...(target.mtu === undefined ? {} : { metrics: [{ mtu: target.mtu }] }),
       }),
 })
 

@@ -17,9 +17,9 @@ export type Address = { readonly dev: string; readonly address: string; readonly
 export type Neighbour = { readonly dev: string; readonly address: string; readonly mac: string }
 /** Frames for `mac` leave the VXLAN device `dev` towards the node `to`. */
 export type Forwarding = { readonly dev: string; readonly mac: string; readonly to: string }
-/** `source` is the address that the node's own packets get. */
+/** `source` is the address that the node's own packets get. `mtu`: where it takes less than its device. */
 export type RouteTarget =
-  | { readonly kind: 'device'; readonly dev: string; readonly gateway?: string; readonly source?: string }
+  | { readonly kind: 'device'; readonly dev: string; readonly gateway?: string; readonly source?: string; readonly mtu?: number }
   | { readonly kind: 'unreachable' }
 /** `to` in canonical CIDR text. Of two routes to the same block in a table the lower metric wins. */
 export type Route = { readonly to: string; readonly table: number; readonly metric: number; readonly target: RouteTarget }
@@ -65,11 +65,11 @@ export const dropRule = (r: Rule): string => `rule del ${ruleText(r)}`
 export function routeText({ to, table, metric, target }: Route): string {
   const marks = `table ${table} metric ${metric} proto ${ourProtocol}`
   if (target.kind === 'unreachable') return `unreachable ${to} ${marks}`
-  const { dev, gateway, source } = target
+  const { dev, gateway, source, mtu } = target
   // An IPv4 route may have an IPv6 next hop (RFC 5549); `onlink` because our devices have no address the kernel could check it against.
   const via =
     gateway === undefined ? '' : ` via ${familyOf(to) === 'IPv4' && familyOf(gateway) === 'IPv6' ? 'inet6 ' : ''}${gateway}`
-  return `${to}${via} dev ${dev}${gateway === undefined ? '' : ' onlink'}${source === undefined ? '' : ` src ${source}`} ${marks}`
+  return `${to}${via} dev ${dev}${gateway === undefined ? '' : ' onlink'}${source === undefined ? '' : ` src ${source}`} ${marks}${mtu === undefined ? '' : ` mtu ${mtu}`}`
 }
 
 export const ruleText = (r: Rule): string =>
@@ -139,6 +139,7 @@ function routeOf(json: Json, family: IPFamily): Route {
   const to = dst === 'default' ? (family === 'IPv4' ? '0.0.0.0/0' : '::/0') : dst.includes('/') ? dst : `${dst}/${width}`
   const gateway = string(json.gateway) ?? string(record(json.via).host)
   const source = string(json.prefsrc)
+  const mtu = number(record(Array.isArray(json.metrics) ? json.metrics[0] : undefined).mtu)
   const target: RouteTarget =
     json.type === 'unreachable'
       ? { kind: 'unreachable' }
@@ -147,6 +148,7 @@ function routeOf(json: Json, family: IPFamily): Route {
           dev: string(json.dev) ?? '',
           ...(gateway === undefined ? {} : { gateway }),
           ...(source === undefined ? {} : { source }),
+          ...(mtu === undefined ? {} : { mtu }),
         }
   return { to, table: tableNumber(string(json.table)), metric: number(json.metric) ?? 0, target }
 }

@@ -149,7 +149,7 @@ function dataPlane(kind: CableName): void {
 
     test('what comes while routes wait is kept, and goes on in order, but for what overtakes, when there is a way again', async () => {
       const [{ address }, { machine, pod }] = east.nodes
-      const routes = (way: Way) => ({ ...nothing, routes: routesTo(west.podCIDRs, cableDevices[kind], way) })
+      const routes = (way: Way) => ({ ...nothing, routes: routesTo(west.podCIDRs, { dev: cableDevices[kind] }, way) })
       const [none, waiting, passing] = [routes({ to: 'agent' }), routes({ to: 'wait' }), routes({ to: 'sibling', address })]
       const pinging = west.nodes[1].pods.map((to) => pod.sh(`ping -i 0.005 -c 200 -W 2 ${to}`))
       await machine.sh('sleep 0.2')
@@ -315,6 +315,7 @@ function dataPlane(kind: CableName): void {
         ],
         heard: new Map(),
         copies: new Map(),
+        narrow: new Map(),
         pairKeys: new Map(),
         announcedPairKeys: new Map(),
         handshakes: () => 'Well',

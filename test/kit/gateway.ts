@@ -47,6 +47,7 @@ export const gatewayFacts = (change: Partial<GatewayFacts> = {}): GatewayFacts =
   gateways: [gatewayOf('west', 'n1')],
   heard: new Map(),
   copies: new Map(),
+  narrow: new Map(),
   pairKeys: new Map(),
   announcedPairKeys: new Map(),
   handshakes: () => 'Well',

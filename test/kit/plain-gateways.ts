@@ -55,6 +55,9 @@ export interface PlainFleet extends AsyncDisposable {
   readonly gateways: readonly PlainGateway[]
   /** A cluster that is not started yet. `like`: a copy of that one, with its id and its keys. */
   add(change?: { readonly mtu?: number; readonly like?: PlainGateway; readonly pod?: 'none' }): Promise<PlainGateway>
+  /** From now on none hears of another before `introduce`. */
+  keepApart(): void
+  introduce(): void
   /** What others hear of it is this instead of what it publishes. */
   forge(gateway: PlainGateway, change: (said: GatewayEndpoint) => GatewayEndpoint): void
 }
@@ -86,13 +89,15 @@ export async function plainFleet(rig: Machines, cables: readonly CableName[] = [
   const door = wan.host.start(process.execPath, ['-e', relay, wan.dir], {})
   const stop = new AbortController()
   const started: (Cluster & { readonly down: () => Promise<void> })[] = []
+  let apart = false
   const forged = new Map<Cluster, (said: GatewayEndpoint) => GatewayEndpoint>()
 
   /** `of` is heard of by all, and all by `of`. */
   function spread(of: Cluster): void {
     const tell = (from: Cluster, to: Cluster) => {
       const said = from.said()
-      if (from !== to && from.id !== to.id && said !== undefined) bring(to.api, (forged.get(from) ?? ((same) => same))(said))
+      if (from !== to && from.id !== to.id && said !== undefined && !apart)
+        bring(to.api, (forged.get(from) ?? ((same) => same))(said))
     }
     of.endpoints.onChange(() => {
       for (const to of started) tell(of, to)
@@ -103,6 +108,16 @@ export async function plainFleet(rig: Machines, cables: readonly CableName[] = [
   return {
     wan,
     gateways: started,
+    keepApart: () => {
+      apart = true
+    },
+    introduce: () => {
+      apart = false
+      for (const from of started) {
+        const said = from.said()
+        if (said !== undefined) for (const to of started) if (to.id !== from.id) bring(to.api, said)
+      }
+    },
     forge: (gateway, change) => {
       const from = started.find((one) => one === gateway) ?? assert.fail()
       forged.set(from, change)
@@ -154,6 +169,7 @@ async function makeCluster(
   await machine.sh(`
     sysctl -qw net.ipv4.ip_forward=1
     ip link set eth0 mtu ${mtu}; ip addr add ${address}/24 dev eth0; ip route add default via ${router}
+    mount -t sysfs sysfs /sys
     mkdir -p ${account}; echo token > ${account}/token; cp ${wan.dir}/ca.crt ${account}/ca.crt
   `)
   if (hasPod) {

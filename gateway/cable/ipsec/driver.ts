@@ -56,6 +56,7 @@ class IPsecDriver implements CableDriver {
   readonly name = 'ipsec'
   readonly device: string
   readonly publicKey: PublicKey
+  readonly mtu: number
   readonly #options: DriverOptions
   readonly #vici: Vici
   readonly #stop = new AbortController()
@@ -80,6 +81,7 @@ class IPsecDriver implements CableDriver {
     this.#options = options
     this.device = options.device
     this.publicKey = key.publicKey
+    this.mtu = options.mtu
     this.#vici = vici(options.host, socketFile)
   }
 

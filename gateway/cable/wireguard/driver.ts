@@ -56,6 +56,10 @@ class WireGuardDriver implements CableDriver {
     this.device = options.device
   }
 
+  get mtu() {
+    return this.#options.mtu
+  }
+
   get publicKey() {
     return this.#kept.key.publicKey
   }
