@@ -6,6 +6,7 @@ import { parse } from 'yaml'
 import type { ServiceExport } from '#crds/service-export.ts'
 import { allocation } from '#crds/allocation.ts'
 import { exportedEndpoints } from '#crds/exported-endpoints.ts'
+import { mostOfAMember } from '#crds/limits.ts'
 import { brokerSecretName, memberNamespace, systemNamespace } from '#crds/places.ts'
 import { kube } from '#lib/kube/client.ts'
 import type { Connection } from '#lib/kube/connection.ts'
@@ -143,14 +144,15 @@ suite('two clusters', function () {
 
   suite('a member that was taken over', () => {
     const own = memberNamespace('west')
-    const base = { apiVersion: 'tombolo.dev/v1alpha1', metadata: { name: 'evil', namespace: own } }
+    const name = String(mostOfAMember.exportedendpoints - 1)
+    const base = { apiVersion: 'tombolo.dev/v1alpha1', metadata: { name, namespace: own } }
     const service = { clusterID: 'west', namespace: 'shop', name: 'web' }
     const slice = { ...service, addressType: 'IPv4', ports: [], endpoints: [{ address: '10.242.1.9', ready: true }] }
     const attempts: readonly (readonly [string, Kind, KubeObject, RegExp])[] = [
       [
         'write into another’s namespace',
         exportedEndpoints,
-        { ...base, kind: 'ExportedEndpoints', metadata: { name: 'evil', namespace: memberNamespace('east') }, spec: slice },
+        { ...base, kind: 'ExportedEndpoints', metadata: { name, namespace: memberNamespace('east') }, spec: slice },
         /cannot (create|patch)/,
       ],
       [
