@@ -56,8 +56,8 @@ const calm = { status: { calmMs: () => 200, workers: 2 }, refusals: { calmMs: ()
  * are told, and endpoints, which may be gone, only a moment.
  */
 const afterPublishMs = { calm: 50, newNames: 15_000, endpoints: 500 }
-/** What is only told waits longest. */
-const statusMs = () => 15_000
+/** What is only told waits for all of it, and not for long, as whoever exports looks at it. */
+const statusMs = () => 5000
 
 /** Runs until `signal` aborts. */
 export async function runMcs(mcs: Mcs, signal: AbortSignal): Promise<void> {
