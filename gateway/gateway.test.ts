@@ -409,6 +409,27 @@ suite('a gateway at work', function () {
     assert.deepEqual(carrier(), ['n2'])
   })
 
+  test('a gateway that comes has its cable and is called before the node is looked at', async () => {
+    const gateway = await start()
+    gateway.hear(leader(0))
+    await gateway.reconcile(stop.signal)
+    put(allocation, 'north', { spec: { clusterID: 'north', podCIDRs: ['10.243.0.0/16'], serviceCIDRs: ['10.93.0.0/16'] } })
+    put(gatewayEndpoint, gatewayEndpointName('north', 'n1'), {
+      spec: {
+        clusterID: 'north',
+        node: 'n1',
+        candidates: [{ type: 'NodeInternal', address: '192.0.2.3', port: 51820 }],
+        wireguard: { publicKey: keyOf('north/n1') },
+      },
+    })
+    await eventually(async () => {
+      await gateway.follow(stop.signal)
+      assert.ok(pulse.peers.some(({ publicKey }) => publicKey === keyOf('north/n1')))
+    })
+    assert.ok(lines('peer').some((line) => line.includes(keyOf('north/n1'))))
+    assert.ok(!lines('route').some((line) => line.includes('10.243.0.0/16')), 'no pass over the node was needed')
+  })
+
   test('without its own Allocation it touches nothing', async () => {
     server.remove(allocation, { namespace, name: 'east' })
     const gateway = await start()

@@ -194,11 +194,12 @@ export class Gateway implements AsyncDisposable {
     return settled
   }
 
-  /** What others wait for when the lead changes hands, here or elsewhere: routes, cables, and word of it. Nothing that takes long comes before. */
+  /** What others wait for when the lead changes hands, or a gateway comes, here or elsewhere: routes, cables, and word of it. Nothing that takes long comes before. */
   async follow(signal: AbortSignal): Promise<Next> {
     // The packet filter comes before the first cable.
     if (this.#made === undefined) return settled
-    await this.#node(() => this.#move('changed cables', signal))
+    const wanted = await this.#node(() => this.#move('changed cables', signal))
+    if (wanted !== undefined) this.#pulse?.set(wanted.peers.map((peer) => this.#asked(peer)))
     const claim = this.#publishable()
     if (claim !== undefined && !isDeepStrictEqual(claim, this.#told)) await this.#publish(signal)
     return settled

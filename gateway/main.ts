@@ -164,7 +164,7 @@ async function run(config: GatewayConfig, log: Logger, asked: AbortSignal): Prom
     name: 'gateway',
     sources: [
       source(allocations.store, () => [everything]),
-      source(endpoints.store, () => [everything], { sees: decisiveOf }),
+      source(endpoints.store, () => [lead, everything], { sees: decisiveOf }),
       // A kubelet writes its Node often, and hardly ever another address.
       source(machines.store, () => [everything], {
         sees: (one) => [nodesOf([one], config.NODE_IP), dutyOf(one), topologyOf([one])],

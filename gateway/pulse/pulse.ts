@@ -181,6 +181,7 @@ class Heart implements Pulse {
   set(peers: readonly PulsePeer[]): void {
     const now = performance.now()
     const wanted = new Map(peers.map((peer) => [this.#addressOf(peer), peer]))
+    const isNews = [...wanted.keys()].some((key) => !this.#known.has(key))
     for (const key of this.#known.keys()) if (!wanted.has(key)) this.#known.delete(key)
     for (const [key, peer] of wanted) {
       const known = this.#known.get(key)
@@ -197,6 +198,8 @@ class Heart implements Pulse {
         state: known?.state ?? '',
       })
     }
+    // A cable over WireGuard comes up with the first packet.
+    if (isNews) this.#sendAll()
   }
 
   say(saying: Saying): void {
