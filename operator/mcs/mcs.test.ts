@@ -26,7 +26,7 @@ import { onRuns } from '#lib/kube/runs.ts'
 import { cell } from '#lib/std/cell.ts'
 import { logger } from '#lib/std/log.ts'
 import { pause } from '#lib/std/pause.ts'
-import type { ApiServer } from '#test/kit/apiserver.ts'
+import type { ApiServer, Seen } from '#test/kit/apiserver.ts'
 import { apiserver, writes } from '#test/kit/apiserver.ts'
 import { eventually } from '#test/kit/eventually.ts'
 import { emptyZone, zoneName } from '#test/kit/names.ts'
@@ -46,7 +46,7 @@ import {
 } from '#test/kit/services.ts'
 import type { HeldRemoval } from '../door/removal.ts'
 import type { Mcs } from './mcs.ts'
-import { runMcs } from './mcs.ts'
+import { runMcs, workers } from './mcs.ts'
 import { exportedServiceName } from './names.ts'
 import { preferred } from './numbers.ts'
 
@@ -707,6 +707,41 @@ suite('services across clusters', () => {
     )
     set.east.put(services, service({ ports: [{ ...http, port: 81 }] }))
     await eventually(() => assert.equal(conditionsOf(set.west).Conflict, 'False NoConflicts'))
+  })
+
+  test('of many exports at once all are told to the others before this cluster imports them itself, and no status is written twice', async () => {
+    await using set = await clusterset()
+    const names = Array.from({ length: 60 }, (_, n) => `s${n}`)
+    for (const name of names) {
+      const named = <T extends KubeObject>(object: T): T => ({ ...object, metadata: { ...object.metadata, name } })
+      const slice = sliceOf('east', [1])
+      const metadata = { ...slice.metadata, name, labels: { 'kubernetes.io/service-name': name } }
+      set.east.put(services, named(service()))
+      set.east.put(serviceExport, named(exporting()))
+      set.east.put(endpointSlices, { ...slice, metadata })
+    }
+    const order: string[] = []
+    const note = (what: string, matches: (seen: Seen) => boolean) => (seen: Seen) => {
+      if (matches(seen)) order.push(what)
+      return false
+    }
+    set.broker.fault(
+      note('told', ({ verb, plural }) => verb === 'apply' && plural.startsWith('exported')),
+      { do: 'reset' },
+    )
+    set.east.fault(
+      note('own', ({ verb, plural }) => verb === 'apply' && plural === 'services'),
+      { do: 'reset' },
+    )
+    set.start('east')
+    await eventually(() => assert.equal(order.filter((what) => what === 'own').length, names.length), 30_000)
+    // Each is two objects there; those under way when nothing waits any more may come last.
+    assert.ok(order.indexOf('own') >= 2 * (names.length - workers), order.join())
+    const isTold = (name: string) =>
+      set.east.read(serviceExport, { ...web, name })?.status?.conditions?.some(({ reason }) => reason === 'Exported') === true
+    await eventually(() => assert.ok(names.every(isTold)), 30_000)
+    const told = set.east.requests.filter(({ plural, subresource }) => plural === 'serviceexports' && subresource === 'status')
+    assert.equal(told.length, names.length)
   })
 
   test('what others export takes no time of who tells exporters', async () => {

@@ -48,7 +48,8 @@ export type Mcs = Known & {
   readonly throttled: Throttling
 }
 
-const workers = 8
+/** Of what is waited for, and of each of it. */
+export const workers = 8
 /** Nobody waits for these: changes that come together are told together, by few, so that what is waited for has the apiserver to itself. */
 const calm = { status: { calmMs: () => 200, workers: 2 }, refusals: { calmMs: () => 1000 } }
 /**
