@@ -308,10 +308,24 @@ suite('gateways and connections', () => {
       state: 'Connected',
       rttMs: 0.64,
       address: '192.0.2.7:51820',
+      path: undefined,
+      pathReason: undefined,
       since: at,
       pairKey: undefined,
       message: undefined,
     })
+  })
+
+  test('a connection says which way it takes, and why', () => {
+    const way = (change: object) => {
+      const [one, ...rest] = gateways as MemberView['gateways']
+      const [first, ...others] = one?.status?.connections ?? []
+      const changed = { ...one, status: { ...one?.status, connections: [{ ...first, ...change }, ...others] } }
+      const row = connectionsOf(member('east', { gateways: [changed, ...rest] as unknown as typeof gateways }))[0]
+      return [row?.path, row?.pathReason]
+    }
+    assert.deepEqual(way({ path: 'Direct', pathMessage: 'passes' }), ['direct', 'passes'])
+    assert.deepEqual(way({ path: 'Relay', relay: 'hub/n1' }), ['relay hub/n1', undefined])
   })
 
   test('a gateway shows its first candidate, an IPv6 one in brackets, and how many of its cables are up', () => {
