@@ -436,6 +436,14 @@ const rows: readonly Row[] = [
     /tombolo show gateways --context west/,
   ],
   [
+    'gateway-ports',
+    'packets go through a relay',
+    gateways({ state: 'Connected', path: 'Relay', relay: 'hub/n1', pathMessage: 'UDP is blocked' }),
+    'warn',
+    /between east-1 and west\/west-1 go through the relay hub\/n1: UDP is blocked/,
+    /Where UDP between the two is let through/,
+  ],
+  [
     'overlay-port',
     'VXLAN is blocked one way',
     withProbed({ overlay: [{ from: 'east-2', to: 'east-1', heard: false }] }),

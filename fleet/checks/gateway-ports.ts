@@ -23,7 +23,7 @@ export const gatewayPorts: Check = {
 }
 
 function closed(own: GatewayEndpoint, here: Connection, all: readonly GatewayEndpoint[]): Finding | undefined {
-  if (here.state !== 'Error') return undefined
+  if (here.state !== 'Error') return here.path === 'Relay' ? relayed(own, here) : undefined
   const far = all.find((g) => g.metadata.name === here.endpoint)
   const there = far?.status?.connections?.find((c) => c.endpoint === own.metadata.name)
   const [us, them] = [`${own.spec.node} (${placeOf(own, here)})`, `${here.clusterID}/${here.node} (${placeOf(far, here)})`]
@@ -51,7 +51,18 @@ function closed(own: GatewayEndpoint, here: Connection, all: readonly GatewayEnd
       here.reason === 'FellSilent'
         ? `${us} heard ${them} once and hears it no more`
         : `no packet of ${them} was ever heard at ${us}`,
-    remedy: `See whether that gateway runs: tombolo show gateways --context ${here.clusterID}. Then: ${open(us, them)} And back.`,
+    remedy: `See whether that gateway runs: tombolo show gateways --context ${here.clusterID}. Then: ${open(us, them)} And back. Where that cannot be, a third cluster can relay: docs/guide/cables.md.`,
+  }
+}
+
+/** Packets arrive, by a way that is longer and bounded, and that lasts as long as the relay. */
+function relayed(own: GatewayEndpoint, here: Connection): Finding {
+  const them = `${here.clusterID}/${here.node}`
+  return {
+    level: 'warn',
+    about: [here.clusterID, `Node ${own.spec.node}`],
+    says: `packets between ${own.spec.node} and ${them} go through the relay ${here.relay ?? ''}: ${here.pathMessage ?? 'none pass straight'}`,
+    remedy: 'Nothing need be done. Where UDP between the two is let through, both ways, they take it within half a minute.',
   }
 }
 

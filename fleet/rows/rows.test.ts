@@ -318,7 +318,7 @@ suite('gateways and connections', () => {
 
   test('a connection says which way it takes, and why', () => {
     const way = (change: object) => {
-      const [one, ...rest] = gateways as MemberView['gateways']
+      const [one, ...rest] = gateways as unknown as MemberView['gateways']
       const [first, ...others] = one?.status?.connections ?? []
       const changed = { ...one, status: { ...one?.status, connections: [{ ...first, ...change }, ...others] } }
       const row = connectionsOf(member('east', { gateways: [changed, ...rest] as unknown as typeof gateways }))[0]

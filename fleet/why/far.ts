@@ -46,7 +46,7 @@ export const cable: Hop = {
     const [first] = placesOf(end.spec, link?.cable)
     if (link?.state === 'Connected')
       return fine(
-        `${ends} hear each other${link.rttMicros === undefined ? '' : `, ${(link.rttMicros / 1000).toFixed(1)} ms there and back`}`,
+        `${ends} hear each other${link.path === 'Relay' ? ` through the relay ${link.relay ?? ''}` : ''}${link.rttMicros === undefined ? '' : `, ${(link.rttMicros / 1000).toFixed(1)} ms there and back`}`,
       )
     return broken(
       `the cable between ${ends} is ${link?.state ?? 'not there yet'}${link?.message === undefined ? '' : `: ${link.message}`}`,
