@@ -162,6 +162,8 @@ export class Gateway implements AsyncDisposable {
       pulses: pulses.filter((p) => !isSibling(p)),
       siblings: pulses.filter(isSibling),
       refused: this.#refused.length,
+      relayed: new Set([...this.#parts.ways.read()].flatMap(([key, { path }]) => (path === 'Relay' ? [key] : []))),
+      relay: this.#parts.ways.readRelay(),
     }
   }
 

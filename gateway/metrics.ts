@@ -1,7 +1,9 @@
 // What a gateway counts. Values are read when Prometheus asks, so that nothing runs for them in between.
 import { Gauge, Registry } from 'prom-client'
+import type { PublicKey } from '#lib/net/keys.ts'
 import type { CableState } from './cable/driver.ts'
 import type { Claim } from './engine.ts'
+import type { RelayReading } from './path/relay.ts'
 import type { PeerReading } from './pulse/pulse.ts'
 
 export type GatewayReading = {
@@ -10,6 +12,10 @@ export type GatewayReading = {
   /** Of the other gateways of this cluster. */
   readonly siblings: readonly PeerReading[]
   readonly refused: number
+  /** Peers whose packets go through a relay. */
+  readonly relayed: ReadonlySet<PublicKey>
+  /** undefined: this gateway is none. */
+  readonly relay: RelayReading | undefined
 }
 
 export function gatewayMetrics(read: () => GatewayReading, readCables: () => Promise<readonly CableState[]>): Registry {
@@ -53,6 +59,17 @@ export function gatewayMetrics(read: () => GatewayReading, readCables: () => Pro
       for (const p of read().siblings) g.set({ node: p.node }, p.link.state === 'Connected' ? 1 : 0)
     },
   )
+  gauge('relayed', '1 while packets go through a relay, as none pass straight.', peer, (g) => {
+    for (const p of read().pulses) g.set(labels(p), read().relayed.has(p.publicKey) ? 1 : 0)
+  })
+  const relay = (name: string, help: string, of: (reading: RelayReading) => number) =>
+    gauge(`relay_${name}`, help, [], (g) => {
+      const { relay: reading } = read()
+      if (reading !== undefined) g.set(of(reading))
+    })
+  relay('connections', 'Gateways of other clusters that are connected to this one as their relay.', (r) => r.connections)
+  relay('forwarded', 'Datagrams that were passed between gateways of two other clusters.', (r) => r.forwarded)
+  relay('dropped', 'Datagrams that were not: over the rate, or nobody took them in time.', (r) => r.dropped)
   gauge('rtt_seconds', 'Smoothed round trip through the cable.', peer, (g) => {
     for (const p of read().pulses) if (p.link.state === 'Connected') g.set(labels(p), p.link.rttMs / 1000)
   })
