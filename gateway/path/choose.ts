@@ -142,8 +142,11 @@ const stay = (standing: Standing): Choice => ({ standing, do: 'stay' })
 const steer = (standing: Standing): Choice => ({ standing, do: 'steer' })
 
 /** A direct way that was taken because it had answered, and did not hold, has failed. */
-function relayedFrom({ since, failed, way }: Standing, { now }: Evidence): Pick<Standing, 'since' | 'probeAt' | 'failed'> {
-  const brief = way.to === 'address' && now - since < pathTiming.provenMs
+function relayedFrom(
+  { since, failed, way, reason }: Standing,
+  { now }: Evidence,
+): Pick<Standing, 'since' | 'probeAt' | 'failed'> {
+  const brief = way.to === 'address' && reason === 'Answers' && now - since < pathTiming.provenMs
   const times = brief ? Math.min(failed + 1, pathTiming.mostFailed) : 0
   return { since: now, failed: times, probeAt: now + pathTiming.probeEveryMs * 2 ** Math.max(0, times - 1) }
 }

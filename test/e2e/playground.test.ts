@@ -9,7 +9,6 @@ import { liveRigs } from '#test/rig/find.ts'
 import { attachTo } from '#test/rig/rig.ts'
 import { tracesOf } from '#test/rig/traces.ts'
 import { failOver } from './playground/fail-over.ts'
-import { relay } from './playground/relay.ts'
 
 const root = join(import.meta.dirname, '../..')
 const playground = (...args: readonly string[]) =>
@@ -176,12 +175,6 @@ suite('playground', function () {
     assert.equal(playground('exec', 'east', '1', '--', 'hostname').stdout.trim(), 'east-1')
     assert.equal(playground('exec', 'east', '1', 'sh', '-c', 'exit 7').status, 7)
     assert.match(playground('exec', 'south', '1', 'true').stderr, /no cluster south.*east, west, north/)
-  })
-
-  test('examples/relay is played on it: UDP is cut, the cable goes over the third cluster, and comes back', async () => {
-    const [record] = mine()
-    assert.ok(record !== undefined)
-    await relay(attachTo(record), new AbortController().signal)
   })
 
   test('examples/fail-over is played on it: from the first to the second to the third and back, and no request is lost', async () => {
