@@ -33,6 +33,8 @@ const pingMs = 2_000
 const silentMs = 3 * pingMs
 const connectMs = 5_000
 const loopback = '127.0.0.1'
+/** Less than WireGuard takes out of order. */
+const maxHeld = 4096
 
 export type Door = {
   /** Where WireGuard sends what should go this way. */
@@ -41,7 +43,9 @@ export type Door = {
   received(): number
   /** Which of the addresses has answered since `straight` was called. */
   answered(): Candidate | undefined
-  /** `also` sends what WireGuard says through the relay and to these; `only`, to these alone. None: through the relay alone. */
+  /** Hands on what was held while `only` is in force, and says whether there was any. WireGuard then sends here until it is told otherwise. */
+  release(): boolean
+  /** `also` sends what WireGuard says through the relay and to these; `only`, to these alone, and holds what comes, as it would lead WireGuard back. None: through the relay alone. */
   straight(to: readonly Candidate[], how: 'also' | 'only'): void
 }
 
@@ -209,6 +213,7 @@ class PeerDoor implements Door {
   #how: 'also' | 'only' = 'also'
   #answered: Candidate | undefined
   #received = 0
+  #held: Buffer[] = []
 
   static async open(wireguardPort: number, send: (bytes: Buffer) => void): Promise<PeerDoor> {
     const inner = createSocket('udp4')
@@ -246,6 +251,21 @@ class PeerDoor implements Door {
 
   deliver(bytes: Buffer): void {
     this.#received++
+    if (this.#targets.length > 0 && this.#how === 'only') {
+      // A copy: what it lies in is used again.
+      this.#held.push(Buffer.from(bytes))
+      if (this.#held.length > maxHeld) this.#held.shift()
+    } else this.#hand(bytes)
+  }
+
+  release(): boolean {
+    const held = this.#held
+    this.#held = []
+    for (const bytes of held) this.#hand(bytes)
+    return held.length > 0
+  }
+
+  #hand(bytes: Buffer): void {
     this.#inner.send(bytes, this.#wireguardPort, loopback, () => undefined)
   }
 

@@ -201,6 +201,7 @@ export class Paths implements AsyncDisposable {
     if (what === 'probe') await this.#probe(known, now)
     else if (known.probe !== undefined && now >= known.probe.until) {
       known.probe.door.straight([], 'also')
+      if (known.probe.door.release()) await this.#steer(known, signal)
       known.probe = undefined
       if (sameWay(before.way, standing.way) && standing.way.to === 'relay') known.looksLeft = looks
     }
@@ -217,7 +218,8 @@ export class Paths implements AsyncDisposable {
       this.#options.log.info({ cluster: clusterID, node, path: readingOf(known.peer, standing) }, 'path')
       this.#options.onChange()
     }
-    if (what === 'steer') await this.#steer(known, signal)
+    const isReleased = standing.way.to === 'address' && (known.probe?.door.release() ?? false)
+    if (what === 'steer' || isReleased) await this.#steer(known, signal)
   }
 
   async #probe(known: Known, now: number): Promise<void> {
