@@ -138,7 +138,8 @@ export async function plainFleet(rig: Machines, cables: readonly CableName[] = [
       return one
     },
     [Symbol.asyncDispose]: async () => {
-      for (const { down } of started) await down()
+      // One that cannot be taken down keeps no other up, and no server open.
+      await Promise.allSettled(started.map(({ down }) => down()))
       stop.abort()
       await door[Symbol.asyncDispose]()
     },
@@ -193,8 +194,7 @@ async function makeCluster(
     const daemon = running.get(program)
     if (daemon === undefined) return
     running.delete(program)
-    if (how === 'SIGKILL')
-      for (const { pid, args } of processesIn(machine)) if (args.includes(entries[program])) process.kill(pid, 'SIGKILL')
+    if (how === 'SIGKILL') for (const { pid, args } of processesIn(machine)) if (args.includes(entries[program])) killIfThere(pid)
     await daemon[Symbol.asyncDispose]()
   }
   return {
@@ -233,11 +233,19 @@ async function makeCluster(
     },
     stop,
     down: async () => {
+      gate.close()
       for (const program of running.keys()) await stop(program, 'SIGKILL')
       await client[Symbol.asyncDispose]()
-      gate.close()
       await api[Symbol.asyncDispose]()
     },
+  }
+}
+
+function killIfThere(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch {
+    // It ended by itself in the meantime.
   }
 }
 
