@@ -309,12 +309,34 @@ suite('trust between clusters', function () {
   })
 
   suite('the key of a gateway', () => {
+    const published = async () => {
+      const read = await at.rig.cluster('hub').kubectl(['-n', 'tombolo-m-west', 'get', 'gatewayendpoints', '-o', 'json'])
+      const [gateway] = (JSON.parse(read) as { readonly items: readonly GatewayEndpoint[] }).items
+      return { key: gateway?.spec.wireguard.publicKey ?? '', uid: gateway?.metadata.uid }
+    }
+    test('is not changed where no other gateway can take over, unless that is meant; then its cable comes back with another', async () => {
+      const before = await published()
+      const command = ['gateway', 'rotate-key', cluster('west').node(1).name, '--context', 'west']
+      const refused = await fleet().tombolo(...command)
+      assert.equal(refused.code, 2)
+      assert.match(refused.err, /No other gateway of "west" can take over/)
+      assert.deepEqual(await published(), before)
+      await using calls = await callsFrom('east')
+      const began = Date.now()
+      await fleet().must(...command, '--force')
+      const now = await published()
+      assert.notEqual(now.key, before.key)
+      assert.deepEqual(await wg('east', 'peers'), [now.key])
+      await firstAnswer(cluster('east'), 30_000, at.signal)
+      const ended = Date.now()
+      await pause(2_500, at.signal)
+      const lost = calls.lostBetween(began, ended).map((r) => r.at)
+      const silentMs = lost.length === 0 ? 0 : Math.max(...lost) - Math.min(...lost)
+      process.stdout.write(`      another key of an only gateway: ${silentMs} ms without an answer\n`)
+      assert.ok(silentMs < 60_000)
+    })
+
     test('is another when it was lost: the gateway is published anew with it, and its cable comes back', async () => {
-      const published = async () => {
-        const read = await at.rig.cluster('hub').kubectl(['-n', 'tombolo-m-west', 'get', 'gatewayendpoints', '-o', 'json'])
-        const [gateway] = (JSON.parse(read) as { readonly items: readonly GatewayEndpoint[] }).items
-        return { key: gateway?.spec.wireguard.publicKey ?? '', uid: gateway?.metadata.uid }
-      }
       const before = await published()
       await cluster('west').node(1).exec(['rm', '/var/lib/tombolo/wireguard.key'])
       const gateways = ['pod', '-l', 'app.kubernetes.io/component=gateway']
