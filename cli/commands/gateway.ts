@@ -1,6 +1,6 @@
-// `tombolo gateway drain`, `uncordon` and `rotate-key`: takes a gateway's node out of service without losing a packet, and puts it back. What is asked for
-// stands as a label on the Node, beside the one that makes it a gateway: there it outlives every pod, and goes with the node. That another key is wanted stands on the
-// GatewayEndpoint, which is the gateway's own.
+// `tombolo gateway drain`, `uncordon` and `rotate-key`: takes a gateway's node out of service without losing a packet, and puts it back.
+// What is asked for stands as a label on the Node, beside the one that makes it a gateway: there it outlives every pod, and goes with the
+// node. That another key is wanted stands on the GatewayEndpoint, which is the gateway's own.
 import { gatewayEndpoint } from '#crds/gateway-endpoint.ts'
 import { gatewayDrainedLabel, gatewayEndpointName, rotateKeyAnnotation, systemNamespace } from '#crds/places.ts'
 import { takeSnapshot } from '#fleet/snapshot.ts'
@@ -56,7 +56,7 @@ Examples:
     .command('rotate-key')
     .summary('give a gateway another WireGuard key')
     .description(
-      'The gateway on this node makes itself another WireGuard key and begins anew with it. If it leads, another one takes over first, as by\ntombolo gateway drain, and no packet is lost; it may lead again when its cables are there with the new key. The old key is gone for\ngood. For all gateways of a cluster, give one after another.',
+      'The gateway on this node makes itself another WireGuard key and begins anew with it. If it leads, another one takes over first, as when\nit is drained, and no packet is lost; it may lead again when its cables are there with the new key. The old key is gone for good.\nFor all gateways of a cluster, give one after another.',
     )
     .argument('<node>', 'the node of the gateway')
     .option('--force', 'also where no other gateway can take over: then nothing passes until other clusters have the new key')

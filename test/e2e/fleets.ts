@@ -11,8 +11,8 @@ export const pairBefore = new Map<string, Footprint>()
 
 /**
  * Of both families. East has the broker, is a member, and has the shop, which is not exported; west has a client of the shop and is no
- * member: two-clusters joins west, faults plays on that, over-ipsec changes its cables, and uninstall leaves nothing of it. In the other
- * lane conformance has one to itself.
+ * member. So conformance leaves it, whose last test takes west out; two-clusters joins west anew, faults plays on that, over-ipsec changes
+ * its cables, and uninstall leaves nothing of it.
  */
 export const onPair = sharedRig(twoClusters({ families: ['IPv4', 'IPv6'] }), async (rig, signal) => {
   const fleet = fleetOf(rig, signal)

@@ -149,9 +149,11 @@ export const bothSay = async ({ both }: Stage, conflict: string): Promise<void> 
   await Promise.all(both.map((at) => soonSays(at, { Conflict: conflict })))
 }
 
-/** Of the imported service, in one cluster. */
+/** Of the imported service, in one cluster; IPv4 first, as their names say nothing. */
 export const importedSlices = async ({ api, namespace, signal }: Place): Promise<readonly EndpointSlice[]> =>
-  (await api.list(endpointSlices, { namespace, labels: `${mcsServiceNameLabel}=${name}` }, signal)).items
+  (await api.list(endpointSlices, { namespace, labels: `${mcsServiceNameLabel}=${name}` }, signal)).items.toSorted((a, b) =>
+    a.addressType.localeCompare(b.addressType),
+  )
 
 // Replies with the name of its pod. Readiness is whether a file is there.
 const server = `
