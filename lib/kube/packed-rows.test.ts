@@ -45,6 +45,19 @@ suite('packed rows', () => {
     assert.ok(pack(rows).length * 3 < JSON.stringify(rows).length, `${pack(rows).length} of ${JSON.stringify(rows).length}`)
   })
 
+  test('are left alone where they are more, or have more fields, than are meant to be', () => {
+    const isPacked = (endpoints: readonly object[]) => {
+      const object = { endpoints }
+      packRows(object, ['endpoints'])
+      assert.deepEqual(object.endpoints, endpoints)
+      return Object.getOwnPropertyDescriptor(object, 'endpoints')?.get !== undefined
+    }
+    const eachItsOwn = (count: number) => Array.from({ length: count }, (_, i) => ({ [`f${i}`]: i }))
+    assert.deepEqual([64, 65, 5000].map(eachItsOwn).map(isPacked), [true, false, false])
+    const alike = (count: number) => Array.from({ length: count }, () => ({ ready: true }))
+    assert.deepEqual([5000, 5001].map(alike).map(isPacked), [true, false])
+  })
+
   test('are left alone where there are none, whatever is there', () => {
     const at = (spec: unknown) => {
       const object = { spec }

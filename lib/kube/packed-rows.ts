@@ -12,15 +12,20 @@ type Row = Readonly<Record<string, unknown>>
  */
 type Column = readonly [field: string, values: readonly unknown[], at?: readonly number[]]
 
+/** More rows, or more fields of a row, than are meant to be: who chose them would have us work for each pair. */
+const most = { rows: 5000, fields: 64 }
+
 /**
- * Packs the list at `path`, in place: the object came off the wire a moment ago and nobody has it yet. What is no list of rows stays as it is.
+ * Packs the list at `path`, in place: the object came off the wire a moment ago and nobody has it yet. What is no list of rows stays as it is, as does
+ * one that is too long or has too many fields.
  * The rows are everybody's: treat them as frozen.
  */
 export function packRows(object: object, path: readonly string[]): void {
   const [field = '', ...outer] = path.toReversed()
   const holder = outer.reduceRight<unknown>((at, name) => (isRow(at) ? at[name] : undefined), object)
   const rows = isRow(holder) ? holder[field] : undefined
-  if (!isRow(holder) || !Array.isArray(rows) || rows.length === 0 || !rows.every(isRow)) return
+  if (!isRow(holder) || !Array.isArray(rows) || rows.length === 0 || rows.length > most.rows || !rows.every(isRow)) return
+  if (fieldsOf(rows).length > most.fields) return
   const packed = pack(rows)
   Object.defineProperty(holder, field, { enumerable: true, get: () => unpacked(packed) })
 }
@@ -31,9 +36,10 @@ const unpacked = lastFew(128, unpack)
 const isRow = (value: unknown): value is Row => typeof value === 'object' && value !== null && !Array.isArray(value)
 
 export function pack(rows: readonly Row[]): string {
-  const fields = [...new Set(rows.flatMap(Object.keys))]
-  return JSON.stringify([rows.length, ...fields.map((field) => columnOf(rows, field))])
+  return JSON.stringify([rows.length, ...fieldsOf(rows).map((field) => columnOf(rows, field))])
 }
+
+const fieldsOf = (rows: readonly Row[]): readonly string[] => [...new Set(rows.flatMap(Object.keys))]
 
 function columnOf(rows: readonly Row[], field: string): Column {
   const places = new Map<string, number>()

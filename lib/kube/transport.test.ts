@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { createServer } from 'node:http'
+import { Agent, createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { gzipSync } from 'node:zlib'
 import type { ApiServer } from '#test/kit/apiserver.ts'
@@ -61,13 +61,42 @@ suite('client', () => {
     })
     await once(packing.listen(0, '127.0.0.1'), 'listening')
     const { port } = packing.address() as AddressInfo
-    await using other = kube({ ...server.connection, server: `http://127.0.0.1:${port}` }, quiet)
-    const ask = { method: 'GET', path: '/x' } as const
-    assert.deepEqual(await other.request(ask, never), JSON.parse(text))
-    for await (const line of other.stream(ask, 40_000, never)) assert.deepEqual(line, JSON.parse(text))
-    assert.deepEqual(asked, ['gzip', undefined])
+    // With an agent of its own, as behind a proxy, answers and streams share it.
+    for (const through of [{}, { agent: new Agent() }]) {
+      await using other = kube({ ...server.connection, server: `http://127.0.0.1:${port}`, ...through }, quiet)
+      const ask = { method: 'GET', path: '/x' } as const
+      assert.deepEqual(await other.request(ask, never), JSON.parse(text))
+      for await (const line of other.stream(ask, 40_000, never)) assert.deepEqual(line, JSON.parse(text))
+      assert.deepEqual(asked.splice(0), ['gzip', undefined])
+    }
     packing.close()
   })
+
+  test('an answer that is too long, as it comes or unpacked, and a line without an end are given up', async () => {
+    const piece = Buffer.alloc(2 ** 20, ' ')
+    const bomb = gzipSync(Buffer.alloc(257 * piece.length, ' '), { level: 1 })
+    const flooding = createServer((request, answer) => {
+      if (request.url === '/bomb') {
+        answer.writeHead(200, { 'content-encoding': 'gzip' }).end(bomb)
+        return
+      }
+      const more = () => {
+        while (!answer.destroyed && answer.write(piece));
+      }
+      answer.on('drain', more)
+      more()
+    })
+    await once(flooding.listen(0, '127.0.0.1'), 'listening')
+    const { port } = flooding.address() as AddressInfo
+    await using other = kube({ ...server.connection, server: `http://127.0.0.1:${port}` }, quiet)
+    const why = async (asked: Promise<unknown>, wanted: RegExp) =>
+      assert.rejects(asked, (error) => isUnreachable(error) && wanted.test(String((error as Error).message)))
+    await why(other.request({ method: 'GET', path: '/bomb' }, never), /bomb/)
+    await why(other.request({ method: 'GET', path: '/endless' }, never), /more than 268435456 bytes/)
+    await why(other.stream({ method: 'GET', path: '/endless' }, 40_000, never).next(), /more than 268435456 bytes/)
+    flooding.closeAllConnections()
+    flooding.close()
+  }).timeout(90_000)
 
   test('when the server puts a request off, it waits as long as told and asks again', async () => {
     server.fault(any, { do: 'status', code: 429, retryAfterSeconds: 1 })

@@ -37,6 +37,14 @@ const MOST_RETRY_AFTER_MS = 60_000
 const TCP_KEEPALIVE_MS = 10_000
 // Free sockets are closed before the apiserver (90 s) or a load balancer (often 60 s) does.
 const FREE_SOCKET_MS = 45_000
+/**
+ * Of an answer, also once it is unpacked, and of one line of a stream: far more than a page of the largest objects that are meant to be, and
+ * less than a text can hold. A server that says more is not read to the end.
+ */
+const MOST_BYTES = 256 * 2 ** 20
+
+/** How what comes is read. */
+type As = 'answer' | 'stream'
 
 export function transport(connection: Connection, userAgent: string): Transport {
   const server = new URL(connection.server)
@@ -45,40 +53,35 @@ export function transport(connection: Connection, userAgent: string): Transport 
   const short = agentFor(connection, tls, 16)
   const long = agentFor(connection, tls, Infinity)
 
-  async function open(ask: Ask, agent: http.Agent, signal: AbortSignal): Promise<http.IncomingMessage> {
-    const first = await dial(ask, agent, await connection.token('accepted'), signal)
+  async function open(ask: Ask, as: As, signal: AbortSignal): Promise<http.IncomingMessage> {
+    const first = await dial(ask, as, await connection.token('accepted'), signal)
     if (first.statusCode !== 401) return first
     const token = await connection.token('refused')
     if (token === undefined) return first
     first.resume()
-    return dial(ask, agent, token, signal)
+    return dial(ask, as, token, signal)
   }
 
-  async function dial(
-    ask: Ask,
-    agent: http.Agent,
-    token: string | undefined,
-    signal: AbortSignal,
-  ): Promise<http.IncomingMessage> {
+  async function dial(ask: Ask, as: As, token: string | undefined, signal: AbortSignal): Promise<http.IncomingMessage> {
     try {
-      return await once(ask, agent, token, signal)
+      return await once(ask, as, token, signal)
     } catch (error) {
       // The server may close a kept socket in the moment we write on it. Repeating a POST could create twice.
       if (!(error instanceof StaleSocket) || ask.method === 'POST') throw error
-      return once(ask, agent, token, signal)
+      return once(ask, as, token, signal)
     }
   }
 
-  function once(ask: Ask, agent: http.Agent, token: string | undefined, signal: AbortSignal): Promise<http.IncomingMessage> {
+  function once(ask: Ask, as: As, token: string | undefined, signal: AbortSignal): Promise<http.IncomingMessage> {
     const payload = ask.body === undefined ? undefined : JSON.stringify(ask.body)
     // An apiserver does it for what is longer than 128 kB, as a page of a list may be. A stream is read as it comes.
-    const encoding = agent === short ? { 'accept-encoding': 'gzip' } : {}
+    const encoding = as === 'answer' ? { 'accept-encoding': 'gzip' } : {}
     return new Promise((resolve, reject) => {
       const request = (tls ? https : http).request(
         urlOf(server, ask),
         {
           method: ask.method,
-          agent,
+          agent: as === 'answer' ? short : long,
           signal,
           headers: { ...connection.headers, ...encoding, ...headersOf(ask, payload, token, userAgent) },
         },
@@ -98,13 +101,13 @@ export function transport(connection: Connection, userAgent: string): Transport 
     answer: (ask, signal) =>
       reachable(ask, signal, () =>
         within(ANSWER_MS, signal, async (limited) => {
-          const response = await open(ask, short, limited)
+          const response = await open(ask, 'answer', limited)
           return read(ask, response, await textOf(response))
         }),
       ),
     stream: async function* (ask, ms, signal) {
       using limit = deadline(ms, signal)
-      const response = await reachable(ask, signal, () => open(ask, long, limit.signal))
+      const response = await reachable(ask, signal, () => open(ask, 'stream', limit.signal))
       if (response.statusCode !== 200) read(ask, response, await reachable(ask, signal, () => textOf(response)))
       const lines = jsonLines(response)
       try {
@@ -180,9 +183,19 @@ async function reachable<T>(ask: Ask, signal: AbortSignal, work: () => Promise<T
 
 async function textOf(response: http.IncomingMessage): Promise<string> {
   const chunks: Buffer[] = []
-  for await (const chunk of response) chunks.push(chunk as Buffer)
+  let bytes = 0
+  for await (const chunk of response as AsyncIterable<Buffer>) {
+    bytes = bounded(bytes + chunk.length)
+    chunks.push(chunk)
+  }
   const whole = Buffer.concat(chunks)
-  return (response.headers['content-encoding'] === 'gzip' ? await gunzipped(whole) : whole).toString('utf8')
+  const isPacked = response.headers['content-encoding'] === 'gzip'
+  return (isPacked ? await gunzipped(whole, { maxOutputLength: MOST_BYTES }) : whole).toString('utf8')
+}
+
+function bounded(bytes: number): number {
+  if (bytes > MOST_BYTES) throw new Error(`more than ${MOST_BYTES} bytes in one piece`)
+  return bytes
 }
 
 function read(ask: Ask, response: http.IncomingMessage, text: string): unknown {
@@ -213,15 +226,19 @@ function retryAfterMs(header: string | undefined, status: Status): number | unde
 /** Splits at newlines, copying a line only when it came in more than one chunk. */
 async function* jsonLines(response: http.IncomingMessage): AsyncGenerator<unknown, void> {
   let begun: Buffer[] = []
+  let bytes = 0
   for await (const chunk of response as AsyncIterable<Buffer>) {
     let from = 0
     for (let end = chunk.indexOf(10); end >= 0; end = chunk.indexOf(10, from)) {
       const rest = chunk.subarray(from, end)
       const line = begun.length === 0 ? rest : Buffer.concat([...begun, rest])
       begun = []
+      bytes = 0
       from = end + 1
       if (line.length > 0) yield JSON.parse(line.toString('utf8'))
     }
-    if (from < chunk.length) begun.push(chunk.subarray(from))
+    if (from === chunk.length) continue
+    begun.push(chunk.subarray(from))
+    bytes = bounded(bytes + chunk.length - from)
   }
 }
