@@ -2,10 +2,11 @@ import assert from 'node:assert/strict'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { eventually } from '#test/kit/eventually.ts'
 import { logger } from '#lib/std/log.ts'
-import type { Next } from './controller.ts'
+import type { Controller, Next } from './controller.ts'
 import { again, blocked, controller, settled, source } from './controller.ts'
 import type { ConfigMap } from './kinds.ts'
 import { configMaps } from './kinds.ts'
+import type { Key } from './object.ts'
 import { keyOf, keyText } from './object.ts'
 import type { Run } from './runs.ts'
 import { onRuns } from './runs.ts'
@@ -80,6 +81,81 @@ suite('controller', () => {
     assert.deepEqual(order, ['for 0', 'for 150', 'first a', 'first b', 'for 60000'])
     first.stop.abort()
     await Promise.all([first.running, ...running])
+  })
+
+  const giveWay = (to: Controller, run: () => Promise<Next>, mostMs = 60_000) => {
+    const { store: maps, writer } = store(configMaps, quiet)
+    for (const event of [{ type: 'reset' }, { type: 'put', object: map('c') }, { type: 'synced' }] as const) writer.take(event)
+    return controller({
+      name: 'giving',
+      sources: [source(maps, (object) => [keyOf(object)])],
+      reconcile: run,
+      givesWay: { to: [to], mostMs: () => mostMs },
+      log: quiet,
+    })
+  }
+
+  for (const [how, run] of [
+    ['fails', () => Promise.reject(new Error('no'))],
+    ['hangs', () => new Promise<Next>((done) => setTimeout(() => done(settled), 30_000).unref())],
+  ] as const)
+    test(`gives way to none whose work ${how}, however much waits there`, async () => {
+      const first = world(run)
+      first.sync(map('a'), map('b'), map('d'))
+      let isDone = false
+      await eventually(() => assert.equal(first.runs.length > 0 || how === 'hangs', true))
+      const stop = new AbortController()
+      const giving = giveWay(first.made, () => Promise.resolve(((isDone = true), settled))).run(stop.signal)
+      await eventually(() => assert.ok(isDone), 10_000)
+      stop.abort()
+      first.stop.abort()
+      await giving
+    })
+
+  test('what failed has waited: it does not give way once more', async () => {
+    const hold: (() => void)[] = []
+    const first = world(() => new Promise((done) => hold.push(() => done(settled))))
+    first.sync(map('a'), map('b'))
+    await eventually(() => assert.equal(first.made.busy, true))
+    const at: number[] = []
+    const stop = new AbortController()
+    const giving = giveWay(
+      first.made,
+      () => {
+        at.push(performance.now())
+        return at.length < 3 ? Promise.reject(new Error('no')) : Promise.resolve(settled)
+      },
+      400,
+    ).run(stop.signal)
+    await eventually(() => assert.equal(at.length, 3), 5000)
+    assert.equal(first.made.busy, true)
+    assert.ok((at[2] ?? 0) - (at[0] ?? 0) < 350, String(at))
+    stop.abort()
+    first.stop.abort()
+    for (const done of hold) done()
+    await giving
+  })
+
+  test('is busy with one flow alone, where that is said', async () => {
+    const adds: ((key: Key, flow?: string) => void)[] = []
+    const stop = new AbortController()
+    const made = controller({
+      name: 'flows',
+      busyWith: 'own',
+      sources: [{ whenSynced: () => Promise.resolve(), follow: (add) => (adds.push(add), () => undefined) }],
+      reconcile: () => Promise.resolve(settled),
+      log: quiet,
+    })
+    const running = made.run(stop.signal)
+    await eventually(() => assert.equal(adds.length, 1))
+    const [add] = adds
+    for (const name of ['a', 'b', 'c']) add?.({ name }, 'other')
+    await sleep(20)
+    assert.equal(made.busy, false)
+    add?.({ name: 'd' }, 'own')
+    assert.equal(made.busy, true)
+    stop.abort()
+    await running
   })
 
   test('a change of what nobody looks at wakes nobody', () => {

@@ -74,13 +74,15 @@ export interface ControllerOptions {
   readonly calmMs?: (flow: string | undefined) => number
   /** Whose work is waited for more: a key that comes up while one of them is busy is put off, and for so long at most after it first came up. */
   readonly givesWay?: { readonly to: readonly Controller[]; readonly mostMs: (key: Key) => number }
+  /** Of which flow alone the work makes it busy for those who give way to it; any, unless said. */
+  readonly busyWith?: string
   readonly log: Logger
 }
 
 export interface Controller {
   /** For what no store shows, such as a change on the machine. */
   add(key: Key): void
-  /** It has more to do than workers, or had until a moment ago. */
+  /** It has more to do than workers, or had until a moment ago, and gets on with it: what fails or hangs is not waited for. */
   readonly busy: boolean
   /** Works until `signal` aborts and the runs then under way have ended. */
   run(signal: AbortSignal): Promise<void>
@@ -90,13 +92,15 @@ export interface Controller {
 const giveWayMs = 100
 /** Whoever gave all workers something to do in so short a time is busy until then. */
 const busyMs = 500
+/** Where no run has ended well for so long while some were under way, they hang. */
+const hangsMs = 3000
 
 // The first retry is near at once, since most failures are a conflict with another writer. The cap is how stale an object may
 // stay after an outage ended.
 const RETRY = { firstMs: 10, mostMs: 30_000 }
 
 export function controller(options: ControllerOptions): Controller {
-  const { name, reconcile, sources, calmMs = () => 0 } = options
+  const { name, reconcile, sources, busyWith, calmMs = () => 0 } = options
   const log = options.log.child({ controller: name })
   const work = queue()
   const failing = new Map<string, Backoff>()
@@ -105,7 +109,11 @@ export function controller(options: ControllerOptions): Controller {
   const { workers = 1 } = options
   /** When the last runs began, as many as there are workers, the oldest first; by performance.now(). */
   const began = Array.from({ length: workers }, () => -Infinity)
-  /** Of keys that give way: when they first came up, by performance.now(). */
+  let underWay = 0
+  /** When a run last ended well, or the first of those under way began; by performance.now(). */
+  let movedAt = -Infinity
+  let lastFailed = false
+  /** Of keys that give way: when they first came up, by performance.now(). Known until a run of theirs settles, as one that fails has waited. */
   const cameUp = new Map<string, number>()
 
   function isPutOff(key: string): boolean {
@@ -119,7 +127,6 @@ export function controller(options: ControllerOptions): Controller {
         return true
       }
     }
-    cameUp.delete(key)
     return false
   }
 
@@ -128,10 +135,14 @@ export function controller(options: ControllerOptions): Controller {
     try {
       const next = await reconcile(parseKey(key), signal)
       failing.delete(key)
+      if (next.kind !== 'again') cameUp.delete(key)
+      movedAt = performance.now()
+      lastFailed = false
       follow(key, next)
       ran(next.kind, startedAt)
     } catch (error) {
       if (signal.aborted) return
+      lastFailed = true
       retry(key, error)
       ran('failed', startedAt)
     }
@@ -173,12 +184,27 @@ export function controller(options: ControllerOptions): Controller {
   const ran = (outcome: Run['outcome'], startedAt: number) =>
     tellRun({ controller: name, outcome, seconds: (performance.now() - startedAt) / 1000, waiting: work.size })
 
+  function beginRun(key: string): void {
+    const now = performance.now()
+    if (underWay++ === 0) movedAt = now
+    if (busyWith !== undefined && work.flowOf(key) !== busyWith) return
+    began.push(now)
+    began.shift()
+  }
+
+  function isBusy(): boolean {
+    const now = performance.now()
+    if (lastFailed || (underWay > 0 && now - movedAt > hangsMs)) return false
+    const waiting = busyWith === undefined ? work.size : work.sizeOf(busyWith)
+    return waiting > 0 || now - (began[0] ?? -Infinity) < busyMs
+  }
+
   async function labour(signal: AbortSignal): Promise<void> {
     for (let key = await work.take(signal); key !== undefined; key = await work.take(signal)) {
       if (!isPutOff(key)) {
-        began.push(performance.now())
-        began.shift()
+        beginRun(key)
         await attempt(key, signal)
+        underWay--
       }
       work.done(key)
     }
@@ -193,7 +219,7 @@ export function controller(options: ControllerOptions): Controller {
   return {
     add: (key) => add(key),
     get busy() {
-      return work.size > 0 || performance.now() - (began[0] ?? -Infinity) < busyMs
+      return isBusy()
     },
     run: async (signal) => {
       await Promise.all(sources.map((from) => from.whenSynced(signal)))

@@ -18,6 +18,10 @@ export interface Queue extends Disposable {
   done(key: string): void
   /** How many wait to be taken now. */
   readonly size: number
+  /** Of those, the ones of a flow. */
+  sizeOf(flow: string): number
+  /** For which a key runs that was taken. */
+  flowOf(key: string): string | undefined
 }
 
 /** A place in the line of a flow, compared by identity. It is given up when the key is taken for another flow, and passed over then. */
@@ -142,6 +146,8 @@ export function queue(): Queue {
     get size() {
       return ready.size
     },
+    sizeOf: (flow) => flows.get(flow)?.line.size ?? 0,
+    flowOf: (key) => running.get(key)?.flow,
     [Symbol.dispose]: () => later[Symbol.dispose](),
   }
 }
