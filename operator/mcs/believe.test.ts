@@ -2,11 +2,12 @@ import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import type { Allocation } from '#crds/allocation.ts'
 import { exportedEndpoints } from '#crds/exported-endpoints.ts'
+import { contentLabel } from '#crds/places.ts'
 import { exportedService } from '#crds/exported-service.ts'
 import type { KubeObject } from '#lib/kube/object.ts'
 import { allocationOf, constituent, endpoints, http } from '#test/kit/services.ts'
 import type { Allocations } from './believe.ts'
-import { believer, doubles, oneOfEach } from './believe.ts'
+import { believer, doubles, oneOfContent, oneOfEach } from './believe.ts'
 
 const known: readonly string[] = ['east', 'west']
 const allocations: Allocations = (id) => (known.includes(id) ? allocationOf(id as 'east') : 'its cluster was not admitted')
@@ -48,9 +49,25 @@ suite('what other members say', () => {
         )
         assert.deepEqual(
           doubles(all),
-          others.map((name) => `ExportedService tombolo-m-east/${name}: shop/web: ${first} of the same cluster is that already`),
+          others
+            .slice(0, 1)
+            .map(
+              (name) =>
+                `ExportedService tombolo-m-east/${name}: shop/web: ${first} of the same cluster is that already${others.length > 1 ? `, and so for ${others.length - 1} more` : ''}`,
+            ),
         )
       }),
+    )
+  })
+
+  test('counts once of each object of endpoints: the first by name of those of one content', () => {
+    const said = (name: string, content: string) => {
+      const object = endpoints('east', [1])
+      return { ...object, metadata: { ...object.metadata, name, labels: { [contentLabel]: content } } }
+    }
+    assert.deepEqual(
+      oneOfContent([said('7', 'a'), said('5', 'b'), said('3', 'a')]).map(({ metadata }) => metadata.name),
+      ['3', '5'],
     )
   })
 

@@ -14,6 +14,7 @@ import { formatIP, parseIP } from '#lib/net/ip.ts'
 import type { Judgement, Owned } from '../door/judge.ts'
 import { judge, nameForPeople } from '../door/judge.ts'
 import type { ServiceKey } from './names.ts'
+import { byName, contentOf } from './names.ts'
 import { remembered } from '#lib/std/remembered.ts'
 
 export type Believed<T> = {
@@ -102,17 +103,22 @@ const serviceText = ({ spec: { namespace, name } }: ExportedService): string => 
 export const oneOfEach = (services: readonly ExportedService[]): readonly ExportedService[] =>
   [...Map.groupBy(services, ({ spec }) => spec.clusterID).values()].flatMap((of) => of.toSorted(byName).slice(0, 1))
 
-/** What is not believed because its cluster says the same of another object, for people. */
+/** As of services: of one cluster's objects of one content the first. */
+export const oneOfContent = (endpoints: readonly ExportedEndpoints[]): readonly ExportedEndpoints[] =>
+  [...Map.groupBy(endpoints, (object) => `${object.spec.clusterID} ${contentOf(object)}`).values()].flatMap((of) =>
+    of.toSorted(byName).slice(0, 1),
+  )
+
+/** What is not believed because its cluster says the same of another object, for people: a line for each service, however often it is said. */
 export const doubles = (services: readonly ExportedService[]): readonly string[] =>
   [...Map.groupBy(services, (service) => `${service.spec.clusterID} ${serviceText(service)}`).values()].flatMap((of) => {
     const [first, ...others] = of.toSorted(byName)
-    return others.map(
-      (one) =>
-        `${nameForPeople(one, one)}: ${serviceText(one)}: ${first?.metadata.name ?? ''} of the same cluster is that already`,
-    )
+    const [second] = others
+    if (first === undefined || second === undefined) return []
+    return [
+      `${nameForPeople(second, second)}: ${serviceText(second)}: ${first.metadata.name} of the same cluster is that already${others.length > 1 ? `, and so for ${others.length - 1} more` : ''}`,
+    ]
   })
-
-const byName = (a: ExportedService, b: ExportedService): number => (a.metadata.name < b.metadata.name ? -1 : 1)
 
 /** Endpoints that are not the cluster's own are left out; what is then left must be what the broker would have let in. */
 function believeEndpoints(object: ExportedEndpoints, allocation: Allocation): Believed<ExportedEndpoints> {

@@ -66,10 +66,16 @@ export async function runMcs(mcs: Mcs, signal: AbortSignal): Promise<void> {
   const world = worldOf(mcs.clusterID, mcs, stores, signal)
   /** By key: why the broker does not take what we offer. */
   const failures = new Map<string, string>()
-  const there = { namespace: memberNamespace(mcs.clusterID) }
+  const namesIn = (store: Store, most: number) =>
+    numbers({
+      most,
+      isTaken: (name) => store.get({ namespace: memberNamespace(mcs.clusterID), name }) !== undefined,
+      unnumbered: () => store.by('unnumbered', '').length,
+      now: () => performance.now(),
+    })
   const named = {
-    services: numbers(mostOfAMember.exportedservices, (name) => stores.brokerServices.get({ ...there, name }) !== undefined),
-    endpoints: numbers(mostOfAMember.exportedendpoints, (name) => stores.brokerEndpoints.get({ ...there, name }) !== undefined),
+    services: namesIn(stores.brokerServices, mostOfAMember.exportedservices),
+    endpoints: namesIn(stores.brokerEndpoints, mostOfAMember.exportedendpoints),
   }
 
   const publish = controller({
@@ -81,8 +87,7 @@ export async function runMcs(mcs: Mcs, signal: AbortSignal): Promise<void> {
       const [text, { namespace = '', name }] = [keyText(key), key]
       const have = [...stores.brokerServices.by('ours', text), ...stores.brokerEndpoints.by('ours', text)]
       const offer = world.offer({ namespace, name })
-      const nameFor: NameFor = (kind, content) =>
-        (kind === exportedService ? named.services : named.endpoints).numberFor(text, content)
+      const nameFor: NameFor = (kind, content) => (kind === exportedService ? named.services : named.endpoints).numberFor(content)
       const plan = (now: readonly KubeObject[]) => planPublish(offer, now, nameFor)
       const tell = (failure: string | undefined) => {
         if (failures.get(text) === failure) return
@@ -102,7 +107,7 @@ export async function runMcs(mcs: Mcs, signal: AbortSignal): Promise<void> {
         if (refusal !== undefined) tell(refusal)
         throw error
       } finally {
-        for (const some of [named.services, named.endpoints]) some.settled(text)
+        for (const some of [named.services, named.endpoints]) some.sweep()
       }
     },
   })
@@ -121,6 +126,8 @@ export async function runMcs(mcs: Mcs, signal: AbortSignal): Promise<void> {
         return stores.imports.get(at) === undefined ? afterPublishMs.newNames : afterPublishMs.endpoints
       },
     },
+    // Whoever else exports or changes something all the time keeps nobody's status back.
+    busyWith: mcs.clusterID,
     sources: importSources,
     reconcile: (key, stop) => {
       const at = { namespace: key.namespace ?? '', name: key.name }

@@ -24,6 +24,9 @@ export const contentOf = ({ metadata: { labels, name } }: KubeObject): string =>
 /** What an ExportedService is about. */
 export const exportedServiceName = ({ namespace, name }: ServiceKey): string => hashedName(namespace, name)
 
+/** Of two objects of one content, whoever asks takes the first. */
+export const byName = (a: KubeObject, b: KubeObject): number => (a.metadata.name < b.metadata.name ? -1 : 1)
+
 /** Being deleted, which nobody can take back. */
 export const isGoing = ({ metadata }: Pick<KubeObject, 'metadata'>): boolean => metadata.deletionTimestamp !== undefined
 

@@ -52,15 +52,54 @@ suite('publishing an offer', () => {
     const before = { ...service, metadata: { ...service?.metadata, labels: {} } } as KubeObject
     assert.deepEqual(lines(offer(1), [before, ...rest]), [`put ${name}`])
   })
-  test('takes back what is there twice, and keeps the first', () => {
+  test('takes back what is there twice, and keeps the first by name', () => {
     const [service, leaf] = held(offer(1)) as readonly [KubeObject, KubeObject]
-    const twin = { ...leaf, metadata: { ...leaf.metadata, name: '18', uid: 'twin' } }
-    assert.deepEqual(lines(offer(1), [service, leaf, twin]), ['delete ExportedEndpoints 18'])
+    const twin = { ...leaf, metadata: { ...leaf.metadata, name: 'leaf-2', uid: 'twin' } }
+    for (const have of [
+      [service, leaf, twin],
+      [service, twin, leaf],
+    ])
+      assert.deepEqual(lines(offer(1), have), ['delete ExportedEndpoints leaf-2'])
   })
   test('writes nothing and says so where a member may have no more', () => {
     const { steps, next } = planPublish(offer(1), [], () => undefined)
     assert.deepEqual(steps, [])
     assert.ok(next.kind === 'again' && /2000 exports at the broker/.test(next.because))
+  })
+  test('puts no endpoints of a service that has no name, and takes back what there is of them', () => {
+    const noService: NameFor = (kind, content) => (kind.kind === 'ExportedService' ? undefined : content)
+    const [, leaf] = held(offer(1)) as readonly [KubeObject, KubeObject]
+    assert.deepEqual(planPublish(offer(1, 2), [], noService).steps, [])
+    const { steps, next } = planPublish(offer(1, 2), [leaf], noService)
+    assert.deepEqual(
+      steps.map((step) => step.do === 'delete' && step.key.name),
+      ['leaf-1'],
+    )
+    assert.ok(next.kind === 'again' && /2000 exports at the broker/.test(next.because))
+  })
+  test('where endpoints have no names left, keeps those in their object that are still offered, as they are now, and drops the others', () => {
+    const noRoom: NameFor = () => undefined
+    const whole = (name: string, pods: readonly number[]) => {
+      const object = endpoints('east', pods)
+      return { ...object, metadata: { ...object.metadata, name } }
+    }
+    const given = offer()
+    assert.ok(given.kind === 'offered')
+    const before = held({ ...given, endpoints: [whole('all', [1, 2, 3]), whole('gone', [9])] })
+    const split = { ...given, endpoints: [whole('half-0', [1]), whole('half-1', [2, 4])] }
+    const { steps, next } = planPublish(split, before, noRoom)
+    assert.ok(next.kind === 'again' && /4000 objects of endpoints/.test(next.because))
+    const [kept, dropped, ...more] = steps
+    assert.ok(kept?.do === 'apply' && dropped?.do === 'delete' && more.length === 0)
+    assert.deepEqual([kept.object.metadata.name, kept.object.metadata.labels?.[contentLabel]], ['all', 'all'])
+    assert.deepEqual(kept.object.spec, endpoints('east', [1, 2]).spec)
+    assert.equal(dropped.key.name, 'gone')
+    const written = {
+      ...marked(kept.object, fieldManager),
+      metadata: { ...marked(kept.object, fieldManager).metadata, uid: 'all' },
+    }
+    const after = [before[0] as KubeObject, written]
+    assert.deepEqual(planPublish(split, after, noRoom).steps, [])
   })
   test('leaves everything as it is while it waits', () =>
     assert.deepEqual(lines({ kind: 'waiting', message: '' }, held(offer(1))), []))

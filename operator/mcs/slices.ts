@@ -13,7 +13,7 @@ import {
 import type { EndpointSlice } from '#lib/kube/kinds.ts'
 import type { OwnerReference } from '#lib/kube/object.ts'
 import type { ServiceKey } from './names.ts'
-import { headlessLabel, serviceNameLabel } from './names.ts'
+import { contentOf, headlessLabel, serviceNameLabel } from './names.ts'
 import { pack } from './pack.ts'
 
 /** kube-proxy and the endpoint slice controller are tuned to slices of this size. */
@@ -81,9 +81,9 @@ export function derivedPortName(port: ServicePort, all: readonly ServicePort[]):
   return name
 }
 
-/** With the family, which no slice can change: under one name the slice of another family could never be written. */
-const sliceName = ({ name }: ServiceKey, { metadata, spec }: ExportedEndpoints, leaf: string): string =>
-  hashedName(name, spec.clusterID, metadata.name, spec.addressType, leaf)
+/** By what the object is about, as its number is another at a broker that was made anew. With the family, which no slice can change: under one name the slice of another family could never be written. */
+const sliceName = ({ name }: ServiceKey, object: ExportedEndpoints, leaf: string): string =>
+  hashedName(name, object.spec.clusterID, contentOf(object), object.spec.addressType, leaf)
 
 function sliceOf(
   { key, type, trafficDistribution, owner }: Imported,

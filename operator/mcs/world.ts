@@ -29,7 +29,7 @@ import { remembered } from '#lib/std/remembered.ts'
 import type { Throttling } from '../door/metered.ts'
 import { reflectMetered } from '../door/metered.ts'
 import type { Believer } from './believe.ts'
-import { believer, doubles, oneOfEach, packedEndpoints } from './believe.ts'
+import { believer, doubles, oneOfContent, oneOfEach, packedEndpoints } from './believe.ts'
 import { rttStep } from './choice.ts'
 import type { Said } from './doubt.ts'
 import { doubts } from './doubt.ts'
@@ -43,7 +43,7 @@ import { isTaken } from './import-from.ts'
 import type { Conflict, Decided, Merged } from './merge.ts'
 import { decidedIn, merge } from './merge.ts'
 import type { ServiceKey } from './names.ts'
-import { contentOf, importedName, isGoing, isOurs, isOurSlice, serviceNameLabel } from './names.ts'
+import { byName, contentOf, importedName, isGoing, isOurs, isOurSlice, serviceNameLabel } from './names.ts'
 import type { SourceCluster } from './slices.ts'
 import type { Here } from './toll.ts'
 import { clustersIn, tollOf } from './toll.ts'
@@ -185,13 +185,15 @@ export function worldOf(self: ClusterID, known: Known, stores: Stores, signal: A
 
   /** Of the age that the others see it in. */
   function asPublished(key: ServiceKey, service: ExportedService): ExportedService {
-    const [there] = stores.brokerServices.by('ours', keyText(key))
+    const [there] = stores.brokerServices.by('ours', keyText(key)).toSorted(byName)
     const { creationTimestamp } = there?.metadata ?? {}
     return creationTimestamp === undefined ? service : { ...service, metadata: { ...service.metadata, creationTimestamp } }
   }
 
   function sources(key: ServiceKey, own: Offer): readonly SourceCluster[] {
-    const endpoints = stores.brokerEndpoints.by('key', keyText(key)).flatMap((object) => believe.endpoints(object).object ?? [])
+    const endpoints = oneOfContent(
+      stores.brokerEndpoints.by('key', keyText(key)).flatMap((object) => believe.endpoints(object).object ?? []),
+    )
     return [
       ...others(key).map((service) => ({
         service,
@@ -398,6 +400,10 @@ function addIndexes(stores: Stores, believe: Believer, self: ClusterID): void {
   stores.brokerEndpoints.addIndex('content', (object) =>
     object.metadata.namespace === memberNamespace(self) ? [contentOf(object)] : [],
   )
+  for (const store of brokerStores)
+    store.addIndex('unnumbered', ({ metadata: { name, namespace } }: KubeObject) =>
+      namespace === memberNamespace(self) && !/^[0-9]+$/.test(name) ? [''] : [],
+    )
   stores.brokerServices.addIndex('namespace', (object) => [believe.about(object)?.key.namespace ?? ''])
   stores.brokerServices.addIndex('cluster', (object) => [believe.about(object)?.clusterID ?? ''])
   stores.slices.addIndex('service', (slice) => serviceKeys(slice).map(keyText))
