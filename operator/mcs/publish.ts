@@ -85,7 +85,7 @@ function leftIn(object: KubeObject, overflow: readonly ExportedEndpoints[]): Kub
   if (endpoints.length === 0) return undefined
   const { name, labels } = placedAt(alike, object.metadata.name).metadata
   const metadata = { ...alike.metadata, name, labels: { ...labels, [contentLabel]: contentOf(object) } }
-  return { ...alike, metadata, spec: { ...alike.spec, endpoints } } as KubeObject
+  return { ...alike, metadata, spec: { ...alike.spec, endpoints } }
 }
 
 const tooMany = ({ plural }: Kind): string =>
