@@ -17,6 +17,8 @@ export type Path = {
   readonly answered: number
   /** Rounds in a row in which `size` was not. */
   readonly lost: number
+  /** Ladders in a row of which nothing was answered. */
+  readonly silent: number
   /** When larger ones were last tried; undefined: not since the cable came up. */
   readonly widerAt: number | undefined
 }
@@ -34,7 +36,11 @@ export const timing = {
   quietMs: 10_000,
   /** Between two looks whether the path has become wider. */
   widerMs: 30_000,
+  /** After a ladder of which nothing was answered; then twice as long each time, up to `widerMs`. */
+  silentMs: 1_000,
 } as const
+
+const waitAfter = (silent: number): number => (silent === 0 ? 0 : Math.min(timing.widerMs, timing.silentMs * 2 ** (silent - 1)))
 
 /** Below it there is no search: it passes where IPv6 does, in either kind of cable. */
 export const least = 1180
@@ -48,11 +54,11 @@ export function ladder(most: number): readonly number[] {
 }
 
 export const newPath = (most: number, round: number): Path => ({
-  ...{ most, size: most, asked: [], round, askedAt: -Infinity, answered: 0, lost: 0, widerAt: undefined },
+  ...{ most, size: most, asked: [], round, askedAt: -Infinity, answered: 0, lost: 0, silent: 0, widerAt: undefined },
 })
 
 /** The cable is down: nothing that was asked says anything, and another path may come. */
-export const interrupted = (path: Path): Path => ({ ...path, asked: [], lost: 0, widerAt: undefined })
+export const interrupted = (path: Path): Path => ({ ...path, asked: [], lost: 0, silent: 0, widerAt: undefined })
 
 export const answer = (path: Path, round: number, size: number): Path =>
   round === path.round && path.asked.includes(size) && size > path.answered ? { ...path, answered: size } : path
@@ -64,6 +70,7 @@ export function step(path: Path, { now, rttMs, busy }: Now): { readonly path: Pa
   const known = path.asked.length === 0 ? path : judged(path, now)
   // What was lost once may have been lost by chance; asked with it, smaller ones tell.
   if (known.lost === 1) return ask(known, ladder(known.size), now)
+  if (now - known.askedAt < waitAfter(known.silent)) return { path: known, send: [] }
   if (known.widerAt === undefined || (known.size < known.most && now - known.widerAt >= timing.widerMs))
     return ask({ ...known, widerAt: now }, ladder(known.most), now)
   if (now - known.askedAt >= (busy ? timing.busyMs : timing.quietMs)) return ask(known, [known.size], now)
@@ -71,11 +78,12 @@ export function step(path: Path, { now, rttMs, busy }: Now): { readonly path: Pa
 }
 
 function judged(path: Path, now: number): Path {
-  const over = { ...path, asked: [] }
-  if (path.answered >= path.size) return { ...over, size: path.answered, lost: 0 }
+  const isLadder = path.asked.length > 1 || path.lost === 1
   // Where nothing at all is answered, there is a gateway of a former version, or nobody: that says nothing of sizes.
-  if (path.lost === 0) return { ...over, lost: 1 }
-  return path.answered === 0 ? { ...over, lost: 0 } : { ...over, size: path.answered, lost: 0, widerAt: now }
+  if (path.answered === 0 && isLadder) return { ...path, asked: [], lost: 0, silent: path.silent + 1 }
+  const over = { ...path, asked: [], silent: path.answered > 0 ? 0 : path.silent }
+  if (path.answered >= path.size) return { ...over, size: path.answered, lost: 0 }
+  return path.lost === 0 ? { ...over, lost: 1 } : { ...over, size: path.answered, lost: 0, widerAt: now }
 }
 
 const ask = (path: Path, sizes: readonly number[], now: number) => ({
