@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import type { Allocation } from '#crds/allocation.ts'
 import type { AnnouncedPairKey, GatewayEndpoint } from '#crds/gateway-endpoint.ts'
+import { maxEpoch } from '#crds/gateway-endpoint.ts'
 import type { Identity } from '#lib/identity/identity.ts'
 import { newIdentity, publicIdentity } from '#lib/identity/identity.ts'
 import { derivePairKey, printPairKey } from '#lib/identity/pair-key.ts'
@@ -124,6 +125,7 @@ suite('the keys of pairs, as the operator of east decides them', () => {
     ['no days given: nothing', { ...ours, ...kept, use: 'Required' }, { now: 99 * dayMs, days: 0 }, '1'],
     ['a person asks: the next one', { ...ours, ...kept, use: 'Required' }, { asked: 'now' }, '1 and Next'],
     ['the same was asked before: nothing', { ...ours, ...kept, use: 'Required', asked: 'now' }, { asked: 'now' }, '1'],
+    ['what was asked is taken away: nothing', { ...ours, ...kept, use: 'Required', asked: 'now' }, {}, '1'],
     ['a person asks before it is required: nothing', { ...ours, ...kept, use: 'Offered' }, { asked: 'now' }, '1'],
     ['they prepare it: so do we', { ...ours, ...kept, use: 'Required' }, { endpoints: say(alone, prepared) }, '1 and Next'],
     ['they have turned: we prepare it', { ...ours, ...kept, use: 'Required' }, { endpoints: say(alone, turned) }, '1 and Next'],
@@ -148,6 +150,18 @@ suite('the keys of pairs, as the operator of east decides them', () => {
       { endpoints: say(alone, { id: seventh.id, epoch: 7 }) },
       '7',
     ],
+    [
+      'they announce an epoch with an id that is not its key: nothing',
+      { ...ours, ...kept, use: 'Required' },
+      { endpoints: say(alone, { id: ours.id, epoch: 7 }) },
+      '1',
+    ],
+    [
+      'they jump to the last epoch: nothing',
+      { ...ours, ...kept, use: 'Required' },
+      { endpoints: say(alone, { id: keyOf(east, 'east', west, 'west', maxEpoch).id, epoch: maxEpoch }) },
+      '1',
+    ],
     ['they are ahead of what is offered', { ...ours, ...kept, use: 'Offered' }, { endpoints: say(alone, turned) }, '2'],
   ]
   for (const [what, before, change, want] of steps)
@@ -163,6 +177,25 @@ suite('the keys of pairs, as the operator of east decides them', () => {
     assert.deepEqual([after?.id, after?.use], [seventh.id, 'Required'])
   })
 
+  test('another identity begins at the first epoch, whatever was announced of the one before', () => {
+    const after = planPairKeys({
+      ...base,
+      allocations: withWest({ identity: other }),
+      endpoints: say({ id: seventh.id, epoch: 7 }),
+      held: new Map([['west', { ...seventh, ...kept, epoch: 7, use: 'Required' }]]),
+    }).get('west')
+    assert.deepEqual([after?.epoch, after?.id, after?.use], [1, keyOf(east, 'east', other, 'west').id, 'Offered'])
+  })
+
+  test('no key is waited for to grow old that does not change by age', () => {
+    const due = (key: KeptPairKey) => firstDue(new Map([['west', key]]), 30)
+    assert.equal(due({ ...ours, ...kept, use: 'Required' }), 30 * dayMs)
+    assert.equal(due({ ...ours, ...kept, use: 'Offered' }), undefined)
+    assert.equal(due({ ...ours, ...kept, use: 'Required', epoch: maxEpoch }), undefined)
+    assert.equal(due(next), undefined)
+    assert.equal(due(former), undefined)
+  })
+
   test('what is kept is read back, and a key of a version without notes begins now', () => {
     const keys: PairKeys = new Map([
       ['west', { ...former, since: 5 * dayMs, asked: 'now' }],
@@ -171,8 +204,7 @@ suite('the keys of pairs, as the operator of east decides them', () => {
     const data = Object.fromEntries([...keys].map(([peer, key]) => [peer, Buffer.from(printPairKey(key)).toString('base64')]))
     const metadata = { name: 'tombolo-pair-keys', annotations: { 'tombolo.dev/pair-key-notes': printNotes(keys) } }
     assert.deepEqual(readPairKeys({ data, metadata }, 0), keys)
-    assert.equal(firstDue(keys, 30), 35 * dayMs)
-    assert.equal(firstDue(keys, 0), undefined)
+    assert.equal(firstDue(new Map([['west', { ...second, ...kept, use: 'Required' }]]), 0), undefined)
     for (const notes of [undefined, '', '{', 'null', '{"west":{"since":"soon"}}']) {
       const read = readPairKeys(
         { data, metadata: { name: 'x', annotations: { 'tombolo.dev/pair-key-notes': notes ?? '' } } },

@@ -84,10 +84,12 @@ function planPairKey(
   words: Words,
   { asked, days, now }: PairKeysSeen,
 ): KeptPairKey | undefined {
-  const ahead = Math.max(1, ...words.theirs.map((word) => word?.epoch ?? 1))
   const isSame = before !== undefined && derive(before.epoch)?.id === before.id
+  // Another identity begins at 1, as what is announced of the one before is no key of this one.
+  const at = isSame ? before.epoch : 1
+  const ahead = Math.max(1, ...words.theirs.map((word) => epochOf(word, at, derive)))
   if (!isSame || isLost(before, ahead)) {
-    const epoch = Math.max(before?.epoch ?? 1, ahead)
+    const epoch = Math.max(at, ahead)
     const key = derive(epoch)
     if (key === undefined) return undefined
     // Once required it stays so, whatever anybody announces later: otherwise who can write an announcement could take the key away.
@@ -98,12 +100,14 @@ function planPairKey(
   if (before.use === 'Offered') return all(words, ({ id }) => id === before.id) ? { ...before, use: 'Required' } : before
   switch (other?.at) {
     case undefined: {
-      const isDue = before.asked !== asked || (days > 0 && now - before.since >= days * dayMs)
+      const isDue = (asked !== undefined && before.asked !== asked) || (days > 0 && now - before.since >= days * dayMs)
       // A next one that they prepare, or use already, is the same as ours.
       const isNews = words.theirs.some((word) => word !== undefined && (word.next !== undefined || word.id !== before.id))
       const next = (isDue || isNews) && before.epoch < maxEpoch ? derive(before.epoch + 1) : undefined
       const begun = words.theirs.some((word) => word?.id === next?.id || word?.next === next?.id)
-      return next !== undefined && (isDue || begun) ? { ...before, asked, other: { at: 'Next', ...next } } : before
+      return next !== undefined && (isDue || begun)
+        ? { ...before, asked: asked ?? before.asked, other: { at: 'Next', ...next } }
+        : before
     }
     case 'Next': {
       if (!all(words, ({ id, next }) => id === other.id || next === other.id)) return before
@@ -121,10 +125,19 @@ function planPairKey(
  */
 const isLost = ({ use, epoch }: HeldPairKey, ahead: number): boolean => ahead > (use === 'Offered' ? epoch : epoch + 1)
 
-/** When the first of them will be old; undefined: none will. */
+/** Further ahead than this nobody is followed: a peer could use up all epochs at once. */
+const mostAhead = 1_000
+
+/** The epoch that is announced, where there is such a key and it is not too far from `at`; else 1. */
+function epochOf(word: AnnouncedPairKey | undefined, at: number, derive: (epoch: number) => PairKey | undefined): number {
+  const epoch = word?.epoch ?? 1
+  return epoch > at && epoch <= at + mostAhead && derive(epoch)?.id === word?.id ? epoch : 1
+}
+
+/** When the first of those that can be changed by age will be old; undefined: none will. */
 export function firstDue(keys: PairKeys, days: number): number | undefined {
-  if (days === 0 || keys.size === 0) return undefined
-  return Math.min(...[...keys.values()].map(({ since }) => since)) + days * dayMs
+  const ageing = [...keys.values()].filter((k) => k.use === 'Required' && k.other === undefined && k.epoch < maxEpoch)
+  return days === 0 || ageing.length === 0 ? undefined : Math.min(...ageing.map(({ since }) => since)) + days * dayMs
 }
 
 // ── In the Secret ──────────────────────────────────────────────────────────────────────────────────────────────────────────
