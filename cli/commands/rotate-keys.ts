@@ -6,7 +6,7 @@ import { takeSnapshot } from '#fleet/snapshot.ts'
 import { fieldManager, openCluster } from '../cluster/cluster.ts'
 import { notAMember } from '../cluster/membership.ts'
 import { until } from '../cluster/until.ts'
-import { changed, pairsOf } from '../rotation/pairs.ts'
+import { changed, pairsOf, unanswered } from '../rotation/pairs.ts'
 import type { AddCommand, CommonOptions, DryRun, Session } from './command.ts'
 import { commonOptions, dryRunOption, timeoutOption } from './command.ts'
 
@@ -45,6 +45,8 @@ async function run(options: Options, { output, signal }: Session): Promise<void>
   }
   const before = pairsOf(member)
   const pairs = [...before.keys()].toSorted()
+  const unready = unanswered(member)
+  const left = unready.map((id) => ` Not required yet: cluster ${id} announces no key.`).join('')
   await output.progress.step(
     `The keys of ${pairs.length === 1 ? 'one pair' : `${pairs.length} pairs`} are changed`,
     async (say) => {
@@ -67,8 +69,8 @@ async function run(options: Options, { output, signal }: Session): Promise<void>
   )
   output.result(
     pairs.length === 0
-      ? 'There is no pair with a key to change.'
-      : `The keys were changed: with ${pairs.join(', ')}. Each cable makes its next session with the new one, within two minutes.`,
+      ? `There is no pair with a key to change.${left}`
+      : `The keys were changed: with ${pairs.join(', ')}. Each cable makes its next session with the new one, within two minutes.${left}`,
     { context, pairs },
     options.output,
     pairs.map((id) => `member/${id}`),

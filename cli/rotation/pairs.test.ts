@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import type { GatewayEndpoint } from '#crds/gateway-endpoint.ts'
 import type { MemberView } from '#fleet/snapshot.ts'
 import { gatewayOf, goodSnapshot } from '#test/kit/snapshot.ts'
-import { changed, pairsOf } from './pairs.ts'
+import { changed, pairsOf, unanswered } from './pairs.ts'
 
 type Word = { readonly id: string; readonly next?: string }
 const [old, next] = ['1'.repeat(32), '2'.repeat(32)]
@@ -25,6 +25,12 @@ suite('changing the keys of pairs, as a person waits for it', () => {
     ['they do not hold the next', { id: old, next }, { id: old }, /^west: the gateway on \S+ of west does not say yet/],
     ['all hold the next', { id: old, next }, { id: old, next }, /all gateways hold the next key, and turn to it/],
     ['ours use another', { id: next }, { id: old, next }, undefined],
+    [
+      'they announce no key, and none is begun',
+      { id: old },
+      undefined,
+      /^west: not begun: no key .* by the gateway on \S+ of west$/,
+    ],
     ['they say nothing at all', { id: old, next }, undefined, /of west does not say yet/],
   ]
   for (const [when, east, west, waiting] of rows)
@@ -36,7 +42,14 @@ suite('changing the keys of pairs, as a person waits for it', () => {
 
   test('a pair without a key has nothing to change', () => {
     assert.deepEqual(pairsOf(seen(undefined, undefined)), new Map())
-    assert.deepEqual(pairsOf(seen({ id: old }, undefined)), before)
+    assert.deepEqual(pairsOf(seen({ id: old }, { id: old })), before)
     assert.deepEqual(changed(seen(undefined, undefined), new Map()), { done: undefined })
+  })
+
+  test('a key that the other cluster does not announce is not waited for, and named', () => {
+    assert.deepEqual(pairsOf(seen({ id: old }, undefined)), new Map())
+    assert.deepEqual(unanswered(seen({ id: old }, undefined)), ['west'])
+    assert.deepEqual(unanswered(seen({ id: old }, { id: old })), [])
+    assert.deepEqual(unanswered(seen(undefined, undefined)), [])
   })
 })
