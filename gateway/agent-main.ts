@@ -64,7 +64,7 @@ async function run(config: AgentConfig, log: Logger, signal: AbortSignal): Promi
       // A kubelet writes its Node every few minutes or seconds, and hardly ever what routes depend on.
       source(kept.nodes.store, () => [everything], { sees: (node) => nodesOf([node], config.NODE_IP) }),
       source(kept.allocations.store, () => [everything]),
-      source(kept.endpoints.store, () => [everything], { sees: decisiveOf }),
+      source(kept.endpoints.store, () => [everything], { sees: decisiveOf(config.CLUSTER_ID) }),
     ],
     reconcile: (_, during) => agent.reconcile(during),
     log,

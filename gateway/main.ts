@@ -73,7 +73,17 @@ async function run(config: GatewayConfig, log: Logger, asked: AbortSignal): Prom
   const asksForKey = () =>
     endpoints.store.get({ namespace, name: gatewayEndpointName(clusterID, node) })?.metadata.annotations?.[rotateKeyAnnotation]
   await within(endpointWaitMs, signal, (limit) => endpoints.store.whenSynced(limit))
-  if (await renewNodeKey(host, keyFile, asksForKey(), signal)) log.info({}, 'made another WireGuard key, as was asked')
+  /** The last request for another key that needs no more looking at: it is answered, or cannot be before a person has made room. */
+  let considered = asksForKey()
+  try {
+    if (await renewNodeKey(host, keyFile, considered, signal)) log.info({}, 'made another WireGuard key, as was asked')
+  } catch (err) {
+    if (signal.aborted) throw err
+    log.error(
+      { err },
+      'no other WireGuard key could be written, as was asked: begins with the one it has, and tries at the next start',
+    )
+  }
 
   await using started = new AsyncDisposableStack()
   const makeDriver = async (cable: CableName) => {
@@ -164,7 +174,7 @@ async function run(config: GatewayConfig, log: Logger, asked: AbortSignal): Prom
     name: 'gateway',
     sources: [
       source(allocations.store, () => [everything]),
-      source(endpoints.store, () => [lead, everything], { sees: decisiveOf }),
+      source(endpoints.store, () => [lead, everything], { sees: decisiveOf(clusterID) }),
       // A kubelet writes its Node often, and hardly ever another address.
       source(machines.store, () => [everything], {
         sees: (one) => [nodesOf([one], config.NODE_IP), dutyOf(one), topologyOf([one])],
@@ -182,9 +192,18 @@ async function run(config: GatewayConfig, log: Logger, asked: AbortSignal): Prom
     if (isOwn && !renewal.signal.aborted) void endForKey()
   })
   const endForKey = async () => {
-    if (!(await isToRenew(host, keyFile, asksForKey(), signal)) || renewal.signal.aborted) return
-    log.info({}, 'another WireGuard key was asked for: ends, to begin with it')
-    renewal.abort()
+    const request = asksForKey()
+    if (request === undefined || request === considered) return
+    try {
+      const isNew = await isToRenew(host, keyFile, request, signal)
+      considered = request
+      if (!isNew || renewal.signal.aborted) return
+      log.info({}, 'another WireGuard key was asked for: ends, to begin with it')
+      renewal.abort()
+    } catch (err) {
+      if (!signal.aborted)
+        log.warn({ err }, 'whether another WireGuard key was asked for could not be read; looked at again with the next change')
+    }
   }
   await endForKey()
 

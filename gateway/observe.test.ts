@@ -4,7 +4,7 @@ import { allocation } from '#crds/allocation.ts'
 import { gatewayEndpoint } from '#crds/gateway-endpoint.ts'
 import { gatewayDNSName, gatewayEndpointName } from '#crds/places.ts'
 import { keyOf } from '#test/kit/gateway.ts'
-import { fleetOf } from './observe.ts'
+import { decisiveOf, fleetOf } from './observe.ts'
 
 const { apiVersion } = gatewayEndpoint
 const allocations = ['east', 'west'].map((id, n) => ({
@@ -61,5 +61,30 @@ suite('the cables of another gateway', () => {
     assert.deepEqual(taken({ cables: ['ipsec', 'wireguard'], ipsec }, false).cables, ['wireguard'])
     assert.deepEqual(taken({ cables: ['ipsec', 'wireguard'] }, true).cables, ['wireguard'])
     assert.deepEqual(taken({ cables: ['ipsec'], ipsec }, false), { cables: [], certified: undefined, asked: [['PEM', dnsName]] })
+  })
+})
+
+suite('what a gateway looks at of another', () => {
+  const seen = (...connections: readonly object[]) => {
+    const read = gatewayEndpoint.parse({ ...west({}), status: { role: 'Active', term: 1, connections } })
+    return read.ok ? JSON.stringify(decisiveOf('east')(read.value)) : assert.fail(JSON.stringify(read.error))
+  }
+  const to = (clusterID: string, more: object = {}) => ({
+    endpoint: `${clusterID}-n1`,
+    clusterID,
+    node: 'n1',
+    state: 'Connected',
+    address: '192.0.2.7:51820',
+    ...more,
+  })
+
+  test('is where it hears this cluster, and whether it does', () => {
+    assert.notEqual(seen(to('east')), seen(to('east', { address: '192.0.2.8:51820' })))
+    assert.notEqual(seen(to('east')), seen(to('east', { state: 'Error' })))
+  })
+
+  test('is neither where it hears others nor how fast', () => {
+    assert.equal(seen(to('east'), to('north')), seen(to('east', { rttMicros: 9 }), to('north', { address: '192.0.2.8:4242' })))
+    assert.equal(seen(to('east', { state: 'Error' })), seen(to('east', { state: 'Connecting' })))
   })
 })

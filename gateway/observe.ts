@@ -142,13 +142,17 @@ function certifiedOf({ spec: { clusterID, node, ipsec } }: GatewayEndpoint, beli
 }
 
 /** What a decision looks at in a GatewayEndpoint. The rest, such as round trips, changes often and changes nothing. */
-export const decisiveOf = ({ spec, status }: GatewayEndpoint): unknown => [
-  spec,
-  status?.role,
-  status?.term,
-  // Where others hear us.
-  status?.connections?.map(({ endpoint, address }) => [endpoint, address]),
-]
+export const decisiveOf =
+  (own: string) =>
+  ({ spec, status }: GatewayEndpoint): unknown => [
+    spec,
+    status?.role,
+    status?.term,
+    // Where others hear us.
+    status?.connections
+      ?.filter(({ clusterID }) => clusterID === own)
+      .map(({ node, cable, state, address, path }) => [node, cable, state === 'Connected', address, path]),
+  ]
 
 /** The gateway of the own cluster that carries traffic; undefined if none ever said that it does. */
 export function activeOf(endpoints: readonly GatewayEndpoint[]): GatewayEndpoint | undefined {

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { linuxHost } from '#lib/host/linux.ts'
-import { nodeKey, renewNodeKey } from './node-key.ts'
+import { isToRenew, nodeKey, renewNodeKey } from './node-key.ts'
 
 suite('the key of a node', () => {
   let dir: string
@@ -19,7 +19,7 @@ suite('the key of a node', () => {
     assert.equal(statSync(join(dir, 'state/wireguard.key')).mode & 0o777, 0o600)
   })
 
-  test('is another when a person asks, once for each asking, also after a kill in the middle of it', async () => {
+  test('is another when a person asks, once for each asking', async () => {
     const path = join(dir, 'state/wireguard.key')
     const renew = (asked: string | undefined) => renewNodeKey(linuxHost(), path, asked, AbortSignal.timeout(5000))
     const keys = [(await read()).publicKey]
@@ -37,11 +37,35 @@ suite('the key of a node', () => {
       assert.equal(now !== keys.at(-1), renewed, asked)
       keys.push(now)
     }
-    rmSync(`${path}.answered`)
-    assert.equal(await renew('two'), true, 'as if killed before it was written down')
-    assert.equal(await renew('two'), false)
     assert.equal(statSync(path).mode & 0o777, 0o600)
+    writeFileSync(`${path}.answered`, 'three\n')
+    assert.equal(await renew('three'), false, 'as a former version wrote it')
   })
+
+  for (const [what, failing] of [
+    ['the key', 'wireguard.key'],
+    ['what is answered', 'wireguard.key.answered'],
+  ] as const)
+    test(`where ${what} cannot be written the key that was stays, and one is made once it can`, async () => {
+      const path = join(dir, 'state/wireguard.key')
+      const before = (await read()).publicKey
+      const real = linuxHost()
+      const { signal } = new AbortController()
+      const full: Pick<typeof real, 'read' | 'write'> = {
+        read: real.read.bind(real),
+        write: (file, ...rest) =>
+          file.endsWith(failing) ? Promise.reject(new Error('no space left on device')) : real.write(file, ...rest),
+      }
+      for (let start = 0; start < 3; start++) {
+        await assert.rejects(renewNodeKey(full, path, 'one', signal), /no space left/)
+        assert.equal((await read()).publicKey, before)
+        assert.equal(await isToRenew(real, path, 'one', signal), true)
+      }
+      let made = 0
+      for (let start = 0; start < 3; start++) if (await renewNodeKey(real, path, 'one', signal)) made++
+      assert.equal(made, 1)
+      assert.notEqual((await read()).publicKey, before)
+    })
 
   test('a file that holds no key is an error that does not show what it holds', async () => {
     await read()

@@ -63,6 +63,22 @@ suite('cables over WireGuard, on a machine made of text', function () {
     }
   })
 
+  test('with another key the device has its address, and no longer that of the key before', async () => {
+    const host = fakeHost({ kernelWireGuard: true })
+    const before = await make(host)
+    await before.set([cable], signal)
+    await before[Symbol.asyncDispose]()
+    await host.remove(`${stateDir}/wireguard.key`, signal)
+    const driver = await make(host)
+    await driver.set([cable], signal)
+    assert.notEqual(driver.publicKey, before.publicKey)
+    const addresses = host
+      .print()
+      .split('\n')
+      .filter((line) => line.startsWith('address '))
+    assert.deepEqual(addresses, ['address tmb-wg 192.0.0.8/32', `address tmb-wg ${tunnelAddress(driver.publicKey)}/32`])
+  })
+
   test('no argument of a program shows the private key', async () => {
     const host = fakeHost({ kernelWireGuard: true })
     await (await make(host)).set([cable], signal)

@@ -6,10 +6,11 @@
 //                     └─ else start wireguard-go, wait for its socket; when it dies: onLost, and the next set starts it again
 import type { Daemon } from '#lib/host/host.ts'
 import { CommandFailed } from '#lib/host/host.ts'
-import { parseAddresses, parseLinks, putAddress, setLink } from '#lib/host/ip.ts'
+import { dropAddress, parseAddresses, parseLinks, putAddress, setLink } from '#lib/host/ip.ts'
 import { readSysctl, writeSysctl } from '#lib/host/sysctl.ts'
+import { contains } from '#lib/net/cidr.ts'
 import type { PublicKey } from '#lib/net/keys.ts'
-import { tunnelAddress } from '#lib/net/keys.ts'
+import { tunnelAddress, tunnelNetwork } from '#lib/net/keys.ts'
 import { backoff } from '#lib/std/backoff.ts'
 import { pause } from '#lib/std/pause.ts'
 import { turns } from '#lib/std/turns.ts'
@@ -174,10 +175,14 @@ class WireGuardDriver implements CableDriver {
     const lines = [
       ...(link?.mtu === mtu && link.up ? [] : setLink({ name: device, kind: 'wireguard', mtu, up: true })),
       ...wanted.filter(({ address }) => !addresses.some((a) => a.address === address)).map(putAddress),
+      // Of the key before: a device of the kernel outlives the gateway.
+      ...addresses.filter((a) => isOfTunnels(a.address) && !wanted.some((w) => w.address === a.address)).map(dropAddress),
     ]
     if (lines.length > 0) await host.run('ip', ['-batch', '-'], { stdin: `${lines.join('\n')}\n` }, signal)
   }
 }
+
+const isOfTunnels = (address: string): boolean => contains(tunnelNetwork, address.split('/')[0] ?? '')
 
 const answers = (door: WireGuardDevice, signal: AbortSignal): Promise<boolean> =>
   door.get(signal).then(
