@@ -51,6 +51,8 @@ export const maxRelays = 4
 const lookEveryMs = 250
 /** Where all is well, the device is looked at so much less often. */
 const calmEveryMs = 5_000
+/** A peer that has been down for so long does not have the device looked at more often. */
+const downMs = 60_000
 /** How long a single packet that looked for a way is given to bring the far end's packets this way. */
 const lookedMs = 600
 const looks = 3
@@ -58,6 +60,8 @@ const looks = 3
 type Known = {
   peer: PathPeer
   standing: Standing
+  /** When its cable was last up, or it came to be known. */
+  upAt: number
   /** A door that also sends straight, or only, until then. */
   probe: { readonly until: number; readonly door: Door } | undefined
   /** Sent once straight from WireGuard's own port, which is the one that a NAT lets in: what came through the relay by now, looked at when. */
@@ -157,9 +161,8 @@ export class Paths implements AsyncDisposable {
         if (link.rttTo(id) !== undefined) await link.door(id)
       }
     const links = new Map(this.#options.pulse().map((p) => [p.publicKey, p.link.state]))
-    const isCalm = [...this.#known].every(
-      ([key, { standing, probe }]) => links.get(key) === 'Connected' && standing.way.to === 'address' && probe === undefined,
-    )
+    for (const [key, known] of this.#known) if (links.get(key) === 'Connected') known.upAt = now
+    const isCalm = [...this.#known.values()].every((known) => this.#isCalm(known, now))
     if (isCalm && now - this.#lookedAt < calmEveryMs) return
     this.#lookedAt = now
     const devices = await this.#options.driver.read(signal)
@@ -174,6 +177,14 @@ export class Paths implements AsyncDisposable {
       if (!isOurs) await this.#steer(known, signal)
       await this.#decide(known, { now, link: links.get(key) ?? 'Connecting', at: isOurs ? at : undefined }, signal)
     }
+  }
+
+  /** Whether nothing is under way and nothing is due: all is well, or has not been for so long that it need not be seen at once. */
+  #isCalm({ peer, standing: { way, probeAt }, upAt, probe, looked, looksLeft }: Known, now: number): boolean {
+    if (probe !== undefined || looked !== undefined || looksLeft > 0) return false
+    if (now > upAt) return now - upAt > downMs
+    if (way.to === 'address') return true
+    return now < probeAt && this.#links.get(way.name)?.link.rttTo(gatewayIDOf(peer.dnsName)) !== undefined
   }
 
   async #decide(known: Known, seen: Pick<Evidence, 'now' | 'link' | 'at'>, signal: AbortSignal): Promise<void> {
@@ -295,6 +306,7 @@ export class Paths implements AsyncDisposable {
 const newcomer = (peer: PathPeer, now: number): Known => ({
   peer,
   standing: firstWay(peer.addresses, now),
+  upAt: now,
   probe: undefined,
   looked: undefined,
   nextLook: 0,
