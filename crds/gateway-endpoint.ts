@@ -78,7 +78,7 @@ export const gatewayEndpoint = define({
               .min(1)
               .max(maxEpoch)
               .optional()
-              .describe('The how manieth key of the pair it is; 1 if absent. The next one is made of the next number.'),
+              .describe('The number of the key, counted from 1; 1 if absent. The next one is made of the next number.'),
             next: pairKeyIDField
               .optional()
               .describe('While the key is being changed: the id of the next one, which it holds too.'),

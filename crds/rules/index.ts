@@ -3,8 +3,9 @@
 // policy has anything to say, so both name the same rule.
 //
 // What a policy cannot tell, because it sees one object and one Allocation: whether the name of a gateway is the hash of
-// what it says (operator/door), whether two objects say the same (operator/mcs), whether a candidate lies in another member's addresses (gateway/engine.ts), what is in a certificate
-// request (broker/pki), and anything that is read: admission is asked about writes alone. Nor is it asked about admission policies.
+// what it says (operator/door), whether two objects say the same (operator/mcs), whether a candidate lies in another member's addresses
+// (gateway/engine.ts), what is in a certificate request (broker/pki), and anything that is read: admission is asked about writes alone. Nor is
+// it asked about admission policies.
 import { mostOfAMember } from '../limits.ts'
 import type { Whom } from './account.ts'
 import { accountVariables, anyCluster, brokerController, forACluster, joinerAtHome, memberAtHome } from './account.ts'
