@@ -26,6 +26,10 @@ export function headlessNames(root: Name, ttl: number): HeadlessNames {
   // Those that have a ready pod, in the order in which they were last put.
   const slices = new Map<string, Pods>()
   const index = hostIndex<Pods>()
+  /** Slices with a named pod, by cluster: how many. A question of a name looks at no slice but its own, however many there are. */
+  const named = new Map<string, number>()
+  /** Slices that serve a port, by protocol, then by port. */
+  const ports = new Map<string, Map<string, Set<Pods>>>()
   const all = (): readonly Pods[] => [...slices.values()]
   const leaf = (data: readonly Data[]): Node => ({ entries: data.map((one) => ({ ttl, data: one })), children: nothing })
 
@@ -35,14 +39,14 @@ export function headlessNames(root: Name, ttl: number): HeadlessNames {
     },
     children: {
       get: (label) => (label.startsWith('_') ? protocolAt(label) : clusterAt(label)),
-      keys: () => keysOf(all().flatMap(({ cluster, ports }) => [cluster, ...ports.map(([, protocol = '']) => protocol)])),
+      keys: () => keysOf([...named.keys(), ...ports.keys()]),
     },
   }
 
   function clusterAt(cluster: string): Node | undefined {
     const isIts = (pods: Pods) => pods.cluster === cluster && pods.named
     const hosts = () => all().filter(isIts).flatMap(hostsOf)
-    return slices.values().some(isIts)
+    return named.has(cluster)
       ? { entries: [], children: { get: (host) => podAt(host, cluster), keys: () => keysOf(hosts()) } }
       : undefined
   }
@@ -58,18 +62,44 @@ export function headlessNames(root: Name, ttl: number): HeadlessNames {
 
   /** Of two labels, as a pod's name is: a port's and its protocol's. */
   function protocolAt(protocol: string): Node | undefined {
-    const there = all().filter(({ ports }) => ports.some((path) => path[1] === protocol))
-    const names = () => there.flatMap(({ ports }) => ports.flatMap(([port = '', its]) => (its === protocol ? [port] : [])))
-    return there.length === 0
-      ? undefined
-      : { entries: [], children: { get: (port) => portAt([port, protocol], there), keys: () => keysOf(names()) } }
+    const there = ports.get(protocol)
+    const get = (port: string) => portAt([port, protocol], there?.get(port))
+    return there === undefined ? undefined : { entries: [], children: { get, keys: () => there.keys() } }
   }
 
-  function portAt(path: Name, there: readonly Pods[]): Node | undefined {
+  function portAt(path: Name, serving: ReadonlySet<Pods> | undefined): Node | undefined {
     const isIt = (other: Name | undefined) => other?.[0] === path[0] && other?.[1] === path[1]
-    const serving = there.filter(({ ports }) => ports.some(isIt))
-    const offers = offersOf(serving, (offer) => isIt(offer.path))
-    return serving.length === 0 ? undefined : leaf(srvOf(offers, MOST_OF_A_TYPE))
+    return serving === undefined
+      ? undefined
+      : leaf(
+          srvOf(
+            offersOf(serving, (offer) => isIt(offer.path)),
+            MOST_OF_A_TYPE,
+          ),
+        )
+  }
+
+  function enter(pods: Pods): void {
+    index.add(hostsOf(pods), pods)
+    if (pods.named) named.set(pods.cluster, (named.get(pods.cluster) ?? 0) + 1)
+    for (const [port = '', protocol = ''] of pods.ports) {
+      const its = ports.get(protocol) ?? new Map<string, Set<Pods>>()
+      ports.set(protocol, its.set(port, (its.get(port) ?? new Set()).add(pods)))
+    }
+  }
+
+  function leave(pods: Pods): void {
+    index.delete(hostsOf(pods), pods)
+    const left = (named.get(pods.cluster) ?? 0) - 1
+    if (pods.named && left > 0) named.set(pods.cluster, left)
+    else if (pods.named) named.delete(pods.cluster)
+    for (const [port = '', protocol = ''] of pods.ports) {
+      const its = ports.get(protocol)
+      const serving = its?.get(port)
+      serving?.delete(pods)
+      if (serving?.size === 0) its?.delete(port)
+      if (its?.size === 0) ports.delete(protocol)
+    }
   }
 
   return {
@@ -80,10 +110,10 @@ export function headlessNames(root: Name, ttl: number): HeadlessNames {
       const [before, after] = [slices.get(key), slice === undefined ? undefined : podsOf(slice, root)]
       if (before === undefined ? after === undefined : before.equals(after)) return false
       slices.delete(key)
-      if (before !== undefined) index.delete(hostsOf(before), before)
+      if (before !== undefined) leave(before)
       if (after === undefined) return true
       slices.set(key, after)
-      index.add(hostsOf(after), after)
+      enter(after)
       return true
     },
   }
@@ -111,6 +141,6 @@ function addressesIn(groups: readonly Listed[]): readonly Address[] {
   return found
 }
 
-function* offersOf(groups: readonly Pods[], isIt: (offer: Offer) => boolean = () => true): Generator<Offer> {
+function* offersOf(groups: Iterable<Pods>, isIt: (offer: Offer) => boolean = () => true): Generator<Offer> {
   for (const group of groups) for (const { offers } of group.list()) yield* offers.filter(isIt)
 }
