@@ -46,4 +46,15 @@ suite('the rules', () => {
     const idle = policies.flatMap(({ name, rules }) => rules.filter((r) => !named.has(r.name)).map((r) => `${name}: ${r.name}`))
     assert.deepEqual(idle, [])
   })
+
+  test('judged as an update of itself, as whoever imports judges, nothing is let through that could not be made but a name that is no number', () => {
+    const ofAMember = new Set(['gatewayendpoints', 'exportedservices', 'exportedendpoints'])
+    const skipped = cases.flatMap(({ review, rule }) => {
+      const { request, object } = review
+      if (rule === undefined || request.operation !== 'CREATE' || !ofAMember.has(request.resource)) return []
+      const imported = evaluate({ ...review, request: { ...request, operation: 'UPDATE' }, oldObject: object })
+      return imported.allowed ? [rule] : []
+    })
+    assert.deepEqual([...new Set(skipped)], ['numbered'])
+  })
 })
