@@ -11,7 +11,7 @@ import { parseClusterID } from '#lib/net/cluster-id.ts'
 import { cell } from '#lib/std/cell.ts'
 import { logger } from '#lib/std/log.ts'
 import { explain } from '#lib/std/result.ts'
-import { runMcs } from '#operator/mcs/mcs.ts'
+import { givesWayMs, runMcs } from '#operator/mcs/mcs.ts'
 import { now } from './bench.ts'
 import type { Importer } from './importer.ts'
 
@@ -44,6 +44,7 @@ await runMcs(
     gateways: reflect(local, gatewayEndpoint, { namespace: systemNamespace }, stop.signal).store,
     ...{ say: nobody, rejected: nobody, leftOut: nobody, held: nobody, unmade: nobody, throttled: nobody },
   },
+  givesWayMs,
   stop.signal,
 )
 clearTimeout(quiet)

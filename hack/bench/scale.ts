@@ -21,7 +21,7 @@ import { pathOf } from '#lib/kube/object.ts'
 import { reflect } from '#lib/kube/reflector.ts'
 import type { Store } from '#lib/kube/store.ts'
 import { pause } from '#lib/std/pause.ts'
-import { exportedServiceName } from '#operator/mcs/names.ts'
+import { exportedServiceContent } from '#operator/mcs/names.ts'
 import type { BareBroker } from '#test/kit/bare-broker.ts'
 import { bareBroker } from '#test/kit/bare-broker.ts'
 import { addressesOf } from '#test/kit/coredns.ts'
@@ -116,7 +116,7 @@ const copyOf = (clusterID: string, i: number): KubeObject => ({
 
 const serviceOf = (clusterID: string, name: string): KubeObject => ({
   ...typeOf(exportedService),
-  metadata: { name: exportedServiceName({ namespace, name }), namespace: memberNamespace(clusterID) },
+  metadata: { name: exportedServiceContent({ namespace, name }), namespace: memberNamespace(clusterID) },
   spec: {
     ...{ clusterID, namespace, name, type: 'ClusterSetIP', ipFamilies: ['IPv4'], exportedAt: new Date().toISOString() },
     ports: [{ name: 'http', protocol: 'TCP', port: 80 }],

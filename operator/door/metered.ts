@@ -30,7 +30,6 @@ const calmMs = 10_000
 
 /**
  * `reflect` for a kind of which other clusters write at most so many each; our own objects, and what lies elsewhere, come through as they are.
- * `through`: what stands between that and the store.
  */
 export function reflectMetered<T extends KubeObject>(
   kube: Kube,
@@ -39,10 +38,9 @@ export function reflectMetered<T extends KubeObject>(
   self: string,
   told: Throttling,
   signal: AbortSignal,
-  through: (writer: StoreWriter<T>) => StoreWriter<T> = (writer) => writer,
 ): Store<T> {
   return reflect(kube, kind, {}, signal, (writer) => {
-    const meter = metered(through(writer), {
+    const meter = metered(writer, {
       kind: kind.kind,
       budget: budgetOf(most),
       sourceOf: ({ metadata: { namespace } }) => {

@@ -1,6 +1,6 @@
-// What the other members say about their services, as far as it is believed: an object that parses, lies in its own member's
-// namespace (operator/door/judge.ts), belongs to a cluster that was admitted and is routed here, is about a service that this cluster may export, and names
-// only addresses that it was admitted with.
+// What the other members say about their services, as far as it is believed: an object that parses, lies in its own member's namespace
+// (operator/door/judge.ts), belongs to a cluster that was admitted and is routed here, is about a service that this cluster may export,
+// and names only addresses that it was admitted with.
 import type { Allocation } from '#crds/allocation.ts'
 import type { ExportedEndpoints } from '#crds/exported-endpoints.ts'
 import { exportedEndpoints } from '#crds/exported-endpoints.ts'

@@ -8,11 +8,11 @@ import { eventually } from '#test/kit/eventually.ts'
 import { constituent } from '#test/kit/services.ts'
 import type { Doubts } from './doubt.ts'
 import { doubts } from './doubt.ts'
-import { exportedServiceName } from './names.ts'
+import { exportedServiceContent } from './names.ts'
 
 const at = (uid: string, generation: number, name = 'web'): ExportedService => {
   const object = constituent('east', { name })
-  const metadata = { ...object.metadata, name: exportedServiceName({ namespace: 'shop', name }) }
+  const metadata = { ...object.metadata, name: exportedServiceContent({ namespace: 'shop', name }) }
   return { ...object, metadata: { ...metadata, uid, generation, resourceVersion: `${uid}${generation}` } }
 }
 const many = Array.from({ length: 20 }, (_, n) => at(`u${n}`, 1, `s${n}`))

@@ -21,7 +21,7 @@ import { explain } from '#lib/std/result.ts'
 import type { ServiceKey } from './names.ts'
 import type { Group } from './export-endpoints.ts'
 import { endpointsOf, portOf } from './export-endpoints.ts'
-import { exportedServiceName, importedName, isGoing } from './names.ts'
+import { exportedServiceContent, importedName, isGoing } from './names.ts'
 import { pack } from './pack.ts'
 
 /** Upstream's schema lets the spec be absent. */
@@ -130,7 +130,7 @@ function serviceOf(
   return {
     apiVersion: exportedService.apiVersion,
     kind: exportedService.kind,
-    metadata: { name: exportedServiceName(key), namespace: memberNamespace(self), labels: labelsOf(self, key) },
+    metadata: { name: exportedServiceContent(key), namespace: memberNamespace(self), labels: labelsOf(self, key) },
     spec: {
       clusterID: self,
       namespace: key.namespace,

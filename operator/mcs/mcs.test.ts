@@ -46,8 +46,8 @@ import {
 } from '#test/kit/services.ts'
 import type { HeldRemoval } from '../door/removal.ts'
 import type { Mcs } from './mcs.ts'
-import { runMcs, workers } from './mcs.ts'
-import { exportedServiceName } from './names.ts'
+import { givesWayMs, runMcs, workers } from './mcs.ts'
+import { exportedServiceContent } from './names.ts'
 import { preferred } from './numbers.ts'
 
 const log = logger('mcs', 'silent')
@@ -69,7 +69,7 @@ type Running = 'east' | 'west'
 /** Where a cluster publishes shop/web, as the only one that it exports. */
 const publishedKey = (id: Running) => ({
   namespace: memberNamespace(id),
-  name: String(preferred(mostOfAMember.exportedservices, exportedServiceName(web))),
+  name: String(preferred(mostOfAMember.exportedservices, exportedServiceContent(web))),
 })
 
 class Clusterset implements AsyncDisposable {
@@ -81,6 +81,7 @@ class Clusterset implements AsyncDisposable {
   readonly said = new Map<Running, readonly string[]>()
   readonly held = new Map<Running, readonly HeldRemoval[]>()
   readonly accepted = cell<readonly string[]>([])
+  givesWay = givesWayMs
   readonly #stops = new Map<Running, () => Promise<void>>()
 
   constructor(broker: ApiServer, east: ApiServer, west: ApiServer) {
@@ -105,7 +106,11 @@ class Clusterset implements AsyncDisposable {
     const seen = { allocations, gateways, importFrom, trafficDefault, accepted: this.accepted }
     const known = { local, broker: remote, clusterID: idOf(id), ...seen }
     const held = (removals: readonly HeldRemoval[]) => this.held.set(id, removals)
-    const running = runMcs({ ...known, log, say, rejected, leftOut, held, throttled: () => undefined }, stop.signal)
+    const running = runMcs(
+      { ...known, log, say, rejected, leftOut, held, throttled: () => undefined },
+      this.givesWay,
+      stop.signal,
+    )
     this.#stops.set(id, async () => {
       stop.abort()
       await running
@@ -447,7 +452,7 @@ suite('services across clusters', () => {
     const names = Array.from({ length: 12 }, (_, n) => `s${n}`)
     const written = (set: Clusterset, some: readonly string[]) => {
       for (const name of some) {
-        const key = exportedServiceName({ ...web, name })
+        const key = exportedServiceContent({ ...web, name })
         const service = constituent('north', { name })
         set.broker.put(exportedService, { ...service, metadata: { ...service.metadata, name: key } })
         const packed = endpoints('north', [1], {}, { name })
@@ -459,7 +464,7 @@ suite('services across clusters', () => {
         for (const name of names)
           set.broker.remove(kind, {
             namespace: memberNamespace('north'),
-            name: kind === exportedService ? exportedServiceName({ ...web, name }) : `${name}-endpoints`,
+            name: kind === exportedService ? exportedServiceContent({ ...web, name }) : `${name}-endpoints`,
           })
       set.broker.compact()
     }
@@ -490,7 +495,7 @@ suite('services across clusters', () => {
       await eventually(() => assert.deepEqual(held(set), []))
       set.broker.remove(exportedService, {
         namespace: memberNamespace('north'),
-        name: exportedServiceName({ ...web, name: 's3' }),
+        name: exportedServiceContent({ ...web, name: 's3' }),
       })
       await eventually(() => assert.equal(imported(set), 11))
     })
@@ -525,7 +530,7 @@ suite('services across clusters', () => {
       await set.stop('west')
       forgets(set)
       for (const [kind, name] of [
-        [exportedService, exportedServiceName(web)],
+        [exportedService, exportedServiceContent(web)],
         [exportedEndpoints, 'web-endpoints'],
       ] as const)
         set.broker.remove(kind, { namespace: memberNamespace('north'), name })
@@ -545,7 +550,7 @@ suite('services across clusters', () => {
       const object = constituent(cluster, { name })
       set.broker.put(exportedService, {
         ...object,
-        metadata: { ...object.metadata, name: exportedServiceName({ ...web, name }) },
+        metadata: { ...object.metadata, name: exportedServiceContent({ ...web, name }) },
       })
     }
     const isImported = (name: string) => set.west.read(serviceImport, { ...web, name }) !== undefined
@@ -684,7 +689,7 @@ suite('services across clusters', () => {
     await eventually(() => assert.match(decided() ?? '', /^north /))
     await set.stop('west')
     for (const id of ['north', 'south'] as const)
-      set.broker.remove(exportedService, { namespace: memberNamespace(id), name: exportedServiceName(web) })
+      set.broker.remove(exportedService, { namespace: memberNamespace(id), name: exportedServiceContent(web) })
     written('south', '2031-01-01T00:00:01Z', headless)
     written('north', '2031-01-01T00:00:02Z')
     const before = writes(set.west).length
@@ -711,6 +716,8 @@ suite('services across clusters', () => {
 
   test('of many exports at once all are told to the others before this cluster imports them itself, and no status is written twice', async () => {
     await using set = await clusterset()
+    // However slow the machine is: what gives way does until nothing is busy.
+    set.givesWay = { newNames: 60_000, endpoints: 60_000, status: 60_000 }
     const names = Array.from({ length: 60 }, (_, n) => `s${n}`)
     for (const name of names) {
       const named = <T extends KubeObject>(object: T): T => ({ ...object, metadata: { ...object.metadata, name } })
@@ -754,7 +761,7 @@ suite('services across clusters', () => {
     set.start('west')
     for (const name of Array.from({ length: 50 }, (_, n) => `s${n}`)) {
       const object = constituent('north', { name })
-      const metadata = { ...object.metadata, name: exportedServiceName({ ...web, name }) }
+      const metadata = { ...object.metadata, name: exportedServiceContent({ ...web, name }) }
       set.broker.put(exportedService, { ...object, metadata })
     }
     await eventually(() => assert.ok(seconds.length >= 50))

@@ -56,12 +56,14 @@ const calm = { status: { calmMs: () => 200, workers: 2 }, refusals: { calmMs: ()
  * What we offer is first told to the others, who have further to go, and only then imported here: of many at once new names wait until all
  * are told, and endpoints, which may be gone, only a moment.
  */
-const afterPublishMs = { calm: 50, newNames: 15_000, endpoints: 500 }
-/** What is only told waits for all of it, and not for long, as whoever exports looks at it. */
-const statusMs = () => 5000
+const calmMs = 50
+/** How long what is waited for less gives way at most, in milliseconds. What is only told not for long, as whoever exports looks at it. */
+export type GivesWay = { readonly newNames: number; readonly endpoints: number; readonly status: number }
+export const givesWayMs: GivesWay = { newNames: 15_000, endpoints: 500, status: 5000 }
 
 /** Runs until `signal` aborts. */
-export async function runMcs(mcs: Mcs, signal: AbortSignal): Promise<void> {
+export async function runMcs(mcs: Mcs, wayMs: GivesWay, signal: AbortSignal): Promise<void> {
+  const statusMs = () => wayMs.status
   const stores = watchAll(mcs.local, mcs.broker, mcs.clusterID, mcs.throttled, signal)
   const world = worldOf(mcs.clusterID, mcs, stores, signal)
   /** By key: why the broker does not take what we offer. */
@@ -117,13 +119,13 @@ export async function runMcs(mcs: Mcs, signal: AbortSignal): Promise<void> {
     name: 'mcs-import',
     log: mcs.log,
     workers,
-    calmMs: (flow) => (flow === mcs.clusterID ? afterPublishMs.calm : 0),
+    calmMs: (flow) => (flow === mcs.clusterID ? calmMs : 0),
     givesWay: {
       to: [publish],
       mostMs: ({ namespace = '', name }) => {
         const at = { namespace, name }
         if (!world.isOursAlone(at)) return 0
-        return stores.imports.get(at) === undefined ? afterPublishMs.newNames : afterPublishMs.endpoints
+        return stores.imports.get(at) === undefined ? wayMs.newNames : wayMs.endpoints
       },
     },
     // Whoever else exports or changes something all the time keeps nobody's status back.

@@ -22,7 +22,7 @@ export const headlessLabel = 'service.kubernetes.io/headless'
 export const contentOf = ({ metadata: { labels, name } }: KubeObject): string => labels?.[contentLabel] ?? name
 
 /** What an ExportedService is about. */
-export const exportedServiceName = ({ namespace, name }: ServiceKey): string => hashedName(namespace, name)
+export const exportedServiceContent = ({ namespace, name }: ServiceKey): string => hashedName(namespace, name)
 
 /** Of two objects of one content, whoever asks takes the first. */
 export const byName = (a: KubeObject, b: KubeObject): number => (a.metadata.name < b.metadata.name ? -1 : 1)

@@ -89,7 +89,7 @@ function leftIn(object: KubeObject, overflow: readonly ExportedEndpoints[]): Kub
 }
 
 const tooMany = ({ plural }: Kind): string =>
-  `a cluster may have ${plural === exportedService.plural ? `${mostOfAMember.exportedservices} exports` : `${mostOfAMember.exportedendpoints} objects of endpoints`} at the broker, and this one has: delete ServiceExports that nobody imports`
+  `a cluster may have ${plural === exportedService.plural ? `${mostOfAMember.exportedservices} exports` : `${mostOfAMember.exportedendpoints} objects of endpoints`} at the broker, and this one has: delete ServiceExports that nobody imports${plural === exportedService.plural ? '' : ', or give Services fewer endpoints or fewer different sets of ports'}`
 
 const placedAt = (object: KubeObject, name: string): KubeObject => ({
   ...object,

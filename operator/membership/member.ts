@@ -28,7 +28,7 @@ import { sweepGateways } from '../install/gateways.ts'
 import { finalizer } from '../install/leave.ts'
 import type { Credentials } from '../joining/credentials.ts'
 import { readCredentials } from '../joining/credentials.ts'
-import { runMcs } from '../mcs/mcs.ts'
+import { givesWayMs, runMcs } from '../mcs/mcs.ts'
 import { keepGatewayKeys } from '../gateway-keys/gateway-keys.ts'
 import { keepPairKeys } from '../pair-keys/pair-keys.ts'
 import { connectionOf, heartbeat } from './heartbeat.ts'
@@ -121,6 +121,7 @@ export async function beMember(
           held: hold('services'),
           throttled: throttle,
         },
+        givesWayMs,
         signal,
       ),
     ])

@@ -11,7 +11,7 @@ import { serviceExport } from '#crds/service-export.ts'
 import type { EndpointSlice, Namespace, Service } from '#lib/kube/kinds.ts'
 import type { CIDR } from '#lib/net/cidr.ts'
 import type { ClusterID } from '#lib/net/cluster-id.ts'
-import { exportedServiceName } from '#operator/mcs/names.ts'
+import { exportedServiceContent } from '#operator/mcs/names.ts'
 
 const numbers = { east: 1, west: 2, north: 3, south: 4 } as const
 export type Cluster = keyof typeof numbers
@@ -79,7 +79,7 @@ export const constituent = (
 ): ExportedService => ({
   apiVersion: exportedService.apiVersion,
   kind: exportedService.kind,
-  metadata: { name: exportedServiceName(web), namespace: memberNamespace(cluster), creationTimestamp },
+  metadata: { name: exportedServiceContent(web), namespace: memberNamespace(cluster), creationTimestamp },
   spec: {
     clusterID: idOf(cluster),
     ...web,

@@ -46,13 +46,13 @@ export type Container = {
  */
 export const nodeFlags = ['--max-semi-space-size=1', '--heap-growing-percent=30', '--disable-warning=ExperimentalWarning']
 /** For the C library: one pool of memory for all threads, as each keeps what it once had. */
-export const nodeEnv = { MALLOC_ARENA_MAX: '1' }
+export const processEnv = { MALLOC_ARENA_MAX: '1' }
 
 export const containerOf = (c: Container) => ({
   name: c.component,
   image: c.image,
   command: ['node', ...nodeFlags, `/opt/tombolo/${c.program}.mjs`],
-  env: envList({ ...nodeEnv, NAMESPACE: systemNamespace, METRICS_PORT: String(c.port), ...c.env }),
+  env: envList({ ...processEnv, NAMESPACE: systemNamespace, METRICS_PORT: String(c.port), ...c.env }),
   ports: [{ name: 'metrics', containerPort: c.port, protocol: 'TCP' }],
   livenessProbe: { httpGet: { path: '/healthz', port: c.port }, periodSeconds: 10, failureThreshold: 3, timeoutSeconds: 5 },
   // A program is up some tenths of a second before it is ready, so that the first look mostly comes too early: a rollout, and whoever
