@@ -13,8 +13,8 @@ import {
 import type { FlowSchema, PriorityLevelConfiguration } from '#lib/kube/kinds.ts'
 
 /**
- * In a member's namespace, by kind; what it exports is bounded by its names (crds/rules/numbered.ts), as many come at once. Where a cluster asks to be let in there is no quota: one object has one possible
- * name there (crds/rules).
+ * In a member's namespace, by kind; what it exports is bounded by its names (crds/rules/numbered.ts), as many come at once. Where a cluster
+ * asks to be let in there is no quota: one object has one possible name there (crds/rules).
  */
 export const memberQuota: Readonly<Record<string, string>> = {
   'count/gatewayendpoints.tombolo.dev': quantity(mostOfAMember.gatewayendpoints),

@@ -15,7 +15,7 @@ import { same } from '#lib/kube/differs.ts'
 import { namespaces } from '#lib/kube/kinds.ts'
 import { reflect } from '#lib/kube/reflector.ts'
 import { pause } from '#lib/std/pause.ts'
-import { nodeEnv, nodeFlags } from '#operator/install/manifests/pod.ts'
+import { processEnv, nodeFlags } from '#operator/install/manifests/pod.ts'
 import type { BareBroker } from '#test/kit/bare-broker.ts'
 import { bareBroker } from '#test/kit/bare-broker.ts'
 import type { NameServer } from '#test/kit/coredns.ts'
@@ -113,7 +113,7 @@ export async function ourProgram({ server, ca, token }: BareBroker, dir: string)
     stdio: ['ignore', 'ignore', 'inherit'],
     env: {
       PATH: process.env.PATH,
-      ...nodeEnv,
+      ...processEnv,
       KUBERNETES_SERVICE_HOST: at.hostname,
       KUBERNETES_SERVICE_PORT: at.port,
       ...{ DNS_LISTEN: '127.0.0.1', DNS_PORT: String(port), DRAIN_SECONDS: '0', METRICS_PORT: '0', LOG_LEVEL: 'error' },

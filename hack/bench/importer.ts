@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { nodeEnv, nodeFlags } from '#operator/install/manifests/pod.ts'
+import { processEnv, nodeFlags } from '#operator/install/manifests/pod.ts'
 import type { BareBroker } from '#test/kit/bare-broker.ts'
 
 /** What importer-main.ts is told: whose it is, and where its apiservers are. */
@@ -45,7 +45,7 @@ export async function startImporter(id: string, { server, ca, token }: BareBroke
   const told: Importer = { id, ca, token, member: server, broker }
   const child = spawn(process.execPath, [...nodeFlags, join(import.meta.dirname, 'importer-main.ts'), JSON.stringify(told)], {
     stdio: ['ignore', 'pipe', 'inherit'],
-    env: { ...process.env, ...nodeEnv },
+    env: { ...process.env, ...processEnv },
   })
   const ended = once(child, 'exit')
   const lines = createInterface({ input: child.stdout })
