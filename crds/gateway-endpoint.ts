@@ -63,7 +63,7 @@ export const gatewayEndpoint = define({
       .min(1)
       .max(8)
       .describe(
-        'Where packets for this gateway may be sent, best first. `Reflexive`: where all others that hear it hear it, from behind a NAT.',
+        'Where packets for this gateway may be sent, best first. `Reflexive`: where most clusters that hear it through a NAT hear it.',
       )
       .meta({ 'x-kubernetes-list-type': 'atomic' }),
     wireguard: z.object({

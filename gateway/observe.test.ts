@@ -88,3 +88,43 @@ suite('what a gateway looks at of another', () => {
     assert.equal(seen(to('east', { state: 'Error' })), seen(to('east', { state: 'Connecting' })))
   })
 })
+
+suite('what another gateway says of where it hears ours', () => {
+  const heard = (connection: object) =>
+    fleetOf(
+      'east',
+      allocations,
+      [
+        {
+          ...west({}),
+          status: {
+            connections: [
+              {
+                endpoint: 'east-x',
+                clusterID: 'east',
+                node: 'n1',
+                state: 'Connected',
+                address: '203.0.113.9:4242',
+                ...connection,
+              },
+            ],
+          },
+        },
+      ],
+      () => true,
+    ).heardAt
+  test('is taken of WireGuard that goes straight, and of no other cable or way', () => {
+    assert.deepEqual(heard({ cable: 'wireguard', path: 'Direct' }), [{ by: 'west', node: 'n1', address: '203.0.113.9:4242' }])
+    for (const other of [{ cable: 'ipsec' }, {}, { cable: 'wireguard', path: 'Relay' }, { cable: 'wireguard', state: 'Error' }])
+      assert.deepEqual(heard(other), [])
+  })
+})
+
+test('one address in two spellings is one', () => {
+  const candidates = [{ type: 'NodeInternal', address: '2001:DB8:0:0::1', port: 51820 }]
+  const { remoteGateways } = fleetOf('east', allocations, [west({ candidates })], () => true)
+  assert.deepEqual(
+    remoteGateways.map((g) => g.candidates),
+    [[{ address: '2001:db8::1', port: 51820 }]],
+  )
+})

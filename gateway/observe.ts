@@ -10,6 +10,7 @@ import { judgeImported } from '#crds/rules/imported.ts'
 import type { KubeObject } from '#lib/kube/object.ts'
 import type { CIDR } from '#lib/net/cidr.ts'
 import type { ClusterID } from '#lib/net/cluster-id.ts'
+import { formatIP, parseIP } from '#lib/net/ip.ts'
 import { parsePublicKey } from '#lib/net/keys.ts'
 import { explain } from '#lib/std/result.ts'
 import type { Announced, Refusal } from './admission.ts'
@@ -72,8 +73,9 @@ export function fleetOf(
     heardAt: gateways.good
       .filter((g) => isPeer(g.spec.clusterID))
       .flatMap(({ spec, status }) =>
-        (status?.connections ?? []).flatMap(({ clusterID: of, node, state, address, path }) =>
-          of === clusterID && state === 'Connected' && address !== undefined && path !== 'Relay'
+        (status?.connections ?? []).flatMap(({ clusterID: of, node, state, cable, address, path }) =>
+          // IPsec is heard from another port, where no WireGuard listens.
+          of === clusterID && state === 'Connected' && cable === 'wireguard' && address !== undefined && path !== 'Relay'
             ? [{ by: spec.clusterID, node, address }]
             : [],
         ),
@@ -101,7 +103,7 @@ function remoteGatewayOf(
   if (!verdict.allowed) return { ok: false, error: { about: metadata.name, says: verdict.says } }
   const key = parsePublicKey(spec.wireguard.publicKey)
   const [first, ...rest] = spec.candidates.map(({ address, port, type }): Candidate => ({
-    address,
+    address: canonical(address),
     port,
     ...(type === 'Reflexive' ? { reflexive: true } : {}),
   }))
@@ -126,6 +128,12 @@ function remoteGatewayOf(
       since: metadata.annotations?.[publishedAtAnnotation] ?? metadata.creationTimestamp ?? '',
     },
   }
+}
+
+/** As drivers write it, so that two spellings are one address. What is none is judged elsewhere. */
+function canonical(address: string): string {
+  const ip = parseIP(address)
+  return ip.ok ? formatIP(ip.value) : address
 }
 
 /** The ids of the keys that it says it holds of the pair with this cluster. */

@@ -3,7 +3,7 @@ import { cidrs } from '#test/kit/gateway.ts'
 import type { HeardAt } from './reflexive.ts'
 import { parsePlace, reflexiveOf } from './reflexive.ts'
 
-const self = { node: 'n1', nodeAddress: '10.0.0.2', port: 51820 }
+const self = { node: 'n1', nodeAddress: '10.0.0.2' }
 const hears = (address: string, by = 'hub', node = 'n1'): HeardAt => ({ by, node, address })
 
 suite('where a gateway behind NAT is heard', () => {
@@ -18,6 +18,27 @@ suite('where a gateway behind NAT is heard', () => {
       undefined,
     ],
     ['it is heard at its own address, so there is no NAT', [hears('10.0.0.2:51820')], undefined],
+    [
+      'one on its own network hears it too, at its own address',
+      [hears('10.0.0.2:51820'), hears('203.0.113.9:4242', 'west')],
+      outside,
+    ],
+    ['a door of its own is heard during a try', [hears('10.0.0.2:40000')], undefined],
+    [
+      'one of three lies',
+      [hears('203.0.113.9:4242'), hears('203.0.113.9:4242', 'west'), hears('198.51.100.1:1', 'liar')],
+      outside,
+    ],
+    [
+      'one cluster says many things: it has one vote, and loses it',
+      [hears('203.0.113.9:4242'), hears('198.51.100.1:1', 'liar'), hears('198.51.100.2:2', 'liar')],
+      undefined,
+    ],
+    [
+      'it is heard over IPv6 at its own address and over IPv4 behind a NAT',
+      [hears('203.0.113.9:4242'), hears('[2001:470::7]:51820', 'west')],
+      outside,
+    ],
     ['another gateway of its cluster is heard', [hears('203.0.113.9:4242', 'hub', 'n2')], undefined],
     ['it is said to be heard among pods', [hears('10.242.0.1:4242')], undefined],
     ['or at an address that means something else everywhere', [hears('127.0.0.1:4242')], undefined],
@@ -28,6 +49,7 @@ suite('where a gateway behind NAT is heard', () => {
 
   test('places are read as they are written', () => {
     assert.deepEqual(parsePlace('[2001:db8::1]:443'), { address: '2001:db8::1', port: 443 })
+    assert.deepEqual(parsePlace('[2001:DB8:0::1]:443'), { address: '2001:db8::1', port: 443 })
     for (const text of ['', '192.0.2.1', '192.0.2.1:0', '192.0.2.1:70000', 'x:1']) assert.equal(parsePlace(text), undefined)
   })
 })

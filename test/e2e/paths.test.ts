@@ -221,11 +221,7 @@ nft -f /run/nat.nft`)
   })
 
   test('both behind NAT with a port for each: through the relay, which sees nothing in clear', async () => {
-    const [east, west, hub] = [
-      await site('east', 'port for each'),
-      await site('west', 'port for each'),
-      await site('hub', 'none'),
-    ]
+    const [east, west, hub] = await twoAndHub('port for each')
     await start()
     tell({ relay: hub, peers: [east, west] })
     const began = performance.now()
@@ -254,7 +250,7 @@ nft -f /run/nat.nft`)
   })
 
   test('UDP between two is cut and healed: over the third within seconds, and back within 30 s without losing a packet', async () => {
-    const [east, west, hub] = [await site('east', 'none'), await site('west', 'none'), await site('hub', 'none')]
+    const [east, west, hub] = await twoAndHub('none')
     await start()
     tell({ relay: hub })
     await until(isOn(['Direct'], east, west))
@@ -287,7 +283,7 @@ nft -f /run/nat.nft`)
   })
 
   test('no UDP at all, from the start: over TCP 443, and straight when UDP comes back', async () => {
-    const [east, west, hub] = [await site('east', 'none'), await site('west', 'none'), await site('hub', 'none')]
+    const [east, west, hub] = await twoAndHub('none')
     await wan.sh(`nft 'table inet cut { chain f { type filter hook forward priority 0; meta l4proto udp drop; }; }'`)
     await start()
     tell({ relay: hub, peers: [east, west] })
@@ -302,7 +298,7 @@ nft -f /run/nat.nft`)
   })
 
   test('both behind NAT that keeps the port, UDP cut and healed: they meet again within 30 s', async () => {
-    const [east, west, hub] = [await site('east', 'port kept'), await site('west', 'port kept'), await site('hub', 'none')]
+    const [east, west, hub] = await twoAndHub('port kept')
     await start()
     tell({ relay: hub, peers: [east, west] })
     await until(isOn(['Reflexive'], east, west), 90_000)
@@ -319,11 +315,7 @@ nft -f /run/nat.nft`)
   })
 
   test('the relay ends: nobody hangs, and it is used again when it is back', async () => {
-    const [east, west, hub] = [
-      await site('east', 'port for each'),
-      await site('west', 'port for each'),
-      await site('hub', 'none'),
-    ]
+    const [east, west, hub] = await twoAndHub('port for each')
     await start()
     tell({ relay: hub, peers: [east, west] })
     await until(isOn(['Relay'], east, west), 30_000)
