@@ -92,6 +92,9 @@ nft -f /run/nat.nft`)
     return made
   }
 
+  /** Two that are alike, and one that everybody reaches. */
+  const twoAndHub = async (nat: Nat) => [await site('east', nat), await site('west', nat), await site('hub', 'none')] as const
+
   /** What it is told of others: where they are by their own word, and where they are heard. */
   const addressesOf = ({ address, outside, nat }: Site, reflexive: boolean): PathWant['peers'][number]['addresses'] =>
     nat === 'none'
