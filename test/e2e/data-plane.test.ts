@@ -72,6 +72,8 @@ function dataPlane(kind: CableName): void {
         await gateway(here, there)
         for (const node of here.nodes) await agent(here, there, node)
       }
+      // A cable is called for, not up: who asks while IKE or a handshake goes on is not who the tests are about.
+      for (const address of west.nodes[0].pods) await eventually(() => ping(east.nodes[0].pod, address), 20_000)
     })
 
     suiteTeardown(async () => {
