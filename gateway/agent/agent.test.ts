@@ -146,10 +146,12 @@ suite('an agent at work', () => {
     }
   })
 
-  test('a gateway that is none any more is not routed to, though its GatewayEndpoint still says Active', async () => {
+  test('a gateway whose node lost the label is routed to until its GatewayEndpoint is gone, as it hands over first', async () => {
     const it = agent()
-    await it.reconcile(signal)
     putNode('n1', false)
+    await it.reconcile(signal)
+    assert.equal(gatewayInUse(), '172.29.1.1')
+    cluster.endpoints.gone(gatewayEndpointName('east', 'n1'))
     await it.reconcile(signal)
     assert.equal(gatewayInUse(), undefined)
     assert.deepEqual(
@@ -172,8 +174,12 @@ suite('an agent at work', () => {
       .split('\n')
       .filter((line) => /tmb-wg|tombolo-gateway/.test(line))
 
-  test('takes away what a gateway left on a node that is none any more', async () => {
+  test('takes away what a gateway left on a node that is none any more, once its GatewayEndpoint is gone', async () => {
     await leavings()
+    putGateway('n2', 'Standby', 1)
+    await agent().reconcile(signal)
+    assert.match(leftOver().join('\n'), /route 10\.242\.0\.0\/16 dev tmb-wg/)
+    cluster.endpoints.gone(gatewayEndpointName('east', 'n2'))
     await agent().reconcile(signal)
     assert.deepEqual(leftOver(), [])
     assert.equal(gatewayInUse(), '172.29.1.1')

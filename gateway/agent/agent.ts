@@ -14,7 +14,6 @@ import { activeOf, fleetOf } from '../observe.ts'
 import { applyAgent } from './apply.ts'
 import type { Machine } from '../machine.ts'
 import { readMachine } from '../machine.ts'
-import type { SeenNode } from './observe.ts'
 import { nodesOf } from './observe.ts'
 import { agentOwns, everythingOfOurs } from './ownership.ts'
 import type { AgentPlan } from './plan.ts'
@@ -40,7 +39,8 @@ export type AgentReading = { readonly routes: number; readonly refused: number }
 
 /** What the stores say, as far as a plan needs it. */
 type Seen = {
-  readonly self: SeenNode
+  /** Whether a gateway is on this node, or is to be. */
+  readonly isGateway: boolean
   readonly refused: readonly Refusal[]
   readonly planFor: (machine: Machine) => AgentPlan
 }
@@ -65,7 +65,7 @@ export class Agent {
     const { nodeAddress, host, stateDir, log } = this.#parts
     const seen = this.#look()
     if ('next' in seen) return seen.next
-    const { self, planFor } = seen
+    const { isGateway, planFor } = seen
     if (this.#last !== undefined)
       this.#log(await moveRoutes(host, this.#last.network, planFor(this.#last.machine).network, signal))
     const machine = await readMachine(host, nodeAddress, signal)
@@ -74,7 +74,7 @@ export class Agent {
     const said = JSON.stringify(all)
     if (said !== this.#said) log.warn({ refused: all }, 'the list of peers that are not taken has changed')
     this.#said = said
-    this.#log(await applyAgent(host, network, self.labelled ? agentOwns : everythingOfOurs, stateDir, signal))
+    this.#log(await applyAgent(host, network, isGateway ? agentOwns : everythingOfOurs, stateDir, signal))
     this.#last = { machine, network }
     this.#reading = { routes: network.routes.filter((r) => r.target.kind === 'device').length, refused: all.length }
     return settled
@@ -104,8 +104,9 @@ export class Agent {
     const nodes = nodesOf(this.#parts.nodes.list(), nodeAddress)
     const self = nodes.find((n) => n.name === node)
     if (self === undefined) return { next: again(5_000, `the Node ${node} has no address of the family of ${nodeAddress} yet`) }
-    // Of a node that is a gateway no more the GatewayEndpoint may still be there, and say that it is the active one.
-    const gateways = fleet.ownEndpoints.filter((e) => nodes.some((n) => n.name === e.spec.node && n.labelled))
+    // Not by the label of their nodes: one that lost it carries on until another gateway has taken over, and its GatewayEndpoint goes later.
+    const gateways = fleet.ownEndpoints.filter((e) => nodes.some((n) => n.name === e.spec.node))
+    const isGateway = self.labelled || gateways.some((e) => e.spec.node === node)
     const planFor = (machine: Machine) =>
       planAgent({
         self: node,
@@ -117,7 +118,7 @@ export class Agent {
         announced: fleet.announced,
         machine,
       })
-    return { self, refused, planFor }
+    return { isGateway, refused, planFor }
   }
 
   #log(changes: readonly NetworkChange[]): void {

@@ -4,7 +4,7 @@ import type { Node } from '#lib/kube/kinds.ts'
 import { parseCIDR } from '#lib/net/cidr.ts'
 import type { NodeFacts } from './plan.ts'
 
-/** `labelled`: it is meant to run a gateway; one that is not may still have things of a gateway that it had. */
+/** `labelled`: it is meant to run a gateway; one that is not may run one that has not ended yet, or have things of one that has. */
 export type SeenNode = NodeFacts & { readonly labelled: boolean }
 
 /** A node that has no internal address yet, or another family's than ours, cannot be talked to over the overlay. */

@@ -78,21 +78,31 @@ export async function activeGatewayNode(cluster: Cluster): Promise<string> {
   return node
 }
 
-/** Makes a gateway of the second node; resolves when it is ready to lead. */
-export async function secondGateway(cluster: Cluster): Promise<void> {
-  await cluster.kubectl(['label', 'node', cluster.node(2).name, `${gatewayNodeLabel}=true`])
-  await eventually(async () => {
-    const pods = ['-n', systemNamespace, 'get', 'pods', '-l', 'app.kubernetes.io/component=gateway', '-o', 'name']
-    assert.equal((await cluster.kubectl(pods)).trim().split('\n').length, 2)
-  }, 30_000)
+const gatewayPods = async (cluster: Cluster, ...more: readonly string[]): Promise<readonly string[]> =>
+  (
+    await cluster.kubectl([
+      ...['-n', systemNamespace, 'get', 'pods', '-o', 'name', '-l', 'app.kubernetes.io/component=gateway'],
+      ...more,
+    ])
+  )
+    .split('\n')
+    .filter(Boolean)
+
+/** Makes a gateway of a second node; resolves when it is ready to lead. */
+export async function secondGateway(cluster: Cluster, node = cluster.node(2).name): Promise<void> {
+  await cluster.kubectl(['label', 'node', node, `${gatewayNodeLabel}=true`])
+  await eventually(async () => assert.equal((await gatewayPods(cluster)).length, 2), 30_000)
   await allReady(cluster, (component) => component === 'gateway')
 }
 
-/** Takes that back. */
-export const firstGatewayAlone = async (cluster: Cluster): Promise<void> => {
-  await cluster.kubectl(['label', 'node', cluster.node(2).name, `${gatewayNodeLabel}-`])
-  await eventually(async () => assert.equal(await activeGatewayNode(cluster), cluster.node(1).name), 20_000)
+/** Takes that back; resolves when it has handed over and is gone, though not yet forgotten. */
+export async function noGatewayOn(cluster: Cluster, node: string): Promise<void> {
+  await cluster.kubectl(['label', 'node', node, `${gatewayNodeLabel}-`])
+  await eventually(async () => assert.notEqual(await activeGatewayNode(cluster), node), 20_000)
+  await eventually(async () => assert.deepEqual(await gatewayPods(cluster, `--field-selector=spec.nodeName=${node}`), []), 20_000)
 }
+
+export const firstGatewayAlone = (cluster: Cluster): Promise<void> => noGatewayOn(cluster, cluster.node(2).name)
 
 /** What a pod serves on its metrics port; throws for any status but 2xx. */
 export const served = (cluster: Cluster, { namespace, name, port }: PodRow, path: string): Promise<string> =>

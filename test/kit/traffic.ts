@@ -9,7 +9,7 @@ export interface Request {
   /** When it began, by `Date.now()`. */
   readonly at: number
   readonly ms: number
-  /** Undefined: answered. */
+  /** Undefined: answered. Where nothing came: what was waited for to the last. */
   readonly lost?: string
   /** What was answered. */
   readonly answer: string
@@ -63,11 +63,15 @@ const one = () => {
   const say = (lost) => { if (!said) console.log(JSON.stringify({ at, ms: Date.now() - at, lost, answer })); said = true }
   let said = false
   let answer = ''
-  const limit = setTimeout(() => { say('no answer'); request.destroy() }, ${limitMs})
+  let awaited = 'no address of the name'
+  const limit = setTimeout(() => { say(awaited); request.destroy() }, ${limitMs})
   const request = get(${JSON.stringify(url)}, { agent: false }, (response) => {
     response.setEncoding('utf8').on('data', (text) => (answer += text))
     response.on('end', () => { clearTimeout(limit); say(response.statusCode === 200 ? undefined : 'status ' + response.statusCode) })
   }).on('error', (error) => { clearTimeout(limit); say(error.code ?? error.message) })
+  request.on('socket', (socket) => {
+    socket.on('lookup', () => (awaited = 'no connection')).on('connect', () => (awaited = 'no answer'))
+  })
 }
 setInterval(one, ${everyMs})
 process.stdin.on('end', () => process.exit(0)).resume()

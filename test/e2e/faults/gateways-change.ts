@@ -6,7 +6,7 @@ import type { Found } from '#fleet/checks/index.ts'
 import type { GatewayRow } from '#fleet/rows/gateways.ts'
 import { eventually } from '#test/kit/eventually.ts'
 import { fleetOf } from '#test/kit/fleet.ts'
-import { activeGatewayNode, allReady, firstGatewayAlone, secondGateway } from '#test/kit/pods.ts'
+import { activeGatewayNode, allReady, firstGatewayAlone, noGatewayOn, secondGateway } from '#test/kit/pods.ts'
 import type { RigSuite } from '#test/kit/rig-suite.ts'
 import type { Cluster } from '#test/rig/cluster.ts'
 import { nothingOf, verified } from './pods-talk.ts'
@@ -16,6 +16,8 @@ import { nothingOf, verified } from './pods-talk.ts'
  * the lead passes as after a death, which costs some sixty.
  */
 const mostLost = 30
+
+const isOfEast = ({ cluster }: GatewayRow): boolean => cluster === 'east'
 
 /** Makes a second gateway in east, and takes it back. */
 export const gatewaysChange = (at: RigSuite): void => {
@@ -63,6 +65,18 @@ export const gatewaysChange = (at: RigSuite): void => {
           ]),
         () => allReady(east(), (component) => component === 'gateway'),
       ],
+      [
+        'its node is no gateway any more',
+        async (active) => {
+          await noGatewayOn(east(), active)
+          // What is forgotten of it with its GatewayEndpoint is on no packet's way either.
+          await eventually(
+            async () => assert.equal((await shown('show', 'gateways')).gateways.filter(isOfEast).length, 1),
+            30_000,
+          )
+        },
+        (node) => secondGateway(east(), node),
+      ],
     ]
     for (const [when, giveUp, putBack] of ways)
       test(`no packet is lost and no connection breaks when ${when}`, async () => {
@@ -88,7 +102,7 @@ export const gatewaysChange = (at: RigSuite): void => {
       const leads = await activeGatewayNode(east())
       const { gateways } = await shown('show', 'gateways')
       assert.deepEqual(
-        gateways.filter((g) => g.cluster === 'east').map((g) => [g.node, g.role, g.state]),
+        gateways.filter(isOfEast).map((g) => [g.node, g.role, g.state]),
         [active, leads].toSorted().map((node) => (node === active ? [node, 'Standby', 'Drained'] : [node, 'Active', undefined])),
       )
       const { findings } = await shown('diagnose', 'connections', '--no-probe')
