@@ -254,13 +254,16 @@ suite('a gateway at work', function () {
       assert.deepEqual(released, ['ip -6 -force -batch -', 'ip -4 -force -batch -', 'ip -6 -force -batch -'])
       assert.deepEqual(told(), [standby(4), standby(4), false])
       assert.equal(published()?.status?.role, 'Active', 'nodes would find nobody active')
+
+      const during = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
+      await during(200)
+      assert.equal(over, false, 'west sends to it yet')
+      for (const key of far) says(key, active(3), { takes: 4 })
+      await during(300)
+      assert.equal(over, false, 'people would find two that lead')
       await publish({ role: 'Active', term: 4 })
       await gateway.reconcile(stop.signal)
       assert.equal(published()?.status?.role, 'Standby')
-
-      await new Promise((resolve) => setTimeout(resolve, 200))
-      assert.equal(over, false, 'west sends to it yet')
-      for (const key of far) says(key, active(3), { takes: 4 })
       await ending
     })
 

@@ -54,6 +54,8 @@ const rttEveryMs = 10_000
 /** So long does a gateway that ends wait for another to take the lead, and then for other clusters to turn to it. With giving the Lease back, less than the pod's grace period. */
 const handOverMs = 6_000
 const turnMs = 2_000
+/** So long until it is published that it leads no more: soon after the other one has published that it does. */
+const tellMs = 2_000
 /** What was on its way to us when the last of them turned. */
 const settleMs = 100
 
@@ -147,6 +149,8 @@ export class Gateway implements AsyncDisposable {
     const takes = (p: PeerReading) => p.link.state !== 'Connected' || (p.heard?.takes ?? -1) >= lead.to.term
     await until(turnMs, () => (this.#pulse?.read() ?? []).every((p) => !carriers.has(p.publicKey) || takes(p)))
     await pause(settleMs, signal)
+    // Or people would find two that lead, until this one begins anew or is forgotten.
+    await until(tellMs, () => this.#told?.role === 'Standby')
   }
 
   /** Whether a pair goes from one key to another: then which one a cable takes is looked at from time to time. */
@@ -415,10 +419,10 @@ export class Gateway implements AsyncDisposable {
           now: new Date(),
           freshRtt: now - this.#rttWrittenAt >= rttEveryMs,
         })
-        this.#told = claim
         if (JSON.stringify(rtts(status)) !== JSON.stringify(rtts(have?.status))) this.#rttWrittenAt = now
         return status
       }, signal)
+      this.#told = claim
     })
   }
 

@@ -15,10 +15,10 @@ import { pause } from '#lib/std/pause.ts'
 import { fieldManager } from './install.ts'
 
 /**
- * A gateway that lost its label is told to end within a second or two, and then hands over for up to eight. By its GatewayEndpoint the nodes
+ * A gateway that lost its label is told to end within a second or two, and then hands over for up to ten. By its GatewayEndpoint the nodes
  * and other clusters go on sending to it, and before its end it would only bring that back.
  */
-const graceMs = 12_000
+const graceMs = 14_000
 
 /** Runs until `signal` aborts. */
 export function sweepGateways(
