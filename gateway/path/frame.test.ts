@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import type { Frame, GatewayID } from './frame.ts'
-import { encodeFrame, FrameReader, gatewayIDOf, maxDatagram } from './frame.ts'
+import { encodeFrame, FrameReader, gatewayIDOf, gatewaysIn, hereFrame, maxDatagram } from './frame.ts'
 
 const bytes = (min: number, max: number) => fc.uint8Array({ minLength: min, maxLength: max }).map((array) => Buffer.from(array))
 const id = bytes(16, 16).map((b) => b.toString('hex') as GatewayID)
 const frame: fc.Arbitrary<Frame> = fc.oneof(
   fc.tuple(id, bytes(1, 1500)).map(([gateway, sealed]) => ({ type: 'Datagram' as const, gateway, bytes: sealed })),
   fc.tuple(fc.constantFrom('Ping' as const, 'Pong' as const), bytes(8, 8)).map(([type, body]) => ({ type, bytes: body })),
-  fc.array(id, { maxLength: 20 }).map((gateways) => ({ type: 'Here' as const, gateways })),
+  fc.array(id, { maxLength: 20 }).map(hereFrame),
 )
 
 suite('frames of relays', () => {
@@ -30,6 +30,10 @@ suite('frames of relays', () => {
         },
       ),
     )
+  })
+
+  test('of who is here have them all, in order', () => {
+    fc.assert(fc.property(fc.array(id, { maxLength: 20 }), (ids) => assert.deepEqual(gatewaysIn(hereFrame(ids).bytes), ids)))
   })
 
   test('are refused by their first three bytes where no frame begins so', () => {

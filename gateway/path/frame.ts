@@ -19,8 +19,7 @@ export const gatewayIDOf = (dnsName: string): GatewayID =>
 
 export type Frame =
   | { readonly type: 'Datagram'; readonly gateway: GatewayID; readonly bytes: Buffer }
-  | { readonly type: 'Ping' | 'Pong'; readonly bytes: Buffer }
-  | { readonly type: 'Here'; readonly gateways: readonly GatewayID[] }
+  | { readonly type: 'Ping' | 'Pong' | 'Here'; readonly bytes: Buffer }
 
 const idBytes = 16
 const pingBytes = 8
@@ -28,21 +27,25 @@ const headerBytes = 3
 /** A jumbo frame's worth; a datagram of WireGuard is cut to the underlay's size, which is less. */
 export const maxDatagram = 9000
 /** Of one fleet: more than a relay has connections for. */
-export const maxHere = 4000
+const maxHere = 4000
 const types = { Datagram: 1, Ping: 2, Pong: 3, Here: 4 } as const
 
 export function encodeFrame(frame: Frame): Buffer {
-  const body =
-    frame.type === 'Datagram'
-      ? [Buffer.from(frame.gateway, 'hex'), frame.bytes]
-      : frame.type === 'Here'
-        ? frame.gateways.map((id) => Buffer.from(id, 'hex'))
-        : [frame.bytes]
+  const body = frame.type === 'Datagram' ? [Buffer.from(frame.gateway, 'hex'), frame.bytes] : [frame.bytes]
   const header = Buffer.allocUnsafe(headerBytes)
   header.writeUInt16BE(body.reduce((sum, part) => sum + part.length, 0))
   header.writeUInt8(types[frame.type], 2)
   return Buffer.concat([header, ...body])
 }
+
+export const hereFrame = (gateways: readonly GatewayID[]): Frame => ({
+  type: 'Here',
+  bytes: Buffer.concat(gateways.slice(0, maxHere).map((id) => Buffer.from(id, 'hex'))),
+})
+
+/** Of the body of a Here. Apart from reading the frame, as it is the one of which a small number costs much. */
+export const gatewaysIn = (bytes: Buffer): readonly GatewayID[] =>
+  Array.from({ length: bytes.length / idBytes }, (_, i) => idAt(bytes, i * idBytes))
 
 /** Frames out of a stream. It keeps at most one frame that is not whole yet. */
 export class FrameReader {
@@ -74,9 +77,7 @@ function fits(type: number, length: number): boolean {
 /** Of a type and a length that fit. */
 function frameOf(type: number, body: Buffer): Frame {
   if (type === types.Datagram) return { type: 'Datagram', gateway: idAt(body, 0), bytes: body.subarray(idBytes) }
-  if (type === types.Here)
-    return { type: 'Here', gateways: Array.from({ length: body.length / idBytes }, (_, i) => idAt(body, i * idBytes)) }
-  return { type: type === types.Ping ? 'Ping' : 'Pong', bytes: Buffer.from(body) }
+  return { type: type === types.Here ? 'Here' : type === types.Ping ? 'Ping' : 'Pong', bytes: Buffer.from(body) }
 }
 
 const idAt = (body: Buffer, at: number): GatewayID => body.toString('hex', at, at + idBytes) as GatewayID

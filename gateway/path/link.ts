@@ -16,12 +16,12 @@ import type { Logger } from '#lib/std/log.ts'
 import { pause } from '#lib/std/pause.ts'
 import type { Candidate } from '../cable/driver.ts'
 import { addressText } from '../cable/driver.ts'
-import type { GatewayID } from './frame.ts'
-import { encodeFrame, FrameReader, maxDatagram } from './frame.ts'
+import type { Frame, GatewayID } from './frame.ts'
+import { encodeFrame, gatewaysIn, maxDatagram } from './frame.ts'
+import { hear } from './inbox.ts'
 import { Outbox } from './outbox.ts'
 import type { Proof } from './relay.ts'
 import { claimOf, relayLimits, secretsOf } from './relay.ts'
-import { Rate } from './rate.ts'
 
 /** A gateway that relays: where it listens and by what its certificate knows it. */
 export type RelayPlace = { readonly name: string; readonly dnsName: string; readonly places: readonly Candidate[] }
@@ -59,6 +59,8 @@ export class RelayLink implements AsyncDisposable {
   readonly #running: Promise<void>
   #outbox: Outbox | undefined
   #present: ReadonlySet<GatewayID> = new Set()
+  /** The newest word on who is present, read when it is asked for: to say it often is no work for us. */
+  #here: Buffer | undefined
   #rttMs: number | undefined
 
   /** `terms`: asked at every connection; undefined while there is nothing to prove ourselves with. */
@@ -76,6 +78,8 @@ export class RelayLink implements AsyncDisposable {
 
   /** ms there and back; undefined: there is no connection, or the gateway has none to this relay. */
   rttTo(gateway: GatewayID): number | undefined {
+    if (this.#here !== undefined) this.#present = new Set(gatewaysIn(this.#here))
+    this.#here = undefined
     return this.#outbox !== undefined && this.#present.has(gateway) ? this.#rttMs : undefined
   }
 
@@ -161,19 +165,18 @@ export class RelayLink implements AsyncDisposable {
 
   async #use(socket: TLSSocket, ended: Promise<void>): Promise<boolean> {
     socket.setTimeout(silentMs)
-    const reader = new FrameReader()
-    const rate = new Rate(2 * relayLimits.bytesPerSecond, 200, performance.now())
     const outbox = new Outbox(socket)
-    socket.on('data', (chunk: Buffer) => {
-      const frames = reader.push(chunk)
-      if (frames === undefined) socket.destroy()
-      for (const frame of frames ?? []) {
-        if (frame.type === 'Here') this.#present = new Set(frame.gateways)
+    const hearer = {
+      bytesPerSecond: 2 * relayLimits.bytesPerSecond,
+      take: (frame: Frame) => {
+        if (frame.type === 'Here') this.#here = frame.bytes
         else if (frame.type === 'Pong') this.#hearPong(frame.bytes)
-        else if (frame.type === 'Datagram' && rate.take(frame.bytes.length, performance.now()))
-          this.#doors.get(frame.gateway)?.deliver(frame.bytes)
-      }
-    })
+        else if (frame.type === 'Datagram') this.#doors.get(frame.gateway)?.deliver(frame.bytes)
+      },
+      refuse: () => undefined,
+      malformed: () => socket.destroy(),
+    }
+    hear(socket, hearer, this.#stop.signal)
     this.#outbox = outbox
     const over = new AbortController()
     const pinging = this.#ping(outbox, over.signal)
@@ -184,6 +187,7 @@ export class RelayLink implements AsyncDisposable {
     this.#outbox = undefined
     this.#rttMs = undefined
     this.#present = new Set()
+    this.#here = undefined
     return wasTaken
   }
 

@@ -7,20 +7,29 @@ export const maxWaiting = 512
 export class Outbox {
   readonly #socket: TLSSocket
   #waiting: Buffer[] = []
+  #news: Buffer | undefined
   #dropped = 0
   #corked = false
 
   constructor(socket: TLSSocket) {
     this.#socket = socket
     socket.on('drain', () => {
-      const waiting = this.#waiting
+      const [news, waiting] = [this.#news, this.#waiting]
+      this.#news = undefined
       this.#waiting = []
+      if (news !== undefined) this.tell(news)
       for (const frame of waiting) this.push(frame)
     })
   }
 
   get dropped(): number {
     return this.#dropped
+  }
+
+  /** What is said once and must arrive: of what waits, a newer one takes the place of the older. */
+  tell(frame: Buffer): void {
+    if (this.#socket.writableNeedDrain) this.#news = frame
+    else this.push(frame)
   }
 
   push(frame: Buffer): void {

@@ -15,7 +15,8 @@ import { eventually } from '#test/kit/eventually.ts'
 import type { Issued } from '#test/kit/test-ca.ts'
 import { testCA } from '#test/kit/test-ca.ts'
 import type { Frame } from './frame.ts'
-import { encodeFrame, FrameReader, gatewayIDOf } from './frame.ts'
+import { encodeFrame, FrameReader, gatewayIDOf, gatewaysIn } from './frame.ts'
+import { frameCost } from './inbox.ts'
 import { RelayLink } from './link.ts'
 import { maxWaiting } from './outbox.ts'
 import { Rate } from './rate.ts'
@@ -76,8 +77,10 @@ suite('a relay', function () {
     return { socket, heard, ended: () => isOver }
   }
   const datagrams = (heard: readonly Frame[]) => heard.flatMap((f) => (f.type === 'Datagram' ? [f] : []))
-  const isHere = (heard: readonly Frame[], who: Issued) =>
-    heard.findLast((f) => f.type === 'Here')?.gateways.includes(id(who)) === true
+  const isHere = (heard: readonly Frame[], who: Issued) => {
+    const here = heard.findLast((f) => f.type === 'Here')
+    return here !== undefined && gatewaysIn(here.bytes).includes(id(who))
+  }
   const say = (socket: TLSSocket, to: Issued, bytes: Buffer) =>
     socket.write(encodeFrame({ type: 'Datagram', gateway: id(to), bytes }))
   const until = (holds: () => boolean) => eventually(() => assert.ok(holds()))
@@ -170,10 +173,14 @@ suite('a relay', function () {
     assert.equal(a.ended(), false)
   })
 
-  test('lets go of who falls silent', async () => {
-    await start({ silentMs: 300 })
-    const a = await speak(east)
-    await until(() => relay.read().connections === 1)
+  test('lets go of who falls silent, even while others send to it', async () => {
+    await start({ silentMs: 800 })
+    const [a, b] = [await speak(east), await speak(west)]
+    await until(() => relay.read().connections === 2)
+    const sending = setInterval(() => say(a.socket, west, Buffer.from('are you there?')), 50)
+    await until(b.ended)
+    assert.equal(a.ended(), false)
+    clearInterval(sending)
     await until(a.ended)
     assert.equal(relay.read().connections, 0)
   })
@@ -188,6 +195,57 @@ suite('a relay', function () {
     assert.ok(forwarded >= 20 && forwarded < 60, `${forwarded}`)
     say(b.socket, east, Buffer.from('answer'))
     await until(() => datagrams(a.heard).length === 1)
+  })
+
+  test('counts small datagrams for the work that they are', async () => {
+    await start({ bytesPerSecond: 100_000 })
+    const [a, b] = [await speak(east), await speak(west)]
+    await until(() => isHere(a.heard, west) && isHere(b.heard, east))
+    const began = performance.now()
+    for (let i = 0; i < 2000; i++) say(a.socket, west, Buffer.from([i & 255]))
+    await until(() => relay.read().forwarded + relay.read().dropped === 2000)
+    const most = (100 * (performance.now() - began + 200)) / (frameCost + 1)
+    const { forwarded } = relay.read()
+    assert.ok(forwarded >= 150 && forwarded <= most, `${forwarded} of at most ${most}`)
+  })
+
+  test('answers a flood of pings once a second, and serves others meanwhile', async () => {
+    await start({ bytesPerSecond: 100_000 })
+    const [a, b] = [await speak(east), await speak(west)]
+    await until(() => isHere(a.heard, west) && isHere(b.heard, east))
+    const many = 100_000
+    const pings = Buffer.concat(Array.from({ length: many }, () => encodeFrame({ type: 'Ping', bytes: Buffer.alloc(8, 1) })))
+    const began = performance.now()
+    let isTaken = false
+    a.socket.write(pings, () => {
+      isTaken = true
+    })
+    say(b.socket, east, Buffer.from('of another'))
+    await until(() => datagrams(a.heard).length === 1)
+    await until(() => isTaken && a.heard.some((f) => f.type === 'Pong'))
+    const seconds = Math.ceil((performance.now() - began) / 1000)
+    const pongs = a.heard.filter((f) => f.type === 'Pong').length
+    assert.ok(pongs >= 1 && pongs <= seconds + 1, `${pongs} in ${seconds} s`)
+    assert.equal(a.heard.filter((f) => f.type === 'Here').length, 1)
+  })
+
+  test('says who is here when that changes, to those for whom it does, and once for many changes', async () => {
+    await start()
+    const a = await speak(east)
+    const second = await speak(east2)
+    await until(() => a.heard.some((f) => f.type === 'Here') && second.heard.some((f) => f.type === 'Here'))
+    const heres = (heard: readonly Frame[]) => heard.filter((f) => f.type === 'Here')
+    const before = heres(a.heard).length
+    for (let i = 0; i < 10; i++) (await speak(west)).socket.destroy()
+    const b = await speak(west)
+    await until(() => isHere(a.heard, west) && isHere(b.heard, east) && isHere(b.heard, east2))
+    assert.ok(heres(a.heard).length - before <= 4, `${heres(a.heard).length - before}`)
+    assert.ok(!isHere(a.heard, east2))
+    // Of its own cluster nobody hears anything.
+    const told = heres(a.heard).length
+    second.socket.destroy()
+    await until(() => !isHere(b.heard, east2))
+    assert.equal(heres(a.heard).length, told)
   })
 
   test('keeps little for who does not read, and that is the newest', async () => {

@@ -12,11 +12,11 @@ import { toPem } from '#lib/pki/pem.ts'
 import type { Trust } from '#lib/pki/trust.ts'
 import { believe } from '#lib/pki/trust.ts'
 import type { Logger } from '#lib/std/log.ts'
-import { every } from '#lib/std/pause.ts'
+import { every, pause } from '#lib/std/pause.ts'
 import type { Frame, GatewayID } from './frame.ts'
-import { encodeFrame, FrameReader, gatewayIDOf, maxHere } from './frame.ts'
+import { encodeFrame, gatewayIDOf, hereFrame } from './frame.ts'
+import { hear } from './inbox.ts'
 import { Outbox } from './outbox.ts'
-import { Rate } from './rate.ts'
 
 export type Proof = { readonly key: CertKey; readonly pem: string }
 
@@ -37,7 +37,7 @@ export type RelayLimits = {
   readonly handshakeMs: number
   /** Gateways ping every `pingMs` (link.ts); who says nothing for so long is gone. */
   readonly silentMs: number
-  /** Of one gateway. */
+  /** Of one gateway; each frame counts `frameCost` beside its body. */
   readonly bytesPerSecond: number
 }
 
@@ -48,6 +48,11 @@ export const relayLimits: RelayLimits = {
   silentMs: 20_000,
   bytesPerSecond: 25_000_000,
 }
+
+/** A gateway is answered once in so long. */
+const pongMs = 1_000
+/** Gateways hear of a change in who is here after so long, together with all others of that time. */
+const tellMs = 250
 
 export interface Relay extends AsyncDisposable {
   readonly port: number
@@ -81,6 +86,10 @@ type Client = {
   readonly pem: string
   readonly socket: TLSSocket
   readonly outbox: Outbox
+  heardAt: number
+  pongAt: number
+  /** Which other gateways it was told of. */
+  told: Buffer | undefined
 }
 
 class TlsRelay implements Relay {
@@ -94,7 +103,11 @@ class TlsRelay implements Relay {
   #terms: RelayTerms
   #forwarded = 0
   #dropped = 0
-  #watching: Promise<void> = Promise.resolve()
+  #watching: Promise<unknown> = Promise.resolve()
+  /** By cluster, what its gateways are told. */
+  #here: ReadonlyMap<string, Buffer> = new Map()
+  #isNews = false
+  #telling: Promise<void> | undefined
 
   constructor(options: RelayOptions, terms: RelayTerms) {
     this.#options = options
@@ -126,7 +139,8 @@ class TlsRelay implements Relay {
     this.#server.listen({ port: this.#options.port })
     await once(this.#server, 'listening', { signal })
     // What a connection was believed by may run out without anybody's word.
-    this.#watching = every(60_000, () => this.#judge(), this.#stop.signal)
+    const judging = every(60_000, () => this.#judge(), this.#stop.signal)
+    this.#watching = Promise.all([judging, every(this.#limits.silentMs / 4, () => this.#letGo(), this.#stop.signal)])
   }
 
   set(terms: RelayTerms): void {
@@ -145,7 +159,7 @@ class TlsRelay implements Relay {
     for (const socket of this.#strangers.keys()) socket.destroy()
     for (const { socket } of this.#clients.values()) socket.destroy()
     if (this.#server.listening) await new Promise((resolve) => this.#server.close(resolve))
-    await this.#watching
+    await Promise.all([this.#watching, this.#telling])
   }
 
   #meet(socket: Socket): void {
@@ -172,28 +186,40 @@ class TlsRelay implements Relay {
       return
     }
     const id = gatewayIDOf(claimed.dnsName)
-    const client: Client = { ...claimed, clusterID: known, socket, outbox: new Outbox(socket) }
+    const now = performance.now()
+    const client: Client = {
+      ...claimed,
+      clusterID: known,
+      socket,
+      outbox: new Outbox(socket),
+      heardAt: now,
+      pongAt: -Infinity,
+      told: undefined,
+    }
     // The newer one is the gateway after a restart, and the older one half open.
     this.#clients.get(id)?.socket.destroy()
     this.#clients.set(id, client)
-    const reader = new FrameReader()
-    const rate = new Rate(this.#limits.bytesPerSecond, 200, performance.now())
-    socket.on('data', (chunk: Buffer) => {
-      if (this.#clients.get(id) !== client) return
-      const frames = reader.push(chunk)
-      if (frames === undefined) {
+    const hearer = {
+      bytesPerSecond: this.#limits.bytesPerSecond,
+      take: (frame: Frame) => {
+        if (this.#clients.get(id) === client) this.#take(id, client, frame)
+      },
+      refuse: () => {
+        this.#dropped++
+      },
+      malformed: () => {
         this.#options.log.warn({ cluster: known, peer: claimed.dnsName }, 'a gateway said to the relay what is no frame')
         socket.destroy()
-      } else for (const frame of frames) this.#take(id, client, frame, rate)
-    })
-    socket.setTimeout(this.#limits.silentMs, () => socket.destroy())
+      },
+    }
+    hear(socket, hearer, this.#stop.signal)
     socket.once('close', () => {
       this.#dropped += client.outbox.dropped
       if (this.#clients.get(id) !== client) return
       this.#clients.delete(id)
-      this.#tellAll()
+      this.#tellSoon()
     })
-    this.#tellAll()
+    this.#tellSoon()
   }
 
   /** It is a stranger no more, however it went on. The raw connection of a TLS socket is known by its two ends alone. */
@@ -203,15 +229,16 @@ class TlsRelay implements Relay {
         this.#strangers.delete(stranger)
   }
 
-  #take(from: GatewayID, client: Client, frame: Frame, rate: Rate): void {
-    if (frame.type === 'Ping') {
+  #take(from: GatewayID, client: Client, frame: Frame): void {
+    const now = performance.now()
+    client.heardAt = now
+    if (frame.type === 'Ping' && now - client.pongAt >= pongMs) {
+      client.pongAt = now
       client.outbox.push(encodeFrame({ type: 'Pong', bytes: frame.bytes }))
-      client.outbox.push(this.#hereFor(client))
     }
     if (frame.type !== 'Datagram') return
     const to = this.#clients.get(frame.gateway)
-    const passes = to !== undefined && to.clusterID !== client.clusterID && rate.take(frame.bytes.length, performance.now())
-    if (!passes) {
+    if (to === undefined || to.clusterID === client.clusterID) {
       this.#dropped++
       return
     }
@@ -219,13 +246,50 @@ class TlsRelay implements Relay {
     to.outbox.push(encodeFrame({ type: 'Datagram', gateway: from, bytes: frame.bytes }))
   }
 
-  #tellAll(): void {
-    for (const client of this.#clients.values()) client.outbox.push(this.#hereFor(client))
+  #tellSoon(): void {
+    this.#isNews = true
+    this.#telling ??= this.#tell()
   }
 
-  #hereFor({ clusterID }: Client): Buffer {
+  /** Once for all changes of a while, and no more than one gateway may send: connections that come and go cost the others no more. */
+  async #tell(): Promise<void> {
+    const { signal } = this.#stop
+    await pause(tellMs, signal)
+    while (this.#isNews && !signal.aborted) {
+      this.#isNews = false
+      const bytes = this.#tellAll()
+      await pause(Math.max(tellMs, (1000 * bytes) / this.#limits.bytesPerSecond), signal)
+    }
+    this.#telling = undefined
+  }
+
+  /** Those for whom it changed; how many bytes. */
+  #tellAll(): number {
+    const clusters = new Set([...this.#clients.values()].map(({ clusterID }) => clusterID))
+    this.#here = new Map([...clusters].map((clusterID) => [clusterID, this.#hereFor(clusterID)]))
+    let bytes = 0
+    for (const client of this.#clients.values()) {
+      const here = this.#here.get(client.clusterID)
+      if (here === undefined || here === client.told) continue
+      client.told = here
+      client.outbox.tell(here)
+      bytes += here.length
+    }
+    return bytes
+  }
+
+  /** The same buffer as long as it says the same. */
+  #hereFor(clusterID: string): Buffer {
     const others = [...this.#clients].filter(([, other]) => other.clusterID !== clusterID).map(([id]) => id)
-    return encodeFrame({ type: 'Here', gateways: others.slice(0, maxHere) })
+    const here = encodeFrame(hereFrame(others))
+    const before = this.#here.get(clusterID)
+    return before?.equals(here) === true ? before : here
+  }
+
+  /** By our own clock: that of a socket begins anew with what we write to it, whoever is there. */
+  #letGo(): void {
+    const now = performance.now()
+    for (const { socket, heardAt } of this.#clients.values()) if (now - heardAt > this.#limits.silentMs) socket.destroy()
   }
 
   /** The cluster of a gateway that may use this relay now. */
