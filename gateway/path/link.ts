@@ -117,10 +117,18 @@ export class RelayLink implements AsyncDisposable {
   async #run(): Promise<void> {
     const wait = backoff(500, 10_000)
     const { signal } = this.#stop
+    let isSaid = false
     for (let i = 0; !signal.aborted; i++) {
       const place = this.#place.places[i % this.#place.places.length]
       const terms = this.#terms()
-      if (place !== undefined && terms !== undefined && (await this.#converse(place, terms))) wait.reset()
+      try {
+        if (place !== undefined && terms !== undefined && (await this.#converse(place, terms))) wait.reset()
+        isSaid = false
+      } catch (err) {
+        // Thrown before anything is sent, as of a key that is not the certificate's: for us the relay is as one that does not answer.
+        if (!isSaid) this.#log.warn({ err, peer: this.#place.name }, 'no connection to the relay can be begun')
+        isSaid = true
+      }
       await pause(wait.next(), signal)
     }
   }

@@ -158,7 +158,7 @@ export class Paths implements AsyncDisposable {
     for (const { link } of this.#links.values())
       for (const { peer } of this.#known.values()) {
         const id = gatewayIDOf(peer.dnsName)
-        if (link.rttTo(id) !== undefined) await link.door(id)
+        if (link.rttTo(id) !== undefined) await link.door(id).catch((err: unknown) => this.#failed(peer, err))
       }
     const links = new Map(this.#options.pulse().map((p) => [p.publicKey, p.link.state]))
     for (const [key, known] of this.#known) if (links.get(key) === 'Connected') known.upAt = now
@@ -170,13 +170,33 @@ export class Paths implements AsyncDisposable {
     for (const [key, known] of this.#known) {
       const address = devices.find((d) => d.publicKey === key)?.address
       const door = address === undefined ? undefined : places.get(`${key} ${address}`)
-      const isOurs = address === undefined || door !== undefined || !address.startsWith('127.')
-      const at: Way | undefined =
-        door !== undefined ? { to: 'relay', name: door } : address === undefined ? undefined : toAddress(address)
-      // A door of a process before this one: nobody is behind it.
-      if (!isOurs) await this.#steer(known, signal)
-      await this.#decide(known, { now, link: links.get(key) ?? 'Connecting', at: isOurs ? at : undefined }, signal)
+      try {
+        await this.#lookAt(known, address, door, { now, link: links.get(key) ?? 'Connecting' }, signal)
+      } catch (err) {
+        // Of one; the others have their turn.
+        if (!signal.aborted) this.#failed(known.peer, err)
+      }
     }
+  }
+
+  /** `address`: where the device sends; `door`: the relay behind it, if it is a door of ours. */
+  async #lookAt(
+    known: Known,
+    address: string | undefined,
+    door: string | undefined,
+    seen: Pick<Evidence, 'now' | 'link'>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const isOurs = address === undefined || door !== undefined || !address.startsWith('127.')
+    const at: Way | undefined =
+      door !== undefined ? { to: 'relay', name: door } : address === undefined ? undefined : toAddress(address)
+    // A door of a process before this one: nobody is behind it.
+    if (!isOurs) await this.#steer(known, signal)
+    await this.#decide(known, { ...seen, at: isOurs ? at : undefined }, signal)
+  }
+
+  #failed({ clusterID, node }: PathPeer, err: unknown): void {
+    this.#options.log.debug({ err, cluster: clusterID, node }, 'the way of a cable could not be looked at')
   }
 
   /** Whether nothing is under way and nothing is due: all is well, or has not been for so long that it need not be seen at once. */

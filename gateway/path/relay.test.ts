@@ -322,6 +322,23 @@ suite('a relay', function () {
     }
   })
 
+  test('a key that is not the certificate’s is no end of the link: it is said once, and the relay is used when they fit', async () => {
+    await start()
+    const place = { name: 'hub', dnsName: relayed.dnsName, places: [{ address: '127.0.0.1', port: relay.port }] }
+    let [own, asked, said] = [{ ...proof(east), key: west.key }, 0, 0]
+    const heard = { ...log, warn: () => said++ } as unknown as Logger
+    const terms = () => {
+      asked++
+      return { own, trust: trustOf() }
+    }
+    await using link = new RelayLink(place, terms, 9, heard)
+    await until(() => asked > 2)
+    assert.equal(said, 1)
+    own = proof(east)
+    await speak(west)
+    await until(() => link.rttTo(id(west)) !== undefined)
+  })
+
   test('a gateway takes nobody for a relay but the one it was told of', async () => {
     await start()
     const place = { name: 'hub', dnsName: 'n2.hub.gateway.tombolo.dev', places: [{ address: '127.0.0.1', port: relay.port }] }
