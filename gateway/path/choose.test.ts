@@ -82,6 +82,34 @@ suite('the way of a cable', () => {
       straightTo(first),
     ],
     [
+      'of two ends that chose two relays, the one that chooses stays while the other may come',
+      stands({ way: through('near'), probeAt: 90_000 }),
+      seen({ now: 5000, link: 'Connected', at: through('far'), relays }),
+      'steer',
+      through('near'),
+    ],
+    [
+      'and follows where the other does not hear it',
+      stands({ way: through('near'), probeAt: 90_000 }),
+      seen({ now: 6000, link: 'Connected', at: through('far'), relays }),
+      'stay',
+      through('far'),
+    ],
+    [
+      'takes no relay that failed while there is another',
+      stands({ relaysFailed: [{ name: 'near', times: 1, until: 120_000 }] }),
+      seen({ now: 2100, relays }),
+      'steer',
+      through('far'),
+    ],
+    [
+      'and takes it again after its time',
+      stands({ since: 120_000, relaysFailed: [{ name: 'near', times: 1, until: 120_000 }] }),
+      seen({ now: 122_100, relays }),
+      'steer',
+      through('near'),
+    ],
+    [
       'takes another relay when its own is gone',
       stands({ way: through('gone') }),
       seen({ now: 500, link: 'Connected', relays }),
@@ -152,14 +180,16 @@ suite('the way of a cable', () => {
 /** A world of one cable, looked at four times a second. `straight`: what passes between the two, from when on. */
 function live(
   straight: (at: number) => 'passes' | 'is cut' | 'answers probes alone',
-  hasRelay: (at: number) => boolean,
+  relaysAt: (at: number) => readonly { readonly name: string; readonly rttMs: number; readonly carries: boolean }[],
   ms: number,
 ) {
   let standing = firstWay([first], 0)
   let [passedAt, answered, probing] = [-Infinity, false, -Infinity]
   const history: { readonly at: number; readonly way: Way['to']; readonly passes: boolean; readonly steered: boolean }[] = []
   for (let now = 0; now <= ms; now += 250) {
-    const passes = standing.way.to === 'relay' ? hasRelay(now) : straight(now) === 'passes'
+    const { way } = standing
+    const relays = relaysAt(now)
+    const passes = way.to === 'relay' ? relays.some((r) => r.name === way.name && r.carries) : straight(now) === 'passes'
     if (passes) passedAt = now
     answered = standing.way.to === 'relay' && now - probing < pathTiming.probeMs && straight(now) !== 'is cut'
     const link = now - passedAt <= 1500 ? 'Connected' : passedAt === -Infinity && now < 10_000 ? 'Connecting' : 'Error'
@@ -170,7 +200,7 @@ function live(
         link,
         at: standing.way,
         addresses: [first],
-        relays: hasRelay(now) ? [{ name: 'hub', rttMs: 20 }] : [],
+        relays,
         answered: answered ? first : undefined,
       }),
     )
@@ -183,7 +213,7 @@ function live(
 
 suite('the way of a cable, over time', () => {
   const minutes = (n: number) => n * 60_000
-  const always = () => true
+  const always = () => [{ name: 'hub', rttMs: 20, carries: true }]
 
   test('straight packets that stop and come back, whenever they do: silent for less than 5 s, and back straight within 30 s', () => {
     fc.assert(
@@ -215,9 +245,50 @@ suite('the way of a cable, over time', () => {
   test('without relays it goes on trying', () => {
     const history = live(
       (at) => (at < minutes(3) ? 'is cut' : 'passes'),
-      () => false,
+      () => [],
       minutes(4),
     )
     assert.ok(history.filter(({ at }) => at > minutes(3) + 500).every(({ passes }) => passes))
+  })
+
+  test('a nearer relay that carries nothing, whatever it says: tried ever more seldom, down to once in an hour', () => {
+    const far = { name: 'far', rttMs: 90, carries: true }
+    const silent = (hours: number) =>
+      live(
+        () => 'is cut',
+        () => [far, { name: 'near', rttMs: 1, carries: false }],
+        minutes(60 * hours),
+      ).filter(({ passes }) => !passes).length / 4
+    const [three, eight] = [silent(3), silent(8)]
+    assert.ok(three > 6 && three < 75, `${three} s of three hours`)
+    assert.ok(eight - three <= 5 * 9, `${eight - three} s of five more`)
+  })
+
+  test('one that carries only until it is chosen again is not chosen for ever longer either', () => {
+    const far = { name: 'far', rttMs: 90, carries: true }
+    const history = live(
+      () => 'is cut',
+      (at) => [far, { name: 'near', rttMs: 1, carries: at % minutes(2) < minutes(1) }],
+      minutes(180),
+    )
+    assert.ok(history.filter(({ passes }) => !passes).length / 4 < 120)
+  })
+
+  test('the only relay is used again as soon as it carries, whatever it did before', () => {
+    const history = live(
+      () => 'is cut',
+      (at) => [{ name: 'hub', rttMs: 20, carries: at < minutes(1) || at > minutes(31) }],
+      minutes(32),
+    )
+    assert.ok(history.filter(({ at }) => at > minutes(31) + 15_000).every(({ passes }) => passes))
+  })
+
+  test('where none of several carries, each has its turn', () => {
+    const names = ['a', 'b', 'c']
+    for (const good of names) {
+      const relays = (at: number) => names.map((name, i) => ({ name, rttMs: i, carries: at > minutes(20) && name === good }))
+      const history = live(() => 'is cut', relays, minutes(22))
+      assert.ok(history.at(-1)?.passes, good)
+    }
   })
 })

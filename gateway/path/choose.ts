@@ -36,8 +36,12 @@ export const reasons = {
   FellSilent: 'packets passed straight and do no more',
   PeerCame: 'the far gateway sends this way',
   Nearer: 'this relay is nearer than the other',
+  NextRelay: 'the relay before it is gone, or carried nothing',
 } as const
 export type PathReason = keyof typeof reasons
+
+/** Over this relay the cable did not come up, or fell silent. `until`: so long another one is taken, if there is one. */
+export type RelayFailure = { readonly name: string; readonly times: number; readonly until: number }
 
 export type Standing = {
   readonly way: Way
@@ -47,6 +51,7 @@ export type Standing = {
   readonly probeAt: number
   /** How often in a row one that had answered carried nothing. */
   readonly failed: number
+  readonly relaysFailed: readonly RelayFailure[]
 }
 
 /** `steer`: WireGuard is to be told where to send. `probe`: what is sent through the relay is to go straight to all addresses as well, for `probeMs`. */
@@ -64,6 +69,9 @@ export const pathTiming = {
   /** A direct way that has held for so long is not one that failed. */
   provenMs: 60_000,
   mostFailed: 4,
+  /** A relay that failed is not chosen for so long, and twice as long each time again, to the most; it is forgotten so long after that. */
+  relayRetryMs: 120_000,
+  mostRelayRetryMs: 3_840_000,
   /** Another relay must be so much nearer, in share and in ms, and this one so old. */
   nearerBy: 0.25,
   nearerByMs: 10,
@@ -80,6 +88,7 @@ export const firstWay = ([first]: Evidence['addresses'], now: number): Standing 
   since: now,
   probeAt: now,
   failed: 0,
+  relaysFailed: [],
 })
 
 export function choose(standing: Standing, seen: Evidence): Choice {
@@ -104,9 +113,9 @@ function straight(standing: Standing, at: Candidate, seen: Evidence): Choice {
   const had = standing.reason === 'Answers' || standing.reason === 'PeerCame'
   const patience = had ? pathTiming.settleMs : pathTiming.patienceMs
   const isSilent = link === 'Error' && had ? age >= pathTiming.settleMs : age >= patience
-  const relay = nearest(relays)
+  const relay = best(relays, standing.relaysFailed, now)
   if (isSilent && relay !== undefined)
-    return steer({ way: through(relay), reason: had ? 'FellSilent' : 'Silent', ...relayedFrom(standing, seen) })
+    return steer({ ...standing, way: through(relay), reason: had ? 'FellSilent' : 'Silent', ...relayedFrom(standing, seen) })
   if (age < pathTiming.tryMs || addresses.length === 1) {
     // Of one address that is not the one we have, there is nothing to wait for.
     return addresses.some((a) => sameAddress(a, at)) ? stay(standing) : steer({ ...standing, ...next(at, seen) })
@@ -121,15 +130,24 @@ function onRelay(standing: Standing, name: string, seen: Evidence): Choice {
     return stay({ ...standing, way: seen.at, reason: 'Answers', since: now })
   if (answered !== undefined) return steer({ ...standing, way: { to: 'address', at: answered }, reason: 'Answers', since: now })
   const current = relays.find((r) => r.name === name)
-  const relay = nearest(relays.filter((r) => r.name !== name))
+  const others = relays.filter((r) => r.name !== name && !isFailed(r, standing.relaysFailed, now))
+  const relay = best(others, [], now)
   // It was only looked whether packets pass, and they do not.
   if (current !== undefined && link !== 'Connected' && seen.at?.to === 'address' && age >= pathTiming.settleMs)
     return { standing, do: 'steer' }
   const isDead = current === undefined || (link !== 'Connected' && age >= pathTiming.tryMs)
-  if (isDead && relay !== undefined) return steer({ ...standing, way: through(relay), since: now })
-  if (isDead) return steer({ ...standing, ...next(undefined, seen) })
+  if (isDead) {
+    const relaysFailed = current === undefined ? standing.relaysFailed : withFailure(name, standing.relaysFailed, now)
+    if (relay === undefined) return steer({ ...standing, relaysFailed, ...next(undefined, seen) })
+    return steer({ ...standing, relaysFailed, way: through(relay), reason: 'NextRelay', since: now })
+  }
   if (link === 'Connected' && seen.at?.to === 'relay' && seen.at.name !== name) {
     if (!seen.leads) return stay({ ...standing, way: seen.at, reason: 'PeerCame' })
+    // The far end answers where it hears us: through this one it does not.
+    if (age >= pathTiming.tryMs) {
+      const relaysFailed = withFailure(name, standing.relaysFailed, now)
+      return stay({ ...standing, relaysFailed, way: seen.at, reason: 'NextRelay', since: now })
+    }
     if (age >= pathTiming.settleMs) return { standing, do: 'steer' }
   }
   if (relay !== undefined && seen.leads && age >= pathTiming.provenMs && isNearer(relay, current))
@@ -160,8 +178,27 @@ function next(at: Candidate | undefined, { addresses, now }: Evidence): Pick<Sta
   return { way: { to: 'address', at: address }, reason: 'NextTry', since: now }
 }
 
-const nearest = (relays: Evidence['relays']): Evidence['relays'][number] | undefined =>
-  relays.toSorted((a, b) => a.rttMs - b.rttMs || (a.name < b.name ? -1 : 1))[0]
+type Relay = Evidence['relays'][number]
+type Failures = Standing['relaysFailed']
+
+/** The nearest of those that have not failed; where all have, the one whose time is over first, as any may work again. */
+const best = (relays: readonly Relay[], failed: Failures, now: number): Relay | undefined =>
+  relays.toSorted(
+    (a, b) => failedUntil(a, failed, now) - failedUntil(b, failed, now) || a.rttMs - b.rttMs || (a.name < b.name ? -1 : 1),
+  )[0]
+
+const failedUntil = ({ name }: Relay, failed: Failures, now: number): number =>
+  failed.find((f) => f.name === name && f.until > now)?.until ?? 0
+const isFailed = (relay: Relay, failed: Failures, now: number): boolean => failedUntil(relay, failed, now) > 0
+
+/** That it worked for a while is no reason to forget: one may work just so long as to be chosen. */
+function withFailure(name: string, before: Failures, now: number): Failures {
+  const { relayRetryMs, mostRelayRetryMs } = pathTiming
+  const kept = before.filter(({ until }) => now < until + mostRelayRetryMs)
+  const times = (kept.find((f) => f.name === name)?.times ?? 0) + 1
+  const until = now + Math.min(relayRetryMs * 2 ** (times - 1), mostRelayRetryMs)
+  return [...kept.filter((f) => f.name !== name), { name, times, until }]
+}
 
 const through = ({ name }: { readonly name: string }): Way => ({ to: 'relay', name })
 

@@ -22,7 +22,7 @@ export type Frame =
   | { readonly type: 'Ping' | 'Pong' | 'Here'; readonly bytes: Buffer }
 
 const idBytes = 16
-const pingBytes = 8
+export const pingBytes = 8
 const headerBytes = 3
 /** A jumbo frame's worth; a datagram of WireGuard is cut to the underlay's size, which is less. */
 export const maxDatagram = 9000

@@ -4,6 +4,7 @@
 //
 // A door can also send straight to an address of the peer. It is how a direct way is tried without losing a packet: what goes through
 // the relay goes there too, and the peer's WireGuard answers whoever is first with a packet that it can open.
+import { randomBytes } from 'node:crypto'
 import type { Socket } from 'node:dgram'
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
@@ -17,7 +18,7 @@ import { pause } from '#lib/std/pause.ts'
 import type { Candidate } from '../cable/driver.ts'
 import { addressText } from '../cable/driver.ts'
 import type { Frame, GatewayID } from './frame.ts'
-import { encodeFrame, gatewaysIn, maxDatagram } from './frame.ts'
+import { encodeFrame, gatewaysIn, maxDatagram, pingBytes } from './frame.ts'
 import { hear } from './inbox.ts'
 import { Outbox } from './outbox.ts'
 import type { Proof } from './relay.ts'
@@ -62,6 +63,8 @@ export class RelayLink implements AsyncDisposable {
   /** The newest word on who is present, read when it is asked for: to say it often is no work for us. */
   #here: Buffer | undefined
   #rttMs: number | undefined
+  /** By what they carry, when pings were sent that are not answered yet: nobody can answer one before it has arrived. */
+  readonly #pings = new Map<string, number>()
 
   /** `terms`: asked at every connection; undefined while there is nothing to prove ourselves with. */
   constructor(place: RelayPlace, terms: () => LinkTerms | undefined, wireguardPort: number, log: Logger) {
@@ -172,7 +175,7 @@ export class RelayLink implements AsyncDisposable {
   }
 
   async #use(socket: TLSSocket, ended: Promise<void>): Promise<boolean> {
-    socket.setTimeout(silentMs)
+    socket.setTimeout(0)
     const outbox = new Outbox(socket)
     const hearer = {
       bytesPerSecond: 2 * relayLimits.bytesPerSecond,
@@ -187,30 +190,39 @@ export class RelayLink implements AsyncDisposable {
     hear(socket, hearer, this.#stop.signal)
     this.#outbox = outbox
     const over = new AbortController()
-    const pinging = this.#ping(outbox, over.signal)
+    const pinging = this.#ping(socket, outbox, over.signal)
     await ended
     over.abort()
     await pinging
     const wasTaken = this.#rttMs !== undefined
     this.#outbox = undefined
     this.#rttMs = undefined
+    this.#pings.clear()
     this.#present = new Set()
     this.#here = undefined
     return wasTaken
   }
 
-  async #ping(outbox: Outbox, signal: AbortSignal): Promise<void> {
+  /** Ends the connection when none was answered for `silentMs`: that we can write to it is no sign that anybody is there. */
+  async #ping(socket: TLSSocket, outbox: Outbox, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      const bytes = Buffer.alloc(8)
-      bytes.writeDoubleBE(performance.now())
+      const bytes = randomBytes(pingBytes)
+      const now = performance.now()
+      if ([...this.#pings.values()].some((sentAt) => now - sentAt >= silentMs)) socket.destroy()
+      this.#pings.set(bytes.toString('hex'), now)
       outbox.push(encodeFrame({ type: 'Ping', bytes }))
       await pause(pingMs, signal)
     }
   }
 
   #hearPong(bytes: Buffer): void {
-    const trip = performance.now() - bytes.readDoubleBE()
-    if (trip >= 0 && trip < silentMs) this.#rttMs = this.#rttMs === undefined ? trip : 0.7 * this.#rttMs + 0.3 * trip
+    const nonce = bytes.toString('hex')
+    const sentAt = this.#pings.get(nonce)
+    if (sentAt === undefined) return
+    // What was asked before it is answered by it too.
+    for (const [asked, at] of this.#pings) if (at <= sentAt) this.#pings.delete(asked)
+    const trip = performance.now() - sentAt
+    this.#rttMs = this.#rttMs === undefined ? trip : 0.7 * this.#rttMs + 0.3 * trip
   }
 }
 

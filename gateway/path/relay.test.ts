@@ -5,7 +5,7 @@ import { once } from 'node:events'
 import type { Socket as TcpSocket } from 'node:net'
 import { connect as tcp } from 'node:net'
 import type { TLSSocket } from 'node:tls'
-import { connect } from 'node:tls'
+import { connect, createServer } from 'node:tls'
 import { readCertificate } from '#lib/pki/certificate.ts'
 import type { Trust } from '#lib/pki/trust.ts'
 import { serialOf } from '#lib/pki/trust.ts'
@@ -15,7 +15,7 @@ import { eventually } from '#test/kit/eventually.ts'
 import type { Issued } from '#test/kit/test-ca.ts'
 import { testCA } from '#test/kit/test-ca.ts'
 import type { Frame } from './frame.ts'
-import { encodeFrame, FrameReader, gatewayIDOf, gatewaysIn } from './frame.ts'
+import { encodeFrame, FrameReader, gatewayIDOf, gatewaysIn, hereFrame } from './frame.ts'
 import { frameCost } from './inbox.ts'
 import { RelayLink } from './link.ts'
 import { maxWaiting } from './outbox.ts'
@@ -319,6 +319,46 @@ suite('a relay', function () {
         await link[Symbol.asyncDispose]()
         socket.close()
       }
+    }
+  })
+
+  test('a relay is as near as it answers what it was asked, and gone when it answers no more', async () => {
+    await start()
+    const delayMs = 80
+    let [answers, talks] = [false, 0]
+    const sockets: TLSSocket[] = []
+    const hostile = createServer({ ...secretsOf(proof(relayed)), requestCert: true, rejectUnauthorized: false }, (socket) => {
+      sockets.push(socket)
+      talks++
+      const reader = new FrameReader()
+      socket.on('error', () => undefined)
+      socket.write(encodeFrame(hereFrame([id(west)])))
+      // Of its own accord, and of what it was not asked.
+      for (let i = 0; i < 100; i++) socket.write(encodeFrame({ type: 'Pong', bytes: Buffer.alloc(8, i) }))
+      socket.on('data', (chunk: Buffer) => {
+        for (const frame of reader.push(chunk) ?? [])
+          if (frame.type === 'Ping' && answers) setTimeout(() => socket.write(encodeFrame({ ...frame, type: 'Pong' })), delayMs)
+      })
+    }).listen(0, '127.0.0.1')
+    await once(hostile, 'listening')
+    const address = hostile.address()
+    const port = typeof address === 'object' && address !== null ? address.port : assert.fail()
+    const place = { name: 'hub', dnsName: relayed.dnsName, places: [{ address: '127.0.0.1', port }] }
+    try {
+      await using link = new RelayLink(place, () => ({ own: proof(east), trust: trustOf() }), 9, log)
+      await until(() => talks === 1 && (sockets[0]?.bytesRead ?? 0) > 0)
+      assert.equal(link.rttTo(id(west)), undefined)
+      answers = true
+      await until(() => link.rttTo(id(west)) !== undefined)
+      assert.ok((link.rttTo(id(west)) ?? 0) >= delayMs)
+      // It still writes, and takes what we write.
+      answers = false
+      const writing = setInterval(() => sockets[0]?.write(encodeFrame(hereFrame([id(west)]))), 200)
+      await eventually(() => assert.equal(link.rttTo(id(west)), undefined), 12_000)
+      clearInterval(writing)
+    } finally {
+      for (const socket of sockets) socket.destroy()
+      hostile.close()
     }
   })
 
