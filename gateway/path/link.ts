@@ -63,6 +63,7 @@ export class RelayLink implements AsyncDisposable {
   /** The newest word on who is present, read when it is asked for: to say it often is no work for us. */
   #here: Buffer | undefined
   #rttMs: number | undefined
+  #downSince: number | undefined = performance.now()
   /** By what they carry, when pings were sent that are not answered yet: nobody can answer one before it has arrived. */
   readonly #pings = new Map<string, number>()
 
@@ -84,6 +85,11 @@ export class RelayLink implements AsyncDisposable {
     if (this.#here !== undefined) this.#present = new Set(gatewaysIn(this.#here))
     this.#here = undefined
     return this.#outbox !== undefined && this.#present.has(gateway) ? this.#rttMs : undefined
+  }
+
+  /** ms since the relay answered last, or since it was asked first; 0 while it answers. */
+  downFor(now: number): number {
+    return this.#downSince === undefined ? 0 : now - this.#downSince
   }
 
   has(gateway: GatewayID): boolean {
@@ -197,6 +203,7 @@ export class RelayLink implements AsyncDisposable {
     const wasTaken = this.#rttMs !== undefined
     this.#outbox = undefined
     this.#rttMs = undefined
+    this.#downSince ??= performance.now()
     this.#pings.clear()
     this.#present = new Set()
     this.#here = undefined
@@ -221,6 +228,7 @@ export class RelayLink implements AsyncDisposable {
     if (sentAt === undefined) return
     // What was asked before it is answered by it too.
     for (const [asked, at] of this.#pings) if (at <= sentAt) this.#pings.delete(asked)
+    this.#downSince = undefined
     const trip = performance.now() - sentAt
     this.#rttMs = this.#rttMs === undefined ? trip : 0.7 * this.#rttMs + 0.3 * trip
   }

@@ -3,6 +3,7 @@
 import type { PublicKey } from '#lib/net/keys.ts'
 import type { Logger } from '#lib/std/log.ts'
 import { pause } from '#lib/std/pause.ts'
+import { turns } from '#lib/std/turns.ts'
 import { unreachable } from '#lib/std/unreachable.ts'
 import type { CableDriver, Candidate } from '../cable/driver.ts'
 import { addressText } from '../cable/driver.ts'
@@ -13,6 +14,7 @@ import { gatewayIDOf } from './frame.ts'
 import type { Door, LinkTerms, RelayPlace } from './link.ts'
 import { RelayLink } from './link.ts'
 import { parsePlace } from './reflexive.ts'
+import { chosenRelays } from './relay-set.ts'
 
 /** A gateway whose packets take a cable over WireGuard. */
 export type PathPeer = {
@@ -46,13 +48,13 @@ export type PathsOptions = {
   readonly log: Logger
 }
 
-/** More are not connected to: one that can be reached is enough. All gateways come to the same ones. */
-export const maxRelays = 4
 const lookEveryMs = 250
 /** Where all is well, the device is looked at so much less often. */
 const calmEveryMs = 5_000
 /** A peer that has been down for so long does not have the device looked at more often. */
 const downMs = 60_000
+/** A relay that does not answer for so long gives its place to another. */
+const lostMs = 60_000
 /** How long a single packet that looked for a way is given to bring the far end's packets this way. */
 const lookedMs = 600
 const looks = 3
@@ -76,6 +78,7 @@ export class Paths implements AsyncDisposable {
   readonly #stop = new AbortController()
   readonly #known = new Map<PublicKey, Known>()
   readonly #links = new Map<string, { readonly place: string; readonly link: RelayLink }>()
+  readonly #linksTurn = turns()
   #terms: PathTerms = { peers: [], relays: [], proof: undefined }
   #running: Promise<void> = Promise.resolve()
   #lookedAt = -Infinity
@@ -99,7 +102,7 @@ export class Paths implements AsyncDisposable {
       if (known === undefined) this.#known.set(key, newcomer(peer, now))
       else known.peer = peer
     }
-    await this.#setLinks(terms)
+    await this.#setLinks()
   }
 
   /** Where a driver should send that has not heard from the peer yet: the way that was chosen, then the others. */
@@ -123,9 +126,19 @@ export class Paths implements AsyncDisposable {
     this.#links.clear()
   }
 
-  async #setLinks({ relays, proof, peers }: PathTerms): Promise<void> {
-    const used = proof === undefined ? [] : relays.toSorted((a, b) => (a.name < b.name ? -1 : 1)).slice(0, maxRelays)
-    const wanted = new Map(used.map((place) => [place.name, place]))
+  #chosen(now: number): readonly RelayPlace[] {
+    const { relays, proof } = this.#terms
+    const lost = [...this.#links.values()].flatMap(({ link }) => (link.downFor(now) > lostMs ? [link.name] : []))
+    const used = [...this.#known.values()].flatMap(({ standing: { way } }) => (way.to === 'relay' ? [way.name] : []))
+    return proof === undefined ? [] : chosenRelays(relays, new Set(lost), new Set(used))
+  }
+
+  #setLinks(): Promise<void> {
+    return this.#linksTurn(() => this.#makeLinks())
+  }
+
+  async #makeLinks(): Promise<void> {
+    const wanted = new Map(this.#chosen(performance.now()).map((place) => [place.name, place]))
     for (const [name, { place, link }] of this.#links)
       if (JSON.stringify(wanted.get(name)) !== place) {
         this.#links.delete(name)
@@ -137,7 +150,7 @@ export class Paths implements AsyncDisposable {
         const link = new RelayLink(place, () => this.#terms.proof, port, log)
         this.#links.set(name, { place: JSON.stringify(place), link })
       }
-    const ids = new Set(peers.map(({ dnsName }) => gatewayIDOf(dnsName)))
+    const ids = new Set(this.#terms.peers.map(({ dnsName }) => gatewayIDOf(dnsName)))
     for (const { link } of this.#links.values()) link.closeAllBut(ids)
   }
 
@@ -154,6 +167,8 @@ export class Paths implements AsyncDisposable {
 
   async #look(signal: AbortSignal): Promise<void> {
     const now = performance.now()
+    const chosen = this.#chosen(now)
+    if (chosen.length !== this.#links.size || chosen.some(({ name }) => !this.#links.has(name))) await this.#setLinks()
     // The far end may be the one that needs them first.
     for (const { link } of this.#links.values())
       for (const { peer } of this.#known.values()) {

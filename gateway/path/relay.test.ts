@@ -348,14 +348,17 @@ suite('a relay', function () {
       await using link = new RelayLink(place, () => ({ own: proof(east), trust: trustOf() }), 9, log)
       await until(() => talks === 1 && (sockets[0]?.bytesRead ?? 0) > 0)
       assert.equal(link.rttTo(id(west)), undefined)
+      assert.ok(link.downFor(performance.now()) > 0)
       answers = true
       await until(() => link.rttTo(id(west)) !== undefined)
       assert.ok((link.rttTo(id(west)) ?? 0) >= delayMs)
+      assert.equal(link.downFor(performance.now() + 60_000), 0)
       // It still writes, and takes what we write.
       answers = false
       const writing = setInterval(() => sockets[0]?.write(encodeFrame(hereFrame([id(west)]))), 200)
       await eventually(() => assert.equal(link.rttTo(id(west)), undefined), 12_000)
       clearInterval(writing)
+      assert.ok(link.downFor(performance.now() + 60_000) >= 60_000)
     } finally {
       for (const socket of sockets) socket.destroy()
       hostile.close()
