@@ -62,8 +62,7 @@ function relayed(own: GatewayEndpoint, here: Connection): Finding {
     level: 'warn',
     about: [here.clusterID, `Node ${own.spec.node}`],
     says: `packets between ${own.spec.node} and ${them} go through the relay ${here.relay ?? ''}: ${here.pathMessage ?? 'none pass straight'}`,
-    remedy:
-      'Nothing need be done. Where UDP between the two is let through, both ways, they take it within half a minute, and within two where tries failed before.',
+    remedy: 'Nothing need be done. Where UDP between the two is let through, both ways, they take it within half a minute.',
   }
 }
 

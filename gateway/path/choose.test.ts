@@ -168,7 +168,7 @@ suite('the way of a cable', () => {
             assert.ok(there.some((r) => r.name === way.name) || rest.link === 'Connected')
           if (way.to === 'address') assert.ok(addresses.some((a) => sameAddress(a, way.at)))
           if (choice.do === 'probe') assert.equal(way.to, 'relay')
-          assert.ok(choice.standing.probeAt <= now + pathTiming.probeEveryMs * 2 ** (pathTiming.mostFailed - 1))
+          assert.ok(choice.standing.probeAt <= now + pathTiming.mostProbeEveryMs)
           standing = choice.standing
         }
       }),
@@ -235,11 +235,21 @@ suite('the way of a cable, over time', () => {
     assert.ok(history.every(({ at, way }) => at < 3_000 || way === 'relay'))
   })
 
-  test('addresses that answer probes and carry nothing: tried ever more seldom', () => {
+  test('addresses that answer probes and carry nothing: tried at least every half a minute, at the cost of less than a tenth of the time', () => {
     const history = live(() => 'answers probes alone', always, minutes(60))
-    const steers = history.filter(({ steered }) => steered).length
-    assert.ok(steers > 4 && steers < 75, `${steers}`)
-    assert.ok(history.filter(({ passes }) => !passes).length < history.length * 0.05)
+    const tried = history.filter(({ steered, way }) => steered && way === 'address').map(({ at }) => at)
+    assert.ok(tried.length > 100 && tried.every((at, i) => i === 0 || at - (tried[i - 1] ?? 0) <= 30_000))
+    const silent = history.filter(({ passes }) => !passes).length / history.length
+    assert.ok(silent > 0 && silent < 0.1, `${silent}`)
+  })
+
+  test('and healed after any number of such tries: straight for good within 30 s', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1_000, max: 600_000 }), (healedAt) => {
+        const history = live((at) => (at < healedAt ? 'answers probes alone' : 'passes'), always, healedAt + minutes(2))
+        assert.ok(history.filter(({ at }) => at >= healedAt + 30_000).every(({ way, passes }) => way === 'address' && passes))
+      }),
+    )
   })
 
   test('without relays it goes on trying', () => {

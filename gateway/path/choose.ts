@@ -4,7 +4,7 @@
 //   Relay ── an address answers a probe, or the peer's packets come straight ──► Direct
 //
 // What counts is the pulse, which only the holder of the far key can send. An answer to a probe is a reason to try, no proof: if the pulse
-// does not follow it, the cable goes back, and the next try waits longer.
+// does not follow it, the cable goes back, and the next try waits a little longer: whoever lets UDP through sees it taken within 30 s.
 import type { Candidate } from '../cable/driver.ts'
 import { addressText } from '../cable/driver.ts'
 
@@ -65,10 +65,11 @@ export const pathTiming = {
   /** A way just taken gets so long until its silence counts: the pulse is said to be silent 1.5 s after the last one came. */
   settleMs: 2_500,
   probeEveryMs: 15_000,
+  /** After direct ways that had answered and carried nothing, each of which costs a silence. */
+  mostProbeEveryMs: 25_000,
   probeMs: 1_000,
   /** A direct way that has held for so long is not one that failed. */
   provenMs: 60_000,
-  mostFailed: 4,
   /** A relay that failed is not chosen for so long, and twice as long each time again, to the most; it is forgotten so long after that. */
   relayRetryMs: 120_000,
   mostRelayRetryMs: 3_840_000,
@@ -153,7 +154,7 @@ function onRelay(standing: Standing, name: string, seen: Evidence): Choice {
   if (relay !== undefined && seen.leads && age >= pathTiming.provenMs && isNearer(relay, current))
     return steer({ ...standing, way: through(relay), reason: 'Nearer', since: now })
   if (now < standing.probeAt) return stay(standing)
-  return { standing: { ...standing, probeAt: nextProbe(standing, now) }, do: 'probe' }
+  return { standing: { ...standing, probeAt: nextProbe(standing.failed, now) }, do: 'probe' }
 }
 
 const stay = (standing: Standing): Choice => ({ standing, do: 'stay' })
@@ -165,11 +166,12 @@ function relayedFrom(
   { now }: Evidence,
 ): Pick<Standing, 'since' | 'probeAt' | 'failed'> {
   const brief = way.to === 'address' && reason === 'Answers' && now - since < pathTiming.provenMs
-  const times = brief ? Math.min(failed + 1, pathTiming.mostFailed) : 0
-  return { since: now, failed: times, probeAt: now + pathTiming.probeEveryMs * 2 ** Math.max(0, times - 1) }
+  const times = brief ? failed + 1 : 0
+  return { since: now, failed: times, probeAt: nextProbe(times, now) }
 }
 
-const nextProbe = ({ failed }: Standing, now: number): number => now + pathTiming.probeEveryMs * 2 ** Math.max(0, failed - 1)
+const nextProbe = (failed: number, now: number): number =>
+  now + Math.min(pathTiming.probeEveryMs * 2 ** Math.max(0, failed - 1), pathTiming.mostProbeEveryMs)
 
 /** The address after `at`, or the first. */
 function next(at: Candidate | undefined, { addresses, now }: Evidence): Pick<Standing, 'way' | 'reason' | 'since'> {
