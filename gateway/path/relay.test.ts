@@ -173,6 +173,19 @@ suite('a relay', function () {
     assert.equal(a.ended(), false)
   })
 
+  test('lets a gateway in while others hold all places and say nothing', async () => {
+    await start({ strangersOfOne: 4 })
+    const silent = Array.from({ length: 12 }, () => tcp({ host: '127.0.0.1', port: relay.port }))
+    opened.push(...silent)
+    const ended = new Set<TcpSocket>()
+    for (const socket of silent) socket.on('error', () => undefined).once('close', () => ended.add(socket))
+    await until(() => ended.size === 8)
+    const a = await speak(east)
+    await until(() => relay.read().connections === 1)
+    assert.equal(a.ended(), false)
+    await until(() => ended.size === 9)
+  })
+
   test('lets go of who falls silent, even while others send to it', async () => {
     await start({ silentMs: 800 })
     const [a, b] = [await speak(east), await speak(west)]

@@ -17,6 +17,8 @@ import type { Frame, GatewayID } from './frame.ts'
 import { encodeFrame, gatewayIDOf, hereFrame } from './frame.ts'
 import { hear } from './inbox.ts'
 import { Outbox } from './outbox.ts'
+import type { StrangerLimits } from './strangers.ts'
+import { groupOf, leaving } from './strangers.ts'
 
 export type Proof = { readonly key: CertKey; readonly pem: string }
 
@@ -30,10 +32,7 @@ export type RelayReading = {
   readonly dropped: number
 }
 
-export type RelayLimits = {
-  /** Connections that have proven nothing yet: of everybody, and of one address. */
-  readonly strangers: number
-  readonly strangersOfOne: number
+export type RelayLimits = StrangerLimits & {
   readonly handshakeMs: number
   /** Gateways ping every `pingMs` (link.ts); who says nothing for so long is gone. */
   readonly silentMs: number
@@ -97,7 +96,7 @@ class TlsRelay implements Relay {
   readonly #options: RelayOptions
   readonly #server: Server
   readonly #stop = new AbortController()
-  /** Every connection that is open, with the address it came from, until it has proven who it is. */
+  /** Every connection that is open, with the group it is counted in, until it has proven who it is; the oldest first. */
   readonly #strangers = new Map<Socket, string>()
   readonly #clients = new Map<GatewayID, Client>()
   #terms: RelayTerms
@@ -163,13 +162,14 @@ class TlsRelay implements Relay {
   }
 
   #meet(socket: Socket): void {
-    const from = socket.remoteAddress ?? ''
-    const sameAddress = [...this.#strangers.values()].filter((address) => address === from).length
-    if (this.#strangers.size >= this.#limits.strangers || sameAddress >= this.#limits.strangersOfOne) {
-      socket.destroy()
-      return
+    const group = groupOf(socket.remoteAddress ?? '')
+    const index = leaving([...this.#strangers.values()], group, this.#limits)
+    const gone = index === undefined ? undefined : [...this.#strangers.keys()][index]
+    if (gone !== undefined) {
+      this.#strangers.delete(gone)
+      gone.destroy()
     }
-    this.#strangers.set(socket, from)
+    this.#strangers.set(socket, group)
     socket.once('close', () => this.#strangers.delete(socket))
     socket.on('error', () => socket.destroy())
     socket.setNoDelay(true)
