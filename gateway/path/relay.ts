@@ -67,7 +67,7 @@ export type RelayOptions = {
   readonly log: Logger
 }
 
-/** Listens when it resolves; throws what the kernel says if the port is not to be had. */
+/** Listens when it resolves; throws what the kernel says if the port is not to be had (`isPortRefused`), or what OpenSSL says of our proof. */
 export async function startRelay(options: RelayOptions, terms: RelayTerms, signal: AbortSignal): Promise<Relay> {
   const relay = new TlsRelay(options, terms)
   try {
@@ -78,6 +78,10 @@ export async function startRelay(options: RelayOptions, terms: RelayTerms, signa
   }
   return relay
 }
+
+/** Whether `error` says that the port is another program's, or not ours to take. */
+export const isPortRefused = (error: unknown): boolean =>
+  error instanceof Error && 'code' in error && (error.code === 'EADDRINUSE' || error.code === 'EACCES')
 
 type Client = {
   readonly dnsName: string
@@ -126,7 +130,6 @@ class TlsRelay implements Relay {
     this.#server.on('secureConnection', (socket) => this.#admit(socket))
     // A client that breaks off says nothing of this server.
     this.#server.on('tlsClientError', (_: Error, socket: TLSSocket) => socket.destroy())
-    this.#server.on('error', (err: Error) => options.log.warn({ err }, 'relay'))
   }
 
   get port(): number {
@@ -136,7 +139,9 @@ class TlsRelay implements Relay {
 
   async listen(signal: AbortSignal): Promise<void> {
     this.#server.listen({ port: this.#options.port })
+    // Until it listens, an error is the caller's to tell.
     await once(this.#server, 'listening', { signal })
+    this.#server.on('error', (err: Error) => this.#options.log.warn({ err }, 'relay'))
     // What a connection was believed by may run out without anybody's word.
     const judging = every(60_000, () => this.#judge(), this.#stop.signal)
     this.#watching = Promise.all([judging, every(this.#limits.silentMs / 4, () => this.#letGo(), this.#stop.signal)])

@@ -4,6 +4,7 @@ import { createServer } from 'node:net'
 import { once } from 'node:events'
 import { gatewayDNSName } from '#crds/places.ts'
 import { readCertificate } from '#lib/pki/certificate.ts'
+import type { Logger } from '#lib/std/log.ts'
 import { logger } from '#lib/std/log.ts'
 import { eventually } from '#test/kit/eventually.ts'
 import { gatewayOf } from '#test/kit/gateway.ts'
@@ -78,12 +79,27 @@ suite('a gateway that may relay', () => {
     await once(other, 'listening')
     const address = other.address()
     const port = typeof address === 'object' && address !== null ? address.port : assert.fail()
-    await using ways = new Ways('hub', undefined, log)
-    await ways.lead(plan('east'), keptBy('hub'), port, signal)
+    const said: string[] = []
+    const heard = { ...log, info: () => undefined, warn: (_: object, text: string) => said.push(text) } as unknown as Logger
+    await using ways = new Ways('hub', undefined, heard)
+    for (let pass = 0; pass < 3; pass++) await ways.lead(plan('east'), keptBy('hub'), port, signal)
     assert.equal(ways.readRelay(), undefined)
+    assert.deepEqual(said, ['cannot relay: the port is not to be had'])
     other.close()
     await once(other, 'close')
     await ways.lead(plan('east'), keptBy('hub'), port, signal)
     assert.notEqual(ways.readRelay(), undefined)
+  })
+
+  test('that cannot prove itself says no ill of the port', async () => {
+    const said: string[] = []
+    const heard = { ...log, warn: (_: object, text: string) => said.push(text) } as unknown as Logger
+    await using ways = new Ways('hub', undefined, heard)
+    const { own, trust } = keptBy('hub')
+    const other = keptBy('east').own
+    assert.ok(own !== undefined && other !== undefined)
+    await ways.lead(plan('east'), { own: { ...own, key: other.key }, trust }, await freePort(), signal)
+    assert.equal(ways.readRelay(), undefined)
+    assert.deepEqual(said, ['cannot relay'])
   })
 })

@@ -10,7 +10,7 @@ import type { Peer } from '../engine.ts'
 import type { RelayPlace } from './link.ts'
 import type { PathPeer, PathReading, Paths } from './paths.ts'
 import type { Relay, RelayReading, RelayTerms } from './relay.ts'
-import { startRelay } from './relay.ts'
+import { isPortRefused, startRelay } from './relay.ts'
 
 type Planned = { readonly peers: readonly Peer[]; readonly cables: ReadonlyMap<CableName, readonly Cable[]> }
 
@@ -21,7 +21,7 @@ export class Ways implements AsyncDisposable {
   readonly #log: Logger
   readonly #turn = turns()
   #relay: { readonly asked: number; readonly at: Relay } | undefined
-  /** The port that was not to be had, when that was said. */
+  /** The port on which it could not relay, when that was said. */
   #missed: number | undefined
 
   constructor(clusterID: string, paths: Paths | undefined, log: Logger) {
@@ -82,8 +82,9 @@ export class Ways implements AsyncDisposable {
       this.#missed = undefined
       this.#log.info({ port }, 'relays for gateways that cannot reach each other')
     } catch (err) {
-      // Another program of the node has it, which is no reason to carry nothing; the next pass tries again.
-      if (this.#missed !== port && !signal.aborted) this.#log.warn({ err, port }, 'cannot relay: the port is not to be had')
+      // As a rule another program of the node has the port, which is no reason to carry nothing; the next pass tries again.
+      const why = isPortRefused(err) ? 'cannot relay: the port is not to be had' : 'cannot relay'
+      if (this.#missed !== port && !signal.aborted) this.#log.warn({ err, port }, why)
       this.#missed = port
     }
   }
