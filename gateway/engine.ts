@@ -43,7 +43,6 @@ export type OtherGateway = {
   /** What it has, the best first; IPsec only where `certified` is. */
   readonly cables: readonly CableName[]
   readonly certified: Certified | undefined
-  readonly behindNat: boolean
   /** Which keys of the pair with us it says it holds. */
   readonly pairKeyIDs: readonly string[]
   /** TCP; undefined: it may not relay, by the broker's word. */
@@ -263,7 +262,7 @@ function joinedGateways(
 }
 
 function cableTo(peer: Peer, cable: CableName, cidrs: readonly CIDR[], own: readonly CIDR[]): Cable {
-  const { certified, presharedKey, publicKey, behindNat } = peer
+  const { certified, presharedKey, publicKey } = peer
   const [first, ...rest] = peer.candidates
   const at = (candidate: Candidate): Candidate =>
     cable === 'ipsec' && certified !== undefined ? { ...candidate, port: certified.port } : candidate
@@ -271,7 +270,6 @@ function cableTo(peer: Peer, cable: CableName, cidrs: readonly CIDR[], own: read
     publicKey,
     candidates: [at(first), ...rest.map(at)],
     cidrs,
-    nat: behindNat ? 'behind' : 'none',
     ...(presharedKey === undefined ? {} : { presharedKey }),
     ...(certified === undefined ? {} : { ipsec: { dnsName: certified.dnsName, certificate: certified.certificate, own } }),
   }

@@ -121,7 +121,6 @@ function remoteGatewayOf(
       candidates: [first, ...rest],
       cables: (spec.cables ?? ['wireguard']).filter((cable) => cable !== 'ipsec' || certified !== undefined),
       certified,
-      behindNat: false,
       pairKeyIDs: announcedFor(self, endpoint),
       relayPort: allocation?.spec.relay?.port,
       claim: { role: status?.role ?? 'Standby', term: status?.term ?? 0 },

@@ -33,8 +33,6 @@ export type Cable = {
   readonly presharedKey?: PresharedKey
   /** Without them there is no cable over IPsec. */
   readonly ipsec?: IPsecTerms
-  /** Whether the far side stands behind a NAT that forgets idle flows. */
-  readonly nat: 'none' | 'behind'
 }
 
 export type CableState = {

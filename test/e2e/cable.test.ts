@@ -115,7 +115,6 @@ suite(`cables over WireGuard, ${inKernel ? 'the kernel’s' : 'with a real wireg
             publicKey: to.driver.publicKey,
             candidates: [{ address: to.address, port: 51820 }],
             cidrs: [],
-            nat: 'none',
             ...(presharedKey === undefined ? {} : { presharedKey }),
           },
         ],

@@ -308,7 +308,6 @@ function dataPlane(kind: CableName): void {
             candidates: [{ address: there.nodes[0].address, port: 51820 }],
             cables: [kind],
             certified: certifiedOf(there),
-            behindNat: false,
             pairKeyIDs: [],
             relayPort: undefined,
             claim: { role: 'Active', term: 1 },

@@ -72,7 +72,6 @@ suite(`cables over IPsec, with a real charon and ESP in ${inKernel ? 'the kernel
       publicKey: to.driver.publicKey,
       candidates: [{ address: to.address, port: 4500 }],
       cidrs: cidrs(`${to.pods}.0.0/16`),
-      nat: 'none',
       ipsec: { ...to.issued, own: cidrs(`${from.pods}.0.0/16`) },
       ...change,
     })

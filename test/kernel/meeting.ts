@@ -77,7 +77,6 @@ function cableTo(self: Side, other: Side, cable: CableName): Cable {
     publicKey: publicKeyOf(other),
     candidates: [{ address: other.address, port: port[cable] }],
     cidrs: [hostBlock(other.pods[cable])],
-    nat: 'none',
     ipsec: { dnsName, certificate, own: [hostBlock(self.pods[cable])] },
   }
 }

@@ -23,7 +23,6 @@ export const gatewayOf = (clusterID: string, node: string, change: Partial<Other
   candidates: [{ address: '192.0.2.1', port: 51820 }],
   cables: ['wireguard'],
   certified: undefined,
-  behindNat: false,
   pairKeyIDs: [],
   relayPort: undefined,
   claim: { role: 'Active', term: 1 },

@@ -77,7 +77,6 @@ export async function ipsecMachine(machine: Machine, ca: TestCA = testCA()): Pro
         publicKey: keyOf('stranger'),
         candidates: [{ address: '192.0.2.99', port: 4500 }],
         cidrs: cidrs('10.1.0.0/16'),
-        nat: 'none',
         ipsec: { ...ca.issue('x.gateway.tombolo.dev'), own: cidrs('10.9.0.0/16') },
       } as const
       const connection =

@@ -112,7 +112,6 @@ const say = (line: PathLine) => process.stdout.write(`${JSON.stringify(line)}\n`
         publicKey: of,
         candidates: want.ways === 'chosen' ? await paths.order(of, addresses) : addresses,
         cidrs: [],
-        nat: 'none' as const,
       })),
     )
     await driver.set(cables, signal)

@@ -23,7 +23,6 @@ const cable = (change: Partial<Cable> = {}): Cable => ({
   publicKey: high,
   candidates: [{ address: '192.0.2.2', port: 4500 }],
   cidrs: cidrs('10.242.0.0/16', 'fd00:242::/32'),
-  nat: 'none',
   ipsec: { dnsName: theirs.dnsName, certificate: theirs.certificate, own: cidrs('10.241.0.0/16') },
   ...change,
 })

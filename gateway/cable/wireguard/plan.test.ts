@@ -21,14 +21,11 @@ suite('a cable as WireGuard says it', () => {
     publicKey: keyOf('a'),
     candidates: [{ address: '2001:db8::1', port: 51820 }],
     cidrs: cidrs('10.242.0.0/16'),
-    nat: 'none',
   } as const
 
   test('carries its admitted blocks and the one tunnel address that follows from its key', () =>
     assert.deepEqual(peerOf(cable).allowedIPs, ['10.242.0.0/16', `${tunnelAddress(keyOf('a'))}/128`]))
   test('goes to its best candidate, IPv6 in brackets', () => assert.equal(peerOf(cable).address, '[2001:db8::1]:51820'))
-  test('keeps a NAT open on the far side, and says nothing otherwise', () =>
-    assert.deepEqual([peerOf(cable).keepaliveSeconds, peerOf({ ...cable, nat: 'behind' }).keepaliveSeconds], [0, 25]))
 })
 
 suite('what must change in a WireGuard device', () => {

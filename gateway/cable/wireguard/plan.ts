@@ -7,15 +7,14 @@ import { sameKey } from './device.ts'
 
 /** A peer that answered within this time is reached where its packets come from, wherever its candidates point. WireGuard ends a session after 180 s. */
 export const freshMs = 180_000
-/** How often a NAT must see a packet to keep the flow open; 25 s is what wg(8) recommends. */
-const natKeepaliveSeconds = 25
 
 /** The cable as WireGuard says it. */
 export const peerOf = (cable: Cable): Peer => ({
   publicKey: cable.publicKey,
   address: addressText(cable.candidates[0]),
   allowedIPs: [`${tunnelAddress(cable.publicKey)}/128`, ...cable.cidrs].toSorted(),
-  keepaliveSeconds: cable.nat === 'behind' ? natKeepaliveSeconds : 0,
+  // The pulse keeps open what a NAT would close.
+  keepaliveSeconds: 0,
   ...(cable.presharedKey === undefined ? {} : { presharedKey: cable.presharedKey }),
 })
 
