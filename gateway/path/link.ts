@@ -217,7 +217,7 @@ export class RelayLink implements AsyncDisposable {
       const now = performance.now()
       if ([...this.#pings.values()].some((sentAt) => now - sentAt >= silentMs)) socket.destroy()
       this.#pings.set(bytes.toString('hex'), now)
-      outbox.push(encodeFrame({ type: 'Ping', bytes }))
+      outbox.tell('Ping', encodeFrame({ type: 'Ping', bytes }))
       await pause(pingMs, signal)
     }
   }

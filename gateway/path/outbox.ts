@@ -1,23 +1,24 @@
 // The frames that wait for a connection to take them: few, the oldest going first when there are too many, as for datagrams late is lost.
-import type { TLSSocket } from 'node:tls'
+import type { Writable } from 'node:stream'
+import type { Frame } from './frame.ts'
 
 /** 30 ms at the most that a relay forwards, by datagrams of 1420 bytes. Whoever sends through it slows down by what is lost, as on any link. */
 export const maxWaiting = 512
 
 export class Outbox {
-  readonly #socket: TLSSocket
+  readonly #socket: Writable
   #waiting: Buffer[] = []
-  #news: Buffer | undefined
+  readonly #news = new Map<Frame['type'], Buffer>()
   #dropped = 0
   #corked = false
 
-  constructor(socket: TLSSocket) {
+  constructor(socket: Writable) {
     this.#socket = socket
     socket.on('drain', () => {
-      const [news, waiting] = [this.#news, this.#waiting]
-      this.#news = undefined
+      const [news, waiting] = [[...this.#news], this.#waiting]
+      this.#news.clear()
       this.#waiting = []
-      if (news !== undefined) this.tell(news)
+      for (const [type, frame] of news) this.tell(type, frame)
       for (const frame of waiting) this.push(frame)
     })
   }
@@ -26,9 +27,9 @@ export class Outbox {
     return this.#dropped
   }
 
-  /** What is said once and must arrive: of what waits, a newer one takes the place of the older. */
-  tell(frame: Buffer): void {
-    if (this.#socket.writableNeedDrain) this.#news = frame
+  /** What must arrive however much there is to send: it waits before all else, and the newest of its type takes the place of the older. */
+  tell(type: Frame['type'], frame: Buffer): void {
+    if (this.#socket.writableNeedDrain) this.#news.set(type, frame)
     else this.push(frame)
   }
 

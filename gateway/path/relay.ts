@@ -239,7 +239,7 @@ class TlsRelay implements Relay {
     client.heardAt = now
     if (frame.type === 'Ping' && now - client.pongAt >= pongMs) {
       client.pongAt = now
-      client.outbox.push(encodeFrame({ type: 'Pong', bytes: frame.bytes }))
+      client.outbox.tell('Pong', encodeFrame({ type: 'Pong', bytes: frame.bytes }))
     }
     if (frame.type !== 'Datagram') return
     const to = this.#clients.get(frame.gateway)
@@ -277,7 +277,7 @@ class TlsRelay implements Relay {
       const here = this.#here.get(client.clusterID)
       if (here === undefined || here === client.told) continue
       client.told = here
-      client.outbox.tell(here)
+      client.outbox.tell('Here', here)
       bytes += here.length
     }
     return bytes
