@@ -88,9 +88,9 @@ const gatewayPods = async (cluster: Cluster, ...more: readonly string[]): Promis
     .split('\n')
     .filter(Boolean)
 
-/** Makes a gateway of a second node; resolves when it is ready to lead. */
-export async function secondGateway(cluster: Cluster, node = cluster.node(2).name): Promise<void> {
-  await cluster.kubectl(['label', 'node', node, `${gatewayNodeLabel}=true`])
+/** Makes a gateway of the second node; resolves when it is ready to lead. */
+export async function secondGateway(cluster: Cluster): Promise<void> {
+  await cluster.kubectl(['label', 'node', cluster.node(2).name, `${gatewayNodeLabel}=true`])
   await eventually(async () => assert.equal((await gatewayPods(cluster)).length, 2), 30_000)
   await allReady(cluster, (component) => component === 'gateway')
 }
