@@ -64,6 +64,8 @@ export const pathTiming = {
   tryMs: 6_000,
   /** A way just taken gets so long until its silence counts: the pulse is said to be silent 1.5 s after the last one came. */
   settleMs: 2_500,
+  /** So long after that what comes to the door that was left is let go, rather than held and handed on. */
+  closingMs: 500,
   probeEveryMs: 15_000,
   /** After direct ways that had answered and carried nothing, each of which costs a silence. */
   mostProbeEveryMs: 25_000,
@@ -101,7 +103,7 @@ function straight(standing: Standing, at: Candidate, seen: Evidence): Choice {
   const age = now - standing.since
   if (link === 'Connected') {
     // Just taken: what was on its way through the relay when we left it has us follow it back.
-    if (seen.at?.to === 'relay' && age < pathTiming.settleMs) return { standing, do: 'steer' }
+    if (seen.at?.to === 'relay' && age < pathTiming.settleMs + pathTiming.closingMs) return { standing, do: 'steer' }
     // The far end hears nothing of us straight, or does not know better yet.
     if (seen.at?.to === 'relay') return stay({ ...standing, way: seen.at, reason: 'PeerCame', ...relayedFrom(standing, seen) })
     const way = seen.at ?? standing.way

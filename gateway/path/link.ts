@@ -46,9 +46,14 @@ export type Door = {
   answered(): Candidate | undefined
   /** Hands on what was held while `only` is in force, and says whether there was any. WireGuard then sends here until it is told otherwise. */
   release(): boolean
-  /** `also` sends what WireGuard says through the relay and to these; `only`, to these alone, and holds what comes, as it would lead WireGuard back. None: through the relay alone. */
-  straight(to: readonly Candidate[], how: 'also' | 'only'): void
+  /**
+   * `also` sends what WireGuard says through the relay and to these; `only`, to these alone, and holds what comes, as it would lead WireGuard
+   * back; `closing` too, and lets what comes go. None: through the relay alone.
+   */
+  straight(to: readonly Candidate[], how: Straight): void
 }
+
+export type Straight = 'also' | 'only' | 'closing'
 
 export class RelayLink implements AsyncDisposable {
   readonly #place: RelayPlace
@@ -242,7 +247,7 @@ class PeerDoor implements Door {
   /** One a family; made when a direct way is tried first. */
   readonly #outer = new Map<'udp4' | 'udp6', Socket>()
   #targets: readonly Candidate[] = []
-  #how: 'also' | 'only' = 'also'
+  #how: Straight = 'also'
   #answered: Candidate | undefined
   #received = 0
   #held: Buffer[] = []
@@ -275,7 +280,7 @@ class PeerDoor implements Door {
     return this.#answered
   }
 
-  straight(to: readonly Candidate[], how: 'also' | 'only'): void {
+  straight(to: readonly Candidate[], how: Straight): void {
     this.#targets = to
     this.#how = how
     this.#answered = undefined
@@ -283,6 +288,7 @@ class PeerDoor implements Door {
 
   deliver(bytes: Buffer): void {
     this.#received++
+    if (this.#how === 'closing') return
     if (this.#targets.length > 0 && this.#how === 'only') {
       // A copy: what it lies in is used again.
       this.#held.push(Buffer.from(bytes))

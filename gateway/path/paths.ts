@@ -58,14 +58,18 @@ const lostMs = 60_000
 /** How long a single packet that looked for a way is given to bring the far end's packets this way. */
 const lookedMs = 600
 const looks = 3
+/** So long WireGuard may take to open what it was handed. */
+const openedMs = 3
+/** A way just taken is looked at this often: what comes to the door meanwhile leads back to it, until once nothing has. */
+const settlingEveryMs = 50
 
 type Known = {
   peer: PathPeer
   standing: Standing
   /** When its cable was last up, or it came to be known. */
   upAt: number
-  /** A door that also sends straight, or only, until then. */
-  probe: { readonly until: number; readonly door: Door } | undefined
+  /** A door that also sends straight, or only, until then. `isClosing`: we have left it, and what comes to it is let go. */
+  probe: { readonly until: number; readonly door: Door; readonly isClosing?: true } | undefined
   /** Sent once straight from WireGuard's own port, which is the one that a NAT lets in: what came through the relay by now, looked at when. */
   looked: { readonly at: number; readonly received: number } | undefined
   /** Which of the addresses is looked at next in that way, and how often until the next probe: what was on its way hides what works. */
@@ -161,7 +165,7 @@ export class Paths implements AsyncDisposable {
         // The device is being made anew.
         if (!signal.aborted) this.#options.log.debug({ err }, 'the ways of the cables could not be looked at')
       })
-      await pause(lookEveryMs, signal)
+      await pause([...this.#known.values()].some(isSettling) ? settlingEveryMs : lookEveryMs, signal)
     }
   }
 
@@ -246,17 +250,24 @@ export class Paths implements AsyncDisposable {
   async #act(known: Known, before: Standing, { standing, do: what }: Choice, now: number, signal: AbortSignal): Promise<void> {
     if (what === 'probe') await this.#probe(known, now)
     else if (known.probe !== undefined && now >= known.probe.until) {
-      known.probe.door.straight([], 'also')
-      if (known.probe.door.release()) await this.#steer(known, signal)
-      known.probe = undefined
-      if (sameWay(before.way, standing.way) && standing.way.to === 'relay') known.looksLeft = looks
+      const { door, isClosing } = known.probe
+      if (standing.way.to === 'address' && isClosing === undefined) {
+        // What is held now is the last: WireGuard answers here what it is handed, the far end answers that, and so on for ever.
+        door.straight([standing.way.at], 'closing')
+        known.probe = { door, until: now + pathTiming.closingMs, isClosing: true }
+      } else {
+        door.straight([], 'also')
+        if (door.release()) await this.#steer(known, signal)
+        known.probe = undefined
+        if (sameWay(before.way, standing.way) && standing.way.to === 'relay') known.looksLeft = looks
+      }
     }
     if (known.looksLeft > 0 && known.looked === undefined) await this.#lookOnce(known, now, signal)
     if (!sameWay(before.way, standing.way)) {
       // What still comes to a door we left goes straight as well, so that the far end does not come back to it.
       if (known.probe !== undefined) {
         known.probe.door.straight(standing.way.to === 'address' ? [standing.way.at] : [], 'only')
-        known.probe = { ...known.probe, until: now + pathTiming.settleMs }
+        known.probe = { door: known.probe.door, until: now + pathTiming.settleMs }
       }
       known.looked = undefined
       known.looksLeft = 0
@@ -265,6 +276,8 @@ export class Paths implements AsyncDisposable {
       this.#options.onChange()
     }
     const isReleased = standing.way.to === 'address' && (known.probe?.door.release() ?? false)
+    // Told at once, WireGuard would hear us before it has opened what it was handed, and go back to the door with that.
+    if (isReleased) await pause(openedMs, signal)
     if (what === 'steer' || isReleased) await this.#steer(known, signal)
   }
 
@@ -337,6 +350,9 @@ export class Paths implements AsyncDisposable {
     return places
   }
 }
+
+const isSettling = ({ probe, standing }: Known): boolean =>
+  probe !== undefined && probe.isClosing === undefined && standing.way.to === 'address'
 
 const newcomer = (peer: PathPeer, now: number): Known => ({
   peer,
