@@ -48,7 +48,7 @@ export type Door = {
   release(): boolean
   /**
    * `also` sends what WireGuard says through the relay and to these; `only`, to these alone, and holds what comes, as it would lead WireGuard
-   * back; `closing` too, and lets what comes go. None: through the relay alone.
+   * back; `closing` too, and lets go what is held and what comes. None: through the relay alone.
    */
   straight(to: readonly Candidate[], how: Straight): void
 }
@@ -284,6 +284,7 @@ class PeerDoor implements Door {
     this.#targets = to
     this.#how = how
     this.#answered = undefined
+    if (how === 'closing') this.#held = []
   }
 
   deliver(bytes: Buffer): void {

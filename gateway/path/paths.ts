@@ -252,7 +252,7 @@ export class Paths implements AsyncDisposable {
     else if (known.probe !== undefined && now >= known.probe.until) {
       const { door, isClosing } = known.probe
       if (standing.way.to === 'address' && isClosing === undefined) {
-        // What is held now is the last: WireGuard answers here what it is handed, the far end answers that, and so on for ever.
+        // WireGuard answers here what it is handed, the far end answers that, and so on for ever: what is held by now is let go.
         door.straight([standing.way.at], 'closing')
         known.probe = { door, until: now + pathTiming.closingMs, isClosing: true }
       } else {
