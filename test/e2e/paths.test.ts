@@ -41,8 +41,8 @@ type Site = {
   running: Daemon | undefined
 }
 
-/** Of 10,000, on the way back from the relay: 40 ms of them. One was seen in two of five runs, none in the others. */
-const mostLost = 10
+/** Of 10,000, on the way back from the relay: 100 ms of them, as what is held for 50 ms may go. One was seen in two of six runs, none in the others. */
+const mostLost = 25
 
 suite('the ways of cables', function () {
   this.timeout(180_000)
