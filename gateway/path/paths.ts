@@ -255,6 +255,9 @@ export class Paths implements AsyncDisposable {
         // WireGuard answers here what it is handed, the far end answers that, and so on for ever: what is held by now is let go.
         door.straight([standing.way.at], 'closing')
         known.probe = { door, until: now + pathTiming.closingMs, isClosing: true }
+        // It may have been handed something just before.
+        await pause(openedMs, signal)
+        await this.#steer(known, signal)
       } else {
         door.straight([], 'also')
         if (door.release()) await this.#steer(known, signal)
@@ -351,8 +354,7 @@ export class Paths implements AsyncDisposable {
   }
 }
 
-const isSettling = ({ probe, standing }: Known): boolean =>
-  probe !== undefined && probe.isClosing === undefined && standing.way.to === 'address'
+const isSettling = ({ probe, standing }: Known): boolean => probe !== undefined && standing.way.to === 'address'
 
 const newcomer = (peer: PathPeer, now: number): Known => ({
   peer,
