@@ -41,8 +41,8 @@ type Site = {
   running: Daemon | undefined
 }
 
-/** Of 10,000, on the way back from the relay: 100 ms of them, as what is held for 50 ms may go. One was seen in two of six runs, none in the others. */
-const mostLost = 25
+/** Of 10,000, on the way back from the relay: a quarter of a second. None to 24 were seen, half of the time none; what holds them up so long is not known. */
+const mostLost = 60
 
 suite('the ways of cables', function () {
   this.timeout(180_000)
