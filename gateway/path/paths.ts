@@ -255,9 +255,6 @@ export class Paths implements AsyncDisposable {
         // WireGuard answers here what it is handed, the far end answers that, and so on for ever: what is held by now is let go.
         door.straight([standing.way.at], 'closing')
         known.probe = { door, until: now + pathTiming.closingMs, isClosing: true }
-        // It may have been handed something just before.
-        await pause(openedMs, signal)
-        await this.#steer(known, signal)
       } else {
         door.straight([], 'also')
         if (door.release()) await this.#steer(known, signal)
