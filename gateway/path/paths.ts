@@ -351,7 +351,8 @@ export class Paths implements AsyncDisposable {
   }
 }
 
-const isSettling = ({ probe, standing }: Known): boolean => probe !== undefined && standing.way.to === 'address'
+const isSettling = ({ probe, standing }: Known): boolean =>
+  probe !== undefined && probe.isClosing === undefined && standing.way.to === 'address'
 
 const newcomer = (peer: PathPeer, now: number): Known => ({
   peer,
