@@ -546,6 +546,7 @@ function fakePulse(): FakePulse {
     say: (saying) => {
       said.push(saying)
     },
+    nudge: () => undefined,
     read() {
       return this.peers.map((peer) => ({
         ...peer,

@@ -15,6 +15,7 @@ import { keyOf } from '#lib/kube/object.ts'
 import type { Applier, Step } from '#lib/kube/plan.ts'
 import { applyPlan } from '#lib/kube/plan.ts'
 import type { Store } from '#lib/kube/store.ts'
+import type { PublicKey } from '#lib/net/keys.ts'
 import { believe } from '#lib/pki/trust.ts'
 import { cell } from '#lib/std/cell.ts'
 import type { Logger } from '#lib/std/log.ts'
@@ -156,6 +157,11 @@ export class Gateway implements AsyncDisposable {
   /** Whether a pair goes from one key to another: then which one a cable takes is looked at from time to time. */
   changesKeys(): boolean {
     return [...this.#pairKeys().held.values()].some(({ other }) => other !== undefined)
+  }
+
+  /** See `Pulse.nudge`. */
+  nudge(publicKey: PublicKey): void {
+    this.#pulse?.nudge(publicKey)
   }
 
   read(): GatewayReading {

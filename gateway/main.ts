@@ -35,6 +35,7 @@ import { gatewayMetrics } from './metrics.ts'
 import { decisiveOf } from './observe.ts'
 import { Paths } from './path/paths.ts'
 import { Ways } from './path/ways.ts'
+import type { PeerReading } from './pulse/pulse.ts'
 import { startPulse } from './pulse/pulse.ts'
 import { topologyOf } from './topology.ts'
 
@@ -116,7 +117,8 @@ async function run(config: GatewayConfig, log: Logger, asked: AbortSignal): Prom
           driver: overWireGuard,
           port: config.WG_PORT,
           publicKey,
-          pulse: () => gateway.read().pulses,
+          pulse: (): readonly PeerReading[] => gateway.read().pulses,
+          nudge: (key) => gateway.nudge(key),
           onChange: () => work.add(everything),
           log,
         })

@@ -17,6 +17,7 @@ import type { Logger } from '#lib/std/log.ts'
 import { pause } from '#lib/std/pause.ts'
 import type { Candidate } from '../cable/driver.ts'
 import { addressText } from '../cable/driver.ts'
+import { Crossing } from './crossing.ts'
 import type { Frame, GatewayID } from './frame.ts'
 import { encodeFrame, gatewaysIn, maxDatagram, pingBytes } from './frame.ts'
 import { hear } from './inbox.ts'
@@ -250,6 +251,7 @@ class PeerDoor implements Door {
   #how: Straight = 'also'
   #answered: Candidate | undefined
   #received = 0
+  readonly #crossing = new Crossing()
   #held: Buffer[] = []
 
   static async open(wireguardPort: number, send: (bytes: Buffer) => void): Promise<PeerDoor> {
@@ -267,6 +269,7 @@ class PeerDoor implements Door {
     inner.on('message', (bytes, from) => {
       // Of other programs of this node nothing is taken.
       if (from.port !== wireguardPort || from.address !== loopback || bytes.length > maxDatagram) return
+      this.#crossing.sent(bytes, performance.now())
       for (const target of this.#targets) this.#outerFor(target).send(bytes, target.port, target.address, () => undefined)
       if (this.#targets.length === 0 || this.#how === 'also') send(bytes)
     })
@@ -289,7 +292,7 @@ class PeerDoor implements Door {
 
   deliver(bytes: Buffer): void {
     this.#received++
-    if (this.#how === 'closing') return
+    if (this.#how === 'closing' || !this.#crossing.takes(bytes, performance.now())) return
     if (this.#targets.length > 0 && this.#how === 'only') {
       // A copy: what it lies in is used again.
       this.#held.push(Buffer.from(bytes))

@@ -37,7 +37,15 @@ suite('the ways of all cables', () => {
         return Promise.resolve()
       },
     }
-    const options = { driver, port: 9, publicKey: keyOf('own'), pulse: () => [], onChange: () => undefined, log }
+    const options = {
+      driver,
+      port: 9,
+      publicKey: keyOf('own'),
+      pulse: () => [],
+      nudge: () => undefined,
+      onChange: () => undefined,
+      log,
+    }
     await using paths = new Paths(options)
     await paths.set({ peers, relays: [], proof: undefined })
     paths.start()

@@ -43,6 +43,8 @@ export type PathsOptions = {
   readonly port: number
   readonly publicKey: PublicKey
   readonly pulse: () => readonly PeerReading[]
+  /** A packet to the peer, by whatever way its cable takes now: the far end sends where it comes from. */
+  readonly nudge: (publicKey: PublicKey) => void
   /** A cable takes another way now. */
   readonly onChange: () => void
   readonly log: Logger
@@ -254,6 +256,7 @@ export class Paths implements AsyncDisposable {
       if (standing.way.to === 'address' && isClosing === undefined) {
         // WireGuard answers here what it is handed, the far end answers that, and so on for ever: what is held by now is let go.
         door.straight([standing.way.at], 'closing')
+        this.#options.nudge(known.peer.publicKey)
         known.probe = { door, until: now + pathTiming.closingMs, isClosing: true }
       } else {
         door.straight([], 'also')
@@ -301,7 +304,9 @@ export class Paths implements AsyncDisposable {
     }
     known.looksLeft--
     known.looked = { at: now, received: door.received() }
-    await this.#options.driver.steer?.(known.peer.publicKey, at, signal)
+    const { driver, nudge } = this.#options
+    await driver.steer?.(known.peer.publicKey, at, signal)
+    nudge(known.peer.publicKey)
   }
 
   /** While it is not known yet what a look has brought, WireGuard's word for where it sends is only our own. */
@@ -321,7 +326,11 @@ export class Paths implements AsyncDisposable {
 
   async #steer(known: Known, signal: AbortSignal): Promise<void> {
     const at = await this.#placeOf(known, known.standing.way)
-    if (at !== undefined) await this.#options.driver.steer?.(known.peer.publicKey, at, signal)
+    if (at === undefined) return
+    const { driver, nudge } = this.#options
+    await driver.steer?.(known.peer.publicKey, at, signal)
+    // Until it hears us there, the far end sends to where we were.
+    nudge(known.peer.publicKey)
   }
 
   async #placeOf(known: Known, way: Way): Promise<Candidate | undefined> {

@@ -71,6 +71,8 @@ export interface Pulse extends AsyncDisposable {
   set(peers: readonly PulsePeer[]): void
   /** What to say of ourselves from now on. Said at once if it is new, because others wait for it. */
   say(saying: Saying): void
+  /** One packet to the peer at once, which says nothing but by where it comes from: whoever opens it answers there from now on. */
+  nudge(publicKey: PublicKey): void
   read(): readonly PeerReading[]
   /** By the key of the peer that knows. That the peer takes another for us is remembered also of one that is a peer no more. */
   copies(): ReadonlyMap<PublicKey, Copy>
@@ -157,7 +159,7 @@ class Heart implements Pulse {
     this.#options = options
     this.#socket = socket
     this.#probing = new Probing(options.bootID, (key, bytes) => {
-      const known = [...this.#known.values()].find(({ peer }) => peer.publicKey === key)
+      const known = this.#of(key)
       if (known !== undefined) this.#send(bytes, known.at)
     })
     socket.on('message', (bytes, from) => {
@@ -206,6 +208,11 @@ class Heart implements Pulse {
     if (isDeepStrictEqual(saying, this.#saying)) return
     this.#saying = saying
     this.#sendAll()
+  }
+
+  nudge(publicKey: PublicKey): void {
+    const known = this.#of(publicKey)
+    if (known !== undefined) this.#send(Buffer.alloc(0), known.at)
   }
 
   read(): readonly PeerReading[] {
@@ -370,6 +377,10 @@ class Heart implements Pulse {
       this.#options.log.info({ cluster: clusterID, node, link, claim }, 'cable')
     }
     if (changed) this.#options.onChange()
+  }
+
+  #of(publicKey: PublicKey): Known | undefined {
+    return [...this.#known.values()].find(({ peer }) => peer.publicKey === publicKey)
   }
 
   #addressOf(peer: PulsePeer): string {

@@ -78,7 +78,15 @@ const say = (line: PathLine) => process.stdout.write(`${JSON.stringify(line)}\n`
     },
     signal,
   )
-  await using paths = new Paths({ driver, port, publicKey, pulse: () => pulse.read(), onChange: () => undefined, log })
+  await using paths = new Paths({
+    driver,
+    port,
+    publicKey,
+    pulse: () => pulse.read(),
+    nudge: (key) => pulse.nudge(key),
+    onChange: () => undefined,
+    log,
+  })
   let relay: Relay | undefined
   await using started = new AsyncDisposableStack()
   if (first.want.ways === 'chosen') paths.start()

@@ -1,6 +1,7 @@
 // Requests that do not stop, from a pod: each resolves the name anew and opens a connection anew, as curl in a loop would.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { isIP } from 'node:net'
 import { createInterface } from 'node:readline'
 import { programPath } from '#hack/setup/programs.ts'
 import type { Cluster } from '#test/rig/cluster.ts'
@@ -58,12 +59,13 @@ export async function traffic(cluster: Cluster, { pod, url, everyMs = 50, lostMs
 
 const program = (url: string, everyMs: number, limitMs: number): string => `
 const { get } = require('node:http')
+const named = ${isIP(new URL(url).hostname.replace(/^\[|\]$/g, '')) === 0}
 const one = () => {
   const at = Date.now()
   const say = (lost) => { if (!said) console.log(JSON.stringify({ at, ms: Date.now() - at, lost, answer })); said = true }
   let said = false
   let answer = ''
-  let awaited = 'no address of the name'
+  let awaited = named ? 'no address of the name' : 'no connection'
   const limit = setTimeout(() => { say(awaited); request.destroy() }, ${limitMs})
   const request = get(${JSON.stringify(url)}, { agent: false }, (response) => {
     response.setEncoding('utf8').on('data', (text) => (answer += text))
