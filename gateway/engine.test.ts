@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import type { PublicKey } from '#lib/net/keys.ts'
 import type { CIDR } from '#lib/net/cidr.ts'
 import { cidrs, east, gatewayFacts, gatewayOf, keyOf, west } from '#test/kit/gateway.ts'
+import { rulesOf } from '#test/kit/rules.ts'
 import { PresharedKey, tunnelAddress } from '#lib/net/keys.ts'
 import type { GatewayPlan, OtherGateway } from './engine.ts'
 import { planGateway } from './engine.ts'
@@ -147,7 +148,7 @@ suite('the plan of a gateway', () => {
   })
 
   test('a tunnel address is heard and spoken to through cables only', () => {
-    const chains = planGateway(gatewayFacts()).network.nft[0]?.chains ?? ''
+    const chains = rulesOf(planGateway(gatewayFacts()).network.nft[0])
     assert.match(chains, /iifname != \{ "tmb-wg", "lo" \} ip6 saddr fd74:6f6d::\/32 drop/)
     assert.match(chains, /oifname != \{ "tmb-wg", "lo" \} ip6 daddr fd74:6f6d::\/32 drop/)
   })
@@ -248,11 +249,11 @@ suite('the plan of a gateway', () => {
     })
 
     test('both devices are guarded alike, and no other one is opened', () => {
-      const chains = plan(true).network.nft[0]?.chains ?? ''
+      const chains = rulesOf(plan(true).network.nft[0])
       assert.match(chains, /oifname != \{ "ipsec0", "tmb-wg", "vx-tombolo" \} drop/)
       assert.match(chains, /iifname != \{ "ipsec0", "tmb-wg", "lo" \} ip6 saddr fd74:6f6d::\/32 drop/)
       assert.match(chains, /iifname \{ "ipsec0", "tmb-wg" \} drop/)
-      assert.doesNotMatch(planGateway(gatewayFacts()).network.nft[0]?.chains ?? '', /ipsec/)
+      assert.doesNotMatch(rulesOf(planGateway(gatewayFacts()).network.nft[0]), /ipsec/)
     })
   })
 })

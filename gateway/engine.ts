@@ -151,14 +151,14 @@ export function planGateway(facts: GatewayFacts): GatewayPlan {
           name: gatewayTable,
           chains: [
             onlyThroughCables(remote, facts),
-            tunnelsOnlyThroughCables(facts),
+            ...tunnelsOnlyThroughCables(facts),
             onlyTo(
               facts.cables.map((cable) => cableDevices[cable]),
               own.podCIDRs,
             ),
             notToNode(facts.cables.map((cable) => cableDevices[cable])),
             clampToRoute(facts.cables.map((cable) => cableDevices[cable])),
-          ].join('\n'),
+          ],
         },
       ],
     },

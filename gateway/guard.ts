@@ -1,5 +1,6 @@
 // Packet filters that hold even when no program of ours runs: nothing for another cluster leaves in clear, and what comes out of a
 // cable reaches pods and nothing else. As chains of nft; the programs put them into their tables.
+import type { NftChain } from '#lib/host/nft.ts'
 import { chain, set } from '#lib/host/nft.ts'
 import type { CIDR } from '#lib/net/cidr.ts'
 import { familyOf } from '#lib/net/cidr.ts'
@@ -38,7 +39,7 @@ const unlessEncrypted = ({ cables, kernelHasIPsec }: WaysOut): string =>
  * Packets for another cluster leave by our devices or not at all. At postrouting, because only there the device is the one that the
  * packet takes after its destination was translated; reject is not to be had there, but the routes answer first (metric.nowhere).
  */
-export const onlyThroughCables = (remote: readonly CIDR[], ways: WaysOut): string =>
+export const onlyThroughCables = (remote: readonly CIDR[], ways: WaysOut): NftChain =>
   chain(
     'only-through-cables',
     'filter',
@@ -53,7 +54,7 @@ export const onlyThroughCables = (remote: readonly CIDR[], ways: WaysOut): strin
  * Who is heard on a tunnel address has proven its key: so nothing comes from or goes to such an address but through a cable, or from
  * the node to itself. Linux would take a packet for one of its addresses from any device, also from the street.
  */
-export const tunnelsOnlyThroughCables = (ways: WaysOut): string => {
+export const tunnelsOnlyThroughCables = (ways: WaysOut): readonly NftChain[] => {
   const here = quoted([...ways.cables.map((cable) => cableDevices[cable]), 'lo'])
   return [
     chain('tunnels-in', 'filter', 'prerouting', 'raw', [
@@ -63,18 +64,18 @@ export const tunnelsOnlyThroughCables = (ways: WaysOut): string => {
     chain('tunnels-out', 'filter', 'postrouting', 'filter', [
       `oifname != ${here} ip6 daddr ${tunnelNetwork}${unlessEncrypted(ways)} drop`,
     ]),
-  ].join('\n')
+  ]
 }
 
 /** Packets that came by these devices are forwarded to `inside` only. */
-export const onlyTo = (devices: readonly string[], inside: readonly CIDR[]): string =>
+export const onlyTo = (devices: readonly string[], inside: readonly CIDR[]): NftChain =>
   chain('only-to-clusters', 'filter', 'forward', 'filter - 10', [
     ...perFamily(inside).map(({ ip, blocks }) => `iifname ${quoted(devices)} ${ip} daddr ${set(blocks)} accept`),
     `iifname ${quoted(devices)} drop`,
   ])
 
 /** Nothing on the node itself is open to other clusters but the pulse and ping: a remote pod is not a neighbour of our kubelet. */
-export const notToNode = (devices: readonly string[]): string =>
+export const notToNode = (devices: readonly string[]): NftChain =>
   chain('not-to-node', 'filter', 'input', 'filter - 10', [
     `iifname ${quoted(devices)} ct state established,related accept`,
     `iifname ${quoted(devices)} meta l4proto { icmp, icmpv6 } accept`,

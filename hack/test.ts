@@ -49,7 +49,7 @@ const unit: Step = {
 }
 
 /** An apiserver alone, or only network namespaces: they leave most of the machine to whoever runs clusters beside them. */
-const withoutClusters = ['admission', 'cable', 'coredns', 'ipsec', 'netns', 'registry', 'rights']
+const withoutClusters = ['admission', 'cable', 'coredns', 'ipsec', 'netns', 'nft', 'registry', 'rights']
 /** Two lanes of clusters, in the order given, so that suites which stand on one fleet (test/e2e/fleets.ts) follow each other. */
 const firstLane = ['conformance', 'two-clusters', 'faults', 'over-ipsec', 'uninstall', 'noisy-member']
 /** `rig` first, since it kills rigs and looks at what is left: one that starts would sweep that away, and meanwhile the first lane starts none. */

@@ -165,7 +165,7 @@ suite('an agent at work', () => {
     await host.run('ip', ['link', 'add', 'tmb-wg', 'type', 'dummy'], {}, signal)
     const route = 'route replace 10.242.0.0/16 dev tmb-wg table 7300 metric 10 proto 98\n'
     await host.run('ip', ['-4', '-batch', '-'], { stdin: route }, signal)
-    const table = 'table inet tombolo-gateway\ndelete table inet tombolo-gateway\ntable inet tombolo-gateway {\n}\n'
+    const table = 'table inet tombolo-gateway {\n}\n'
     await host.run('nft', ['-f', '-'], { stdin: table }, signal)
   }
   const leftOver = () =>

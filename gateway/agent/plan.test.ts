@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import { routeText } from '#lib/host/ip.ts'
 import type { Route } from '#lib/host/ip.ts'
 import { agentFacts, cidrs } from '#test/kit/gateway.ts'
+import { rulesOf } from '#test/kit/rules.ts'
 import type { AgentFacts } from './plan.ts'
 import { planAgent } from './plan.ts'
 
@@ -58,39 +59,39 @@ suite('the plan of an agent', () => {
     test(`on an underlay of ${underlay} bytes the overlay has ${overlay}, and TCP over IPv4 segments of ${segment}`, () => {
       const network = plan({ machine: { ...agentFacts().machine, underlay: { dev: 'eth0', mtu: underlay } } })
       assert.equal(network.links[0]?.mtu, overlay)
-      assert.match(network.nft[0]?.chains ?? '', new RegExp(`ipv4 .*maxseg size set ${segment}`))
+      assert.match(rulesOf(network.nft[0]), new RegExp(`ipv4 .*maxseg size set ${segment}`))
     })
 
   test('pods keep their addresses both ways; the node’s own packets take the one it has among pods', () => {
     const [table] = plan().nft
-    assert.match(table?.chains ?? '', /ip saddr \{ 10\.241\.0\.0\/16 \} ip daddr \{ 10\.242\.0\.0\/16 \} snat ip prefix/)
-    assert.match(table?.chains ?? '', /ip saddr \{ 10\.242\.0\.0\/16 \} ip daddr \{ 10\.241\.0\.0\/16 \} snat ip prefix/)
-    assert.match(table?.chains ?? '', /fib saddr type local ip daddr \{ 10\.242\.0\.0\/16 \} snat ip to 10\.241\.2\.1/)
+    assert.match(rulesOf(table), /ip saddr \{ 10\.241\.0\.0\/16 \} ip daddr \{ 10\.242\.0\.0\/16 \} snat ip prefix/)
+    assert.match(rulesOf(table), /ip saddr \{ 10\.242\.0\.0\/16 \} ip daddr \{ 10\.241\.0\.0\/16 \} snat ip prefix/)
+    assert.match(rulesOf(table), /fib saddr type local ip daddr \{ 10\.242\.0\.0\/16 \} snat ip to 10\.241\.2\.1/)
   })
 
   test('connections that only pass through a gateway’s node are not tracked there, and nowhere else', () => {
-    const chains = plan({ self: 'n1' }).nft[0]?.chains ?? ''
+    const chains = rulesOf(plan({ self: 'n1' }).nft[0])
     assert.match(chains, /iifname "vx-tombolo" ip saddr \{ 10\.241\.0\.0\/16 \} ip daddr \{ 10\.242\.0\.0\/16 \} notrack/)
     assert.match(chains, /iifname \{ "tmb-wg" \} ip daddr \{ 10\.241\.2\.0\/24, 10\.241\.3\.0\/24 \} notrack/)
-    assert.doesNotMatch(plan().nft[0]?.chains ?? '', /notrack/)
+    assert.doesNotMatch(rulesOf(plan().nft[0]), /notrack/)
   })
 
   test('what is for another cluster leaves by our devices or not at all', () =>
-    assert.match(plan().nft[0]?.chains ?? '', /ip daddr \{ 10\.242\.0\.0\/16 \} oifname != \{ "tmb-wg", "vx-tombolo" \} drop/))
+    assert.match(rulesOf(plan().nft[0]), /ip daddr \{ 10\.242\.0\.0\/16 \} oifname != \{ "tmb-wg", "vx-tombolo" \} drop/))
 
   test('or encrypted by the kernel, where that does it: such a packet is seen again on the device that its ESP takes', () => {
     const machine = { ...agentFacts().machine, kernelHasIPsec: true }
-    const only = (change: Partial<AgentFacts>) => /oifname != \{ .* \}.* drop/.exec(plan(change).nft[0]?.chains ?? '')?.[0]
+    const only = (change: Partial<AgentFacts>) => /oifname != \{ .* \}.* drop/.exec(rulesOf(plan(change).nft[0]))?.[0]
     assert.equal(only({ cables: ['ipsec'], machine }), 'oifname != { "ipsec0", "vx-tombolo" } rt ipsec missing drop')
     for (const change of [{ cables: ['ipsec'] }, { machine }] as const) assert.doesNotMatch(only(change) ?? '', /rt ipsec/)
   })
 
   test('VXLAN is taken from gateways’ nodes only', () => {
-    assert.match(plan().nft[0]?.chains ?? '', /ip saddr \{ 172\.29\.1\.1 \} udp dport 4800 accept\n\s+udp dport 4800 drop/)
+    assert.match(rulesOf(plan().nft[0]), /ip saddr \{ 172\.29\.1\.1 \} udp dport 4800 accept\n\s+udp dport 4800 drop/)
   })
 
   test('no node forwards a packet for the overlay of another: it would be a pod’s, under the address of its node', () => {
-    const chains = plan().nft[0]?.chains ?? ''
+    const chains = rulesOf(plan().nft[0])
     assert.match(
       chains,
       /hook forward [^}]*ip daddr \{ 172\.29\.1\.1\/32, 172\.29\.1\.2\/32, 172\.29\.1\.3\/32 \} udp dport 4800 drop/,
@@ -103,7 +104,7 @@ suite('the plan of an agent', () => {
       announced: [{ clusterID: 'west', podCIDRs: cidrs('10.242.0.0/16', 'fd00:242::/48') }],
     })
     assert.equal(routes(7300, network.routes).filter((r) => r.startsWith('fd00:242::/48')).length, 2)
-    assert.match(network.nft[0]?.chains ?? '', /ip6 daddr \{ fd00:242::\/48 \} oifname != /)
+    assert.match(rulesOf(network.nft[0]), /ip6 daddr \{ fd00:242::\/48 \} oifname != /)
     assert.ok(network.sysctls.some((s) => s.key === 'net/ipv6/conf/all/forwarding' && s.value === '1'))
   })
 

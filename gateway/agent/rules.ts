@@ -1,5 +1,5 @@
 // The agent's nft table: what packets between clusters need on every node besides a route.
-import type { NftTable } from '#lib/host/nft.ts'
+import type { NftChain, NftTable } from '#lib/host/nft.ts'
 import { chain, set } from '#lib/host/nft.ts'
 import type { CIDR } from '#lib/net/cidr.ts'
 import type { CableName } from '#crds/fields.ts'
@@ -35,11 +35,11 @@ export const agentRules = (facts: RuleFacts): NftTable => ({
     keepSource(facts),
     ...errorSource(facts),
     ...clamp(facts),
-  ].join('\n'),
+  ],
 })
 
 /** VXLAN has no authentication: at least the sender must be a node that has reason to send. */
-function overlayOnlyFrom(nodes: readonly string[]): string {
+function overlayOnlyFrom(nodes: readonly string[]): NftChain {
   const from = (ip: string, members: readonly string[]) =>
     members.length === 0 ? [] : [`${ip} saddr ${set(members)} udp dport ${overlayPort} accept`]
   return chain('overlay-only-from-nodes', 'filter', 'input', 'filter - 10', [
@@ -59,7 +59,7 @@ function overlayOnlyFrom(nodes: readonly string[]): string {
  * Nodes send it themselves, so nobody forwards it. Many CNIs masquerade what pods send to nodes: a pod’s packet would come from its
  * node’s address, and be taken for one of the overlay.
  */
-const overlayNotForwarded = (nodes: readonly CIDR[]): string =>
+const overlayNotForwarded = (nodes: readonly CIDR[]): NftChain =>
   chain(
     'overlay-not-forwarded',
     'filter',
@@ -72,7 +72,7 @@ const overlayNotForwarded = (nodes: readonly CIDR[]): string =>
  * A gateway keeps no account of connections that only pass through it. When the lead changes hands it sees the one half of them and its
  * successor the other; what half a connection does looks invalid, and kube-proxy drops that.
  */
-function passingUntracked({ cables, own, remote, beyond }: RuleFacts): readonly string[] {
+function passingUntracked({ cables, own, remote, beyond }: RuleFacts): readonly NftChain[] {
   if (beyond.length === 0) return []
   const out = perFamily(own).flatMap(({ ip, blocks }) =>
     perFamily(remote)
@@ -89,7 +89,7 @@ function passingUntracked({ cables, own, remote, beyond }: RuleFacts): readonly 
  * translated once, so one that has been "translated" to its own address before they look at it is left alone, whatever program
  * made the masquerade rule. A node's own packets carry an address that no other cluster routes to; they get the node's pod address.
  */
-function keepSource({ own, remote, nodeSources }: RuleFacts): string {
+function keepSource({ own, remote, nodeSources }: RuleFacts): NftChain {
   return chain('keep-source', 'nat', 'postrouting', 'srcnat - 10', [
     ...between(own, remote),
     ...between(remote, own),
@@ -118,7 +118,7 @@ function nodeRules(remote: readonly CIDR[], sources: readonly string[]): readonl
  * What a node has to say about a packet ("too big", "no such host") goes back to the far pod that sent it, and a cable carries nothing
  * from a node's own address. It belongs to the connection it is about, so nat never sees it; the address is written over instead.
  */
-function errorSource({ cables, remote, nodeSources }: RuleFacts): readonly string[] {
+function errorSource({ cables, remote, nodeSources }: RuleFacts): readonly NftChain[] {
   const errors = {
     ip: 'icmp type { destination-unreachable, time-exceeded, parameter-problem }',
     ip6: 'icmpv6 type { destination-unreachable, packet-too-big, time-exceeded, parameter-problem }',
@@ -138,7 +138,7 @@ function errorSource({ cables, remote, nodeSources }: RuleFacts): readonly strin
  * TCP connections between clusters agree on segments that fit the cable, also where ICMP is filtered and path MTU discovery fails.
  * Both directions at each side, so that one side suffices. 40 and 60 bytes are the headers of IP and TCP.
  */
-function clamp({ cables, mtu }: RuleFacts): readonly string[] {
+function clamp({ cables, mtu }: RuleFacts): readonly NftChain[] {
   const rules = (match: string) =>
     (
       [

@@ -2,6 +2,7 @@
 // iproute2, nft and WireGuard do, and prints its state in lines. It knows what kernels do by themselves (a device takes along what
 // hangs on it, a replaced route goes) and refuses what they refuse; any command it does not know is an error.
 import type { IPFamily } from '#lib/net/ip.ts'
+import { FakeTables } from './fake-nft.ts'
 import type { Daemon, Host } from './host.ts'
 import { CommandFailed, SocketFailed } from './host.ts'
 import type { Address, Forwarding, Link, Neighbour, Route, Rule } from './ip.ts'
@@ -51,7 +52,7 @@ class FakeMachine implements FakeHost {
   rules: Rule[] = []
   routes: Route[] = []
   readonly sysctls = new Map<string, string>()
-  readonly tables = new Map<string, string>()
+  readonly tables = new FakeTables()
   readonly files = new Map<string, { readonly content: string; readonly mode: number }>()
   readonly ran: string[] = []
   readonly #devices = new Map<string, Device>()
@@ -78,7 +79,7 @@ class FakeMachine implements FakeHost {
       ...rules.map((r) => `rule ${r.family} ${ruleText(r)}`),
       ...routes.map((r) => `route ${routeText(r)}`),
       ...[...sysctls].map(([key, value]) => `sysctl ${key}=${value}`),
-      ...[...tables.keys()].map((name) => `table inet ${name}`),
+      ...tables.names.map((name) => `table inet ${name}`),
       ...peers,
     ]
       .toSorted()
@@ -99,7 +100,7 @@ class FakeMachine implements FakeHost {
     this.ran.push(line)
     const [, batch] = /^(ip|ip -4|ip -6|bridge)(?: -force)? -batch -$/.exec(line) ?? []
     if (batch !== undefined) this.#batch(batch, line, stdin)
-    else if (line === 'nft -f -') this.#nft(stdin)
+    else if (line === 'nft -f -') this.tables.run(stdin)
     else if (command === 'ip') this.#ip(args.join(' '), 'IPv4')
     else if (command === 'wg' && args[0] === 'set') this.#wgSet(args.slice(1))
     else throw new CommandFailed(line, 127, 'the fake machine has no such command')
@@ -193,7 +194,7 @@ class FakeMachine implements FakeHost {
     if (line.startsWith('bridge -j fdb show'))
       return json(of(this.forwardings).map((f) => ({ mac: f.mac, dst: f.to, flags: ['self'], state: 'permanent' })))
     const table = /^nft -t list table inet (\S+)$/.exec(line)?.[1]
-    if (table !== undefined) return this.tables.get(table) ?? refuse(line, 'Error: No such file or directory')
+    if (table !== undefined) return this.tables.list(table) ?? refuse(line, 'Error: No such file or directory')
     const dump = /^wg show (\S+) dump$/.exec(line)?.[1]
     if (dump !== undefined) return dumpOf(this.#devices.get(dump) ?? refuse(line, 'Unable to access interface: No such device'))
     return undefined
@@ -295,14 +296,6 @@ class FakeMachine implements FakeHost {
     const same = (f: Forwarding) => f.dev === dev && f.mac === mac
     if (verb === 'replace') this.forwardings = [...this.forwardings.filter((f) => !same(f)), { dev, mac, to }]
     else this.forwardings = without(this.forwardings, (f) => same(f) && f.to === to, command)
-  }
-
-  #nft(script: string): void {
-    const name =
-      /^table inet (\S+)\ndelete table inet \1\n/.exec(script)?.[1] ??
-      refuse('nft -f -', 'the fake machine replaces whole tables only')
-    if (script.includes('{')) this.tables.set(name, script)
-    else this.tables.delete(name)
   }
 
   #wgSet(words: readonly string[]): void {

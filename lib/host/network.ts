@@ -26,8 +26,8 @@ import {
   putRule,
   setLink,
 } from './ip.ts'
-import type { NftTable } from './nft.ts'
-import { digestOf, dropTable, parseDigest, replaceTable } from './nft.ts'
+import type { FoundTable, NftTable } from './nft.ts'
+import { digestOf, dropTable, parseTable, replaceTable } from './nft.ts'
 import type { Sysctl } from './sysctl.ts'
 import { readSysctl, writeSysctl } from './sysctl.ts'
 
@@ -43,10 +43,8 @@ export type Network = {
   readonly nft: readonly NftTable[]
 }
 
-/** What is there. Instead of the text of an nft table its digest; undefined for a table that was not made from a known text. */
-export type FoundNetwork = Omit<Network, 'nft'> & {
-  readonly nft: readonly { readonly name: string; readonly digest: string | undefined }[]
-}
+/** What is there. */
+export type FoundNetwork = Omit<Network, 'nft'> & { readonly nft: readonly FoundTable[] }
 
 /** What a program calls its own: nothing else is ever removed or read. */
 export type Ownership = {
@@ -59,7 +57,7 @@ export type Ownership = {
 
 export type NetworkChange =
   | { readonly with: 'ip -4' | 'ip -6' | 'bridge'; readonly lines: readonly string[] }
-  | { readonly with: 'nft'; readonly script: string }
+  | { readonly with: 'nft'; readonly does: 'replace' | 'drop'; readonly table: string; readonly scripts: readonly string[] }
   | { readonly with: 'sysctl'; readonly sysctl: Sysctl }
 
 export const nothing: Network = {
@@ -108,7 +106,7 @@ export async function readNetwork(
     }),
     nft: await each(owned.tables, async (name) => {
       const text = await host.run('nft', ['-t', 'list', 'table', 'inet', name], {}, signal).catch(() => undefined)
-      return text === undefined ? [] : [{ name, digest: parseDigest(text) }]
+      return text === undefined ? [] : [parseTable(name, text)]
     }),
   }
 }
@@ -135,9 +133,11 @@ export function planNetwork(have: FoundNetwork, want: Network): readonly Network
     ...want.sysctls
       .filter((w) => !have.sysctls.some((h) => isDeepStrictEqual(h, w)) || remade.some((dev) => w.key.includes(`/${dev}/`)))
       .map((sysctl) => ({ with: 'sysctl', sysctl }) as const),
-    ...want.nft
-      .filter((w) => !have.nft.some((h) => h.name === w.name && h.digest === digestOf(w)))
-      .map((table) => ({ with: 'nft', script: replaceTable(table) }) as const),
+    ...want.nft.flatMap((w) => {
+      const found = have.nft.find((h) => h.name === w.name)
+      const scripts = found?.digest === digestOf(w) ? [] : replaceTable(w, found)
+      return scripts.length === 0 ? [] : [{ with: 'nft', does: 'replace', table: w.name, scripts } as const]
+    }),
     ...byFamily(addresses.put, (a) => a.address, putAddress),
     ...byFamily(neighbours.put, (n) => n.address, putNeighbour),
     ...ip('bridge', forwardings.put.map(putForwarding)),
@@ -151,7 +151,7 @@ export function planNetwork(have: FoundNetwork, want: Network): readonly Network
     ...ip('ip -4', gone.filter((name) => !remade.includes(name)).map(dropLink)),
     ...have.nft
       .filter((h) => !want.nft.some((w) => w.name === h.name))
-      .map(({ name }) => ({ with: 'nft', script: dropTable(name) }) as const),
+      .map(({ name }) => ({ with: 'nft', does: 'drop', table: name, scripts: [dropTable(name)] }) as const),
   ]
 }
 
@@ -190,7 +190,7 @@ export async function moveRoutes(
 export function describeChange(change: NetworkChange): string {
   switch (change.with) {
     case 'nft':
-      return `nft: ${change.script.includes('{') ? 'replace' : 'drop'} ${change.script.slice(0, change.script.indexOf('\n'))}`
+      return `nft: ${change.does} table inet ${change.table}`
     case 'sysctl':
       return `sysctl: ${change.sysctl.key}=${change.sysctl.value}`
     case 'bridge':
@@ -205,7 +205,8 @@ async function applyChange(host: Pick<Host, 'run' | 'write'>, change: NetworkCha
     case 'sysctl':
       return writeSysctl(host, change.sysctl, signal)
     case 'nft':
-      await host.run('nft', ['-f', '-'], { stdin: change.script }, signal)
+      // Each stands on the one before.
+      for (const stdin of change.scripts) await host.run('nft', ['-f', '-'], { stdin }, signal)
       return
     case 'bridge':
     case 'ip -4':
