@@ -102,4 +102,23 @@ suite('a gateway that may relay', () => {
     assert.equal(ways.readRelay(), undefined)
     assert.deepEqual(said, ['cannot relay'])
   })
+
+  test('that comes to have a proof that is none relays no more, until it has another', async () => {
+    const said: string[] = []
+    const heard = { ...log, info: () => undefined, warn: (_: object, text: string) => said.push(text) } as unknown as Logger
+    await using ways = new Ways('hub', undefined, heard)
+    const [own, other] = [keptBy('hub'), keptBy('east').own]
+    assert.ok(own.own !== undefined && other !== undefined)
+    const port = await freePort()
+    const relays = async (kept: Kept) => {
+      await ways.lead(plan('east'), kept, port, signal)
+      return ways.readRelay() !== undefined
+    }
+    const broken = { ...own, own: { ...own.own, pem: other.pem } }
+    assert.deepEqual(
+      [await relays(own), await relays(broken), await relays(broken), await relays(own)],
+      [true, false, false, true],
+    )
+    assert.deepEqual(said, ['cannot relay'])
+  })
 })

@@ -73,15 +73,15 @@ export class Ways implements AsyncDisposable {
   async #serve(port: number | undefined, terms: RelayTerms | undefined, signal: AbortSignal): Promise<void> {
     if (this.#relay !== undefined && (this.#relay.asked !== port || terms === undefined)) await this.#end()
     if (port === undefined || terms === undefined) return
-    if (this.#relay !== undefined) {
-      this.#relay.at.set(terms)
-      return
-    }
     try {
-      this.#relay = { asked: port, at: await startRelay({ port, log: this.#log }, terms, signal) }
-      this.#missed = undefined
-      this.#log.info({ port }, 'relays for gateways that cannot reach each other')
+      if (this.#relay === undefined) {
+        this.#relay = { asked: port, at: await startRelay({ port, log: this.#log }, terms, signal) }
+        this.#missed = undefined
+        this.#log.info({ port }, 'relays for gateways that cannot reach each other')
+      } else this.#relay.at.set(terms)
     } catch (err) {
+      // With a proof that is none nobody should go on to use it.
+      await this.#end()
       // As a rule another program of the node has the port, which is no reason to carry nothing; the next pass tries again.
       const why = isPortRefused(err) ? 'cannot relay: the port is not to be had' : 'cannot relay'
       if (this.#missed !== port && !signal.aborted) this.#log.warn({ err, port }, why)

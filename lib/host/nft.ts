@@ -2,8 +2,9 @@
 //
 // A transaction that deletes a table and makes it anew does not do that, though the kernel changes rules between two packets: hooks are let go
 // of and taken, which loses packets, and sets are filled and emptied at another moment than the rules that ask them change, so that a packet
-// passes as if no rule were there, or meets the last `drop` alone (docs/design/0036). So what hooks into the kernel stays and does nothing but
-// jump; a first transaction makes what to jump to, with its sets, the second turns the jumps, the third deletes what nobody jumps to any more.
+// passes as if no rule were there, or meets the last `drop` alone (docs/design/0036-turned-jumps.md). So what hooks into the kernel stays and
+// does nothing but jump; a first transaction makes what to jump to, with its sets, the second turns the jumps, the third deletes what nobody
+// jumps to any more.
 import { createHash } from 'node:crypto'
 
 /** What hooks into the kernel: `on` in nft's words, such as `type nat hook postrouting priority srcnat`. Another hook needs another name. */
