@@ -37,7 +37,7 @@ suite('a table of packet filters', () => {
         for (const want of wants) {
           bring(tables, want)
           for (const { name, rules: of } of want.chains) assert.deepEqual(met(tables, name), of)
-          assert.deepEqual([...(found(tables)?.chains ?? [])].length, 2 * want.chains.length)
+          assert.equal(found(tables)?.chains.length ?? 0, 2 * want.chains.length)
           if (want.chains.length > 0) assert.equal(found(tables)?.digest, digestOf(want))
         }
       }),
