@@ -10,7 +10,7 @@ import { idle } from './bench/idle.ts'
 import { propagation } from './bench/propagation.ts'
 import { membership } from './bench/membership.ts'
 import { mesh } from './bench/mesh.ts'
-import { failover } from './bench/failover.ts'
+import { failover, failoverOverIPsec } from './bench/failover.ts'
 import { scale } from './bench/scale.ts'
 import { start } from './bench/start.ts'
 import { throughput } from './bench/throughput.ts'
@@ -31,6 +31,7 @@ const benches: readonly Bench[] = [
   membership,
   mesh,
   failover,
+  failoverOverIPsec,
 ]
 
 const stop = new AbortController()

@@ -14,6 +14,11 @@ export interface Request {
   readonly lost?: string
   /** What was answered. */
   readonly answer: string
+  /** Where it went, and after how long that was known. */
+  readonly address?: string
+  readonly lookupMs?: number
+  /** Of the client's end, as long as it was open when this was said. */
+  readonly port?: number
 }
 
 export interface Traffic extends AsyncDisposable {
@@ -43,7 +48,12 @@ export async function traffic(cluster: Cluster, { pod, url, everyMs = 50, lostMs
   const lines = createInterface({ input: child.stdout })
   const first = once(lines, 'line')
   const ended = once(child, 'exit')
-  lines.on('line', (line) => requests.push(JSON.parse(line) as Request))
+  const looking: Promise<void>[] = []
+  lines.on('line', (line) => {
+    const request = JSON.parse(line) as Request
+    requests.push(request)
+    if (request.lost !== undefined && looking.length < told) looking.push(tellOf(request, cluster))
+  })
   await Promise.race([first, ended.then(() => Promise.reject(new Error(`no traffic from ${pod} in ${cluster.id}`)))])
   const between = (from: number, to: number) => requests.filter((r) => r.at >= from && r.at < to)
   return {
@@ -53,8 +63,23 @@ export async function traffic(cluster: Cluster, { pod, url, everyMs = 50, lostMs
     [Symbol.asyncDispose]: async () => {
       child.stdin.end()
       await ended
+      await Promise.all(looking)
     },
   }
+}
+
+/** Of so many lost requests it is told what became of them: where all are lost, one is like the other. */
+const told = 5
+
+/** Prints what the nodes' kernels know of it, as nobody can ask them once the test has failed. */
+async function tellOf(request: Request, { nodes }: Cluster): Promise<void> {
+  const tracked = await Promise.all(
+    nodes.map(async (node) => {
+      const { stdout } = await node.exec(['grep', `sport=${request.port} `, '/proc/net/nf_conntrack'])
+      return stdout.split('\n').flatMap((line) => (line === '' ? [] : [`        ${node.name}: ${line}\n`]))
+    }),
+  )
+  process.stdout.write(`      lost: ${JSON.stringify(request)}\n${tracked.flat().join('')}`)
 }
 
 const program = (url: string, everyMs: number, limitMs: number): string => `
@@ -62,9 +87,14 @@ const { get } = require('node:http')
 const named = ${isIP(new URL(url).hostname.replace(/^\[|\]$/g, '')) === 0}
 const one = () => {
   const at = Date.now()
-  const say = (lost) => { if (!said) console.log(JSON.stringify({ at, ms: Date.now() - at, lost, answer })); said = true }
+  const say = (lost) => {
+    if (said) return
+    said = true
+    console.log(JSON.stringify({ at, ms: Date.now() - at, lost, answer, address, lookupMs, port: request.socket?.localPort }))
+  }
   let said = false
   let answer = ''
+  let address, lookupMs
   let awaited = named ? 'no address of the name' : 'no connection'
   const limit = setTimeout(() => { say(awaited); request.destroy() }, ${limitMs})
   const request = get(${JSON.stringify(url)}, { agent: false }, (response) => {
@@ -72,7 +102,12 @@ const one = () => {
     response.on('end', () => { clearTimeout(limit); say(response.statusCode === 200 ? undefined : 'status ' + response.statusCode) })
   }).on('error', (error) => { clearTimeout(limit); say(error.code ?? error.message) })
   request.on('socket', (socket) => {
-    socket.on('lookup', () => (awaited = 'no connection')).on('connect', () => (awaited = 'no answer'))
+    socket.on('lookup', (error, ip) => {
+      awaited = 'no connection'
+      address = ip
+      lookupMs = Date.now() - at
+    })
+    socket.on('connect', () => (awaited = 'no answer'))
   })
 }
 setInterval(one, ${everyMs})
