@@ -113,6 +113,10 @@ suite('rig', function () {
       assert.equal(await ping(3), 0)
     }
     assert.equal(await ping(3), 3)
+    {
+      await using _all = await rig.loss('west-1', 100)
+      assert.equal(await ping(3), 0)
+    }
     await using _loss = await rig.loss('west-1', 30)
     const through = await ping(200)
     assert.ok(through > 40 && through < 160, `${through} of 200 came back at 30 % loss each way`)

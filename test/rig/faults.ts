@@ -14,10 +14,10 @@ export async function partition(layout: Layout, a: ClusterLayout, b: ClusterLayo
 
 /** Loses `percent` of the packets from and to a node's underlay address, at random, until it is disposed. */
 export async function loss(layout: Layout, addresses: readonly string[], percent: number): Promise<AsyncDisposable> {
+  // Less than 1000 of 1000 is an error to nft.
+  const chance = percent < 100 ? `numgen random mod 1000 < ${Math.round(percent * 10)} ` : ''
   const rules = addresses.flatMap((address) =>
-    ['saddr', 'daddr'].map(
-      (side) => `${familyOf(address)} ${side} ${address} numgen random mod 1000 < ${Math.round(percent * 10)} drop`,
-    ),
+    ['saddr', 'daddr'].map((side) => `${familyOf(address)} ${side} ${address} ${chance}drop`),
   )
   return table(layout.wan, `loss-${addresses.join('-').replace(/[.:]/g, '_')}`, rules)
 }
