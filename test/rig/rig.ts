@@ -116,7 +116,7 @@ function rigOf(layout: Layout, spec: RigSpec): Rig {
     loss: (name, percent) => {
       const node = layout.clusters.flatMap((c) => c.nodes).find((n) => n.name === name)
       if (node === undefined) throw new Error(`there is no node ${name}`)
-      return loss(layout, node.addresses, percent)
+      return loss(layout, node, percent)
     },
     saveLogs: (folder) => saveLogs(layout, folder),
     keep: () => {
