@@ -168,6 +168,7 @@ suite('a gateway at work', function () {
           carrying: true,
           takes: undefined,
           cutOffSince: undefined,
+          provedAt: undefined,
           at: performance.now() - ago,
         },
       })
@@ -210,7 +211,8 @@ suite('a gateway at work', function () {
       })
     }
     const says = (key: PublicKey, claim: Claim, change: Partial<Heard> = {}) => {
-      const heard = { bootID: 'bb', standing: 'Ready', carrying: false, takes: undefined, cutOffSince: undefined } as const
+      const quiet = { takes: undefined, cutOffSince: undefined, provedAt: undefined }
+      const heard = { bootID: 'bb', standing: 'Ready', carrying: false, ...quiet } as const
       pulse.says.set(key, { claim, heard: { ...heard, at: performance.now(), ...change } })
       gateway.look()
     }

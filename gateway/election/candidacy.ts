@@ -124,6 +124,9 @@ export class Candidacy {
         ? []
         : [now - heard.at],
     )
+    const proofs = sight.peers.flatMap(({ clusterID: of, heard }) =>
+      of === clusterID || heard?.provedAt === undefined ? [] : [now - heard.provedAt],
+    )
     return goneHolder({
       holder,
       identity: identityOf(node, bootID),
@@ -135,7 +138,7 @@ export class Candidacy {
           cutOffMs: cutOffSince === undefined ? undefined : now - cutOffSince,
         })),
       othersSilentMs: others.length === 0 ? undefined : Math.min(...others),
-      reachesOthers: sight.peers.some((p) => p.clusterID !== clusterID && p.link.state === 'Connected'),
+      provedMs: proofs.length === 0 ? undefined : Math.min(...proofs),
       patienceMs: patience(this.#takenAt, now),
     })
   }

@@ -9,7 +9,7 @@ const facts = (change: Partial<SuccessionFacts> = {}): SuccessionFacts => ({
   standing: 'Ready',
   siblings: [active],
   othersSilentMs: 100,
-  reachesOthers: true,
+  provedMs: 100,
   patienceMs: 600,
   ...change,
 })
@@ -27,9 +27,15 @@ suite('whom a standby need not wait for', () => {
       facts({ siblings: [{ ...active, silentMs: 601 }], othersSilentMs: undefined }),
       'silent',
     ],
-    ['one that reaches no other cluster', facts({ siblings: [{ ...active, cutOffMs: 601 }] }), 'cutOff'],
-    ['nobody for what may be over with the next pulse', facts({ siblings: [{ ...active, cutOffMs: 599 }] }), undefined],
-    ['nobody if we reach none either', facts({ siblings: [{ ...active, cutOffMs: 601 }], reachesOthers: false }), undefined],
+    ['one that reaches no other cluster', facts({ siblings: [{ ...active, cutOffMs: 101 }] }), 'cutOff'],
+    ['nobody, before we know that we still reach one', facts({ siblings: [{ ...active, cutOffMs: 99 }] }), undefined],
+    ['nobody, if we never reached one', facts({ siblings: [{ ...active, cutOffMs: 9_000 }], provedMs: undefined }), undefined],
+    [
+      'one that reaches no other cluster, after more patience where the path comes and goes',
+      facts({ siblings: [{ ...active, cutOffMs: 601 }], patienceMs: 1_200 }),
+      'cutOff',
+    ],
+    ['nobody, before that patience is over', facts({ siblings: [{ ...active, cutOffMs: 599 }], patienceMs: 1_200 }), undefined],
     ['one that ends, or was drained', facts({ siblings: [{ ...active, standing: 'Never' }] }), 'yields'],
     ['one whose node is cordoned', facts({ siblings: [{ ...active, standing: 'Reserve' }] }), 'yields'],
     [

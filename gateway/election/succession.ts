@@ -25,8 +25,8 @@ export type SuccessionFacts = {
   readonly siblings: readonly Sibling[]
   /** How long ago any gateway was last heard but the holder; undefined if there is no other. */
   readonly othersSilentMs: number | undefined
-  /** Whether we hear a gateway of another cluster and are heard by it. */
-  readonly reachesOthers: boolean
+  /** How long ago a gateway of another cluster last proved that it hears us; undefined if none ever did. */
+  readonly provedMs: number | undefined
   /** From `patience`. */
   readonly patienceMs: number
 }
@@ -52,11 +52,12 @@ export const isOfThePath = ({ because }: Gone): boolean => because === 'silent' 
 /**
  * The holder of the Lease, if its process is known to be gone, or would rather not lead where we would. Who hears nobody at all has lost its own way, and knows nothing.
  * One that was never heard as the holder is not missed either: between two gateways whose cable is cut, the lead would go to and fro.
- * One that lives and reaches no other cluster is of no use where we reach one. Reaching fewer than we do is no reason: then a single
+ * One that lives and reaches no other cluster is of no use where we reach one. It has waited for long enough before it says so, and what we
+ * have to show is a proof that is younger than that. Reaching fewer than we do is no reason: then a single
  * member that answers some gateways and not others could move the lead of every cluster, and harm others than itself.
  */
 export function goneHolder(facts: SuccessionFacts): Gone | undefined {
-  const { holder, identity, standing, siblings, othersSilentMs, reachesOthers, patienceMs } = facts
+  const { holder, identity, standing, siblings, othersSilentMs, provedMs = Infinity, patienceMs } = facts
   if (holder === undefined || holder === identity || standing === 'Never') return undefined
   const [node, bootID] = splitIdentity(holder)
   // An earlier process of this node: there is but one at a time.
@@ -68,5 +69,6 @@ export function goneHolder(facts: SuccessionFacts): Gone | undefined {
   if (outranks(standing, sibling.standing) && sibling.silentMs <= silenceMs && !better) return { holder, because: 'yields' }
   const alone = othersSilentMs !== undefined && othersSilentMs >= patienceMs
   if (sibling.silentMs > patienceMs) return alone ? undefined : { holder, because: 'silent' }
-  return reachesOthers && (sibling.cutOffMs ?? 0) > patienceMs ? { holder, because: 'cutOff' } : undefined
+  const cutOffMs = sibling.cutOffMs ?? 0
+  return provedMs < cutOffMs && cutOffMs > patienceMs - silenceMs ? { holder, because: 'cutOff' } : undefined
 }

@@ -32,6 +32,8 @@ export type Heard = {
   readonly takes: number | undefined
   /** Since when it says that it hears no other cluster. */
   readonly cutOffSince: number | undefined
+  /** When it last proved that it hears us. */
+  readonly provedAt: number | undefined
   readonly at: number
 }
 export type PeerReading = PulsePeer & {
@@ -390,10 +392,10 @@ class Heart implements Pulse {
   }
 }
 
-function heardOf({ heard, cutOffSince }: Session): Heard | undefined {
+function heardOf({ heard, cutOffSince, provedAt }: Session): Heard | undefined {
   if (heard === undefined) return undefined
   const { bootID, standing, carrying, takes } = heard.message
-  return { bootID, standing, carrying, takes, cutOffSince, at: heard.at }
+  return { bootID, standing, carrying, takes, cutOffSince, provedAt, at: heard.at }
 }
 
 /** What others wait for only ever grows: a term, that its holder leads, and the term at which we are taken. */

@@ -75,8 +75,10 @@ async function measure(bed: Bed, cable: CableName): Promise<void> {
       await steady(kube, east, signal)
       await pause(1_000, signal)
       await stream.felt()
-      await end(how, { kube, rig, fleet, signal })
+      const stage = { kube, rig, fleet, signal }
+      await end(how, stage)
       felt.push(await stream.felt())
+      if (!planned.includes(how)) await renew(stage)
       say(`${how}: ${JSON.stringify(felt.at(-1))}`)
     }
     report(bed, how, goal, felt)
@@ -108,11 +110,6 @@ async function end(how: How, { kube, rig, fleet, signal }: Stage): Promise<void>
   const { items } = await kube.list(pods, { namespace: systemNamespace, labels: `${componentLabel}=gateway` }, signal)
   const pod = items.find((p) => p.spec?.nodeName === node)?.metadata.name
   if (pod === undefined) throw new Error('no gateway leads')
-  if (how === 'cut') {
-    await using _cut = await rig.loss(node ?? '', 100)
-    await pause(10_000, signal)
-    return
-  }
   const kubectl = (...args: readonly string[]) => rig.cluster('east').kubectl(['-n', systemNamespace, ...args], '', signal)
   if (how === 'handed') {
     await kubectl('delete', 'pod', pod, '--wait=false')
@@ -132,7 +129,10 @@ async function end(how: How, { kube, rig, fleet, signal }: Stage): Promise<void>
     for (const { pid } of processes) signalIfThere(pid, what)
   }
   if (how === 'killed') all('SIGKILL')
-  else {
+  else if (how === 'cut') {
+    await using _cut = await rig.loss(node ?? '', 100)
+    await pause(10_000, signal)
+  } else {
     all('SIGSTOP')
     try {
       await pause(10_000, signal)
@@ -141,8 +141,15 @@ async function end(how: How, { kube, rig, fleet, signal }: Stage): Promise<void>
     }
   }
   await pause(watchMs, signal)
-  // The kubelet puts off what ended often, for minutes in the end; a new pod starts at once.
-  await kubectl('delete', 'pod', pod, '--wait=true')
+}
+
+/**
+ * Each fault meets gateways that remember none: whoever took over lately has more patience the next time, and the kubelet puts off what
+ * ended often, for minutes in the end.
+ */
+async function renew({ rig, signal }: Stage): Promise<void> {
+  const of = `${componentLabel}=gateway`
+  await rig.cluster('east').kubectl(['-n', systemNamespace, 'delete', 'pods', '-l', of, '--wait=true'], '', signal)
 }
 
 /** Both gateways of east run, one leads, and each has a cable to west. */
