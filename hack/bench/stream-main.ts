@@ -34,10 +34,15 @@ async function ask(): Promise<void> {
   let lastAnswer = performance.now()
   const socket = createSocket('udp4')
   socket.on('error', () => undefined)
+  let begun = false
   socket.on('message', (message) => {
-    const sentAt = open.get(message.readUInt32BE(0))
+    const back = message.readUInt32BE(0)
+    const sentAt = open.get(back)
     if (sentAt === undefined) return
-    open.delete(message.readUInt32BE(0))
+    open.delete(back)
+    // What was sent before the other end listened is nobody's loss.
+    if (!begun) for (const earlier of open.keys()) if (earlier < back) open.delete(earlier)
+    begun = true
     // By when they were sent: what waited in a queue was not lost.
     const slowestMs = Math.max(counts.slowestMs, performance.now() - sentAt)
     counts = { ...counts, slowestMs, silentMs: Math.max(counts.silentMs, sentAt - lastBack) }
