@@ -105,7 +105,8 @@ function report(bed: Bed, how: How, goal: string, felt: readonly Felt[]): void {
 type Stage = { readonly kube: Kube; readonly rig: Rig; readonly fleet: Fleet; readonly signal: AbortSignal }
 
 /** Ends the lead of the gateway that has it, and waits until that has been felt. */
-async function end(how: How, { kube, rig, fleet, signal }: Stage): Promise<void> {
+async function end(how: How, stage: Stage): Promise<void> {
+  const { kube, rig, fleet, signal } = stage
   const node = activeIn(await kube.list(gatewayEndpoint, { namespace: systemNamespace }, signal))?.spec.node
   const { items } = await kube.list(pods, { namespace: systemNamespace, labels: `${componentLabel}=gateway` }, signal)
   const pod = items.find((p) => p.spec?.nodeName === node)?.metadata.name
@@ -120,8 +121,7 @@ async function end(how: How, { kube, rig, fleet, signal }: Stage): Promise<void>
     return pause(1_000, signal)
   }
   if (how === 'rolled') {
-    await kubectl('rollout', 'restart', 'daemonset/tombolo-gateway')
-    await kubectl('rollout', 'status', 'daemonset/tombolo-gateway', '--timeout=120s')
+    await renew(stage)
     return pause(1_000, signal)
   }
   const processes = (await processesOf(kube, { namespace: systemNamespace }, signal)).filter((p) => p.pod.endsWith(`/${pod}`))
@@ -145,11 +145,13 @@ async function end(how: How, { kube, rig, fleet, signal }: Stage): Promise<void>
 
 /**
  * Each fault meets gateways that remember none: whoever took over lately has more patience the next time, and the kubelet puts off what
- * ended often, for minutes in the end.
+ * ended often, for minutes in the end. One by one, as those that begin together have no cable to each other at first.
  */
 async function renew({ rig, signal }: Stage): Promise<void> {
-  const of = `${componentLabel}=gateway`
-  await rig.cluster('east').kubectl(['-n', systemNamespace, 'delete', 'pods', '-l', of, '--wait=true'], '', signal)
+  const rollout = ['-n', systemNamespace, 'rollout']
+  const of = 'daemonset/tombolo-gateway'
+  await rig.cluster('east').kubectl([...rollout, 'restart', of], '', signal)
+  await rig.cluster('east').kubectl([...rollout, 'status', of, '--timeout=120s'], '', signal)
 }
 
 /** Both gateways of east run, one leads, and each has a cable to west. */
