@@ -33,7 +33,7 @@ import type { Esp } from './esp.ts'
 import { aboutEsp, espOf, kernelSpis, makeKernelEsp, removeKernelEsp, sweepKernelEsp } from './esp.ts'
 import { charonKeyID, connectionOf, credentialsOf, readName } from './connection.ts'
 import type { SessionStep, Wait } from './plan.ts'
-import { isUp, planConnections, planSessions } from './plan.ts'
+import { isMoving, isUp, planConnections, planSessions, replaceMs } from './plan.ts'
 import type { FoundConnection, SessionState } from './reading.ts'
 import { connectionsIn, isLost, sessionsIn, withLost } from './reading.ts'
 
@@ -105,6 +105,7 @@ class IPsecDriver implements CableDriver {
     await this.#loadKey(kept.own?.key, signal)
     for (const { name, message } of load) await this.#vici.command('load-conn', { [name]: message }, signal)
     await this.#inTurn(() => this.#look(signal))
+    await this.#moved(signal)
   }
 
   async read(signal: AbortSignal): Promise<readonly CableState[]> {
@@ -264,6 +265,16 @@ class IPsecDriver implements CableDriver {
     for (const step of plan.steps) await this.#take(step, signal)
     if (plan.againMs < Infinity) this.#lookAfter(Math.max(plan.againMs, soonMs))
     this.#tell(sessions)
+  }
+
+  /**
+   * Until what goes from one gateway to another has its child there: whoever set it tells its peers next that it has turned, and the other
+   * one sends by that.
+   */
+  async #moved(signal: AbortSignal): Promise<void> {
+    const until = performance.now() + replaceMs
+    while (performance.now() < until && isMoving({ want: this.#want, sessions: await this.#sessions(signal) }))
+      await pause(soonMs, signal)
   }
 
   #tell(sessions: readonly SessionState[]): void {

@@ -6,7 +6,7 @@ import { readCertificate } from '#lib/pki/certificate.ts'
 import type { Cable } from '../driver.ts'
 import type { Connection, Credentials } from './connection.ts'
 import { connectionOf, readName } from './connection.ts'
-import { planConnections, planSessions } from './plan.ts'
+import { isMoving, planConnections, planSessions } from './plan.ts'
 import type { SessionFacts, SessionStep, Wait } from './plan.ts'
 import type { ChildState, SessionState } from './reading.ts'
 import { withLost } from './reading.ts'
@@ -226,6 +226,10 @@ suite('sessions of charon', () => {
     assert.ok(first.againMs <= 500)
     assert.deepEqual(text(plan({ ...facts, sessions: [before, session(to)], waits: first.waits }).steps), [`end child ${net.id}`])
     assert.ok(text(plan({ ...facts, waits: first.waits, now: 500 }).steps).includes(`end child ${net.id}`))
+    assert.ok(isMoving(facts))
+    assert.ok(!isMoving({ want, sessions: [before, session(to)] }), 'it is up there')
+    assert.ok(!isMoving({ want, sessions: [session(from), after] }), 'nobody else carries it any more')
+    assert.ok(!isMoving({ want: [connection()], sessions: [before] }), 'it is wanted where it is')
   })
 
   test('a child that charon has and the kernel lacks is made anew, and ends', () => {

@@ -59,7 +59,7 @@ export type SessionPlan = {
 const patienceMs = { session: 500, child: 150 } as const
 const retryMs = { first: 500, most: 10_000 } as const
 /** So long at most is carried what is no longer wanted there, while the child is agreed on that replaces it, here or with another gateway. */
-const replaceMs = 500
+export const replaceMs = 500
 /** Of two that are as good the newer one stays, and of two of about the same age the one that both ends choose alike. */
 const sameAgeSeconds = 2
 /** So long a second session may be there: the other end may have more reason for it than we know, and then ends the first. */
@@ -98,7 +98,7 @@ export function planSessions(facts: SessionFacts): SessionPlan {
 type Miss = (key: string, patience: number) => { readonly due: boolean; readonly ms: number }
 
 /** What is wanted of some gateway and not carried to it yet. */
-const comingBlocks = ({ want, sessions }: SessionFacts): readonly string[] =>
+const comingBlocks = ({ want, sessions }: Pick<SessionFacts, 'want' | 'sessions'>): readonly string[] =>
   want.flatMap((connection) =>
     [...connection.children].flatMap(([child, selectors]) =>
       sessions.some((s) => s.connection === connection.name && s.children.some((c) => c.name === child && isUp(c)))
@@ -106,6 +106,15 @@ const comingBlocks = ({ want, sessions }: SessionFacts): readonly string[] =>
         : selectors.remote,
     ),
   )
+
+/** Whether something that is wanted of one gateway is carried to another until its child is there. */
+export function isMoving(facts: Pick<SessionFacts, 'want' | 'sessions'>): boolean {
+  const coming = comingBlocks(facts)
+  const wanted = new Map(facts.want.map(({ name, children }) => [name, children]))
+  return facts.sessions.some(({ connection, children }) =>
+    children.some((c) => isUp(c) && wanted.get(connection)?.has(c.name) !== true && c.remote.some((b) => coming.includes(b))),
+  )
+}
 
 function sessionSteps(
   connection: Connection,
