@@ -73,6 +73,8 @@ class IPsecDriver implements CableDriver {
   #turn: Promise<void> = Promise.resolve()
   /** When it is looked next, ms on the monotonic clock. */
   #lookAt = Infinity
+  /** While something moves from one gateway to another; aborted when it has. */
+  #moving: AbortController | undefined
   /** With whom there were sessions when that was told last, and when. */
   #told = '[]'
   #toldAt = -Infinity
@@ -262,6 +264,11 @@ class IPsecDriver implements CableDriver {
       now: performance.now(),
     })
     this.#waits = plan.waits
+    if (isMoving({ want: this.#want, sessions })) this.#moving ??= new AbortController()
+    else {
+      this.#moving?.abort()
+      this.#moving = undefined
+    }
     for (const step of plan.steps) await this.#take(step, signal)
     if (plan.againMs < Infinity) this.#lookAfter(Math.max(plan.againMs, soonMs))
     this.#tell(sessions)
@@ -272,9 +279,7 @@ class IPsecDriver implements CableDriver {
    * one sends by that.
    */
   async #moved(signal: AbortSignal): Promise<void> {
-    const until = performance.now() + replaceMs
-    while (performance.now() < until && isMoving({ want: this.#want, sessions: await this.#sessions(signal) }))
-      await pause(soonMs, signal)
+    if (this.#moving !== undefined) await pause(replaceMs, AbortSignal.any([signal, this.#moving.signal]))
   }
 
   #tell(sessions: readonly SessionState[]): void {
