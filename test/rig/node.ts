@@ -133,6 +133,8 @@ function holderScript(node: NodeLayout): string {
     // Pods' network namespaces are mounts: here they end with the node, and nobody sees the names of another rig's.
     'mkdir -p /run/netns && mount -t tmpfs -o mode=755 tmpfs /run/netns',
     'mkdir -p /run/lock && mount -t tmpfs tmpfs /run/lock',
+    // The one path that a kubelet does not let itself be told: of two that start at once one found the other's socket there, and ended.
+    'mkdir -p /var/lib/kubelet/device-plugins && mount -t tmpfs tmpfs /var/lib/kubelet/device-plugins',
     // What a component keeps on its node, it keeps on its node.
     `mkdir -p /var/lib/tombolo && mount --bind ${join(node.dir, 'var-lib-tombolo')} /var/lib/tombolo`,
     ...(node.lacks.includes('tun') ? ['mount -t tmpfs tmpfs /dev/net'] : []),
