@@ -124,8 +124,8 @@ export class Candidacy {
         ? []
         : [now - heard.at],
     )
-    const proofs = sight.peers.flatMap(({ clusterID: of, heard }) =>
-      of === clusterID || heard?.provedAt === undefined ? [] : [now - heard.provedAt],
+    const proofs = sight.peers.flatMap(({ clusterID: of, link, heard }) =>
+      of === clusterID || link.state !== 'Connected' || heard?.provedAt === undefined ? [] : [now - heard.provedAt],
     )
     return goneHolder({
       holder,

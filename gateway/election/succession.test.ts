@@ -29,7 +29,7 @@ suite('whom a standby need not wait for', () => {
     ],
     ['one that reaches no other cluster', facts({ siblings: [{ ...active, cutOffMs: 101 }] }), 'cutOff'],
     ['nobody, before we know that we still reach one', facts({ siblings: [{ ...active, cutOffMs: 99 }] }), undefined],
-    ['nobody, if we never reached one', facts({ siblings: [{ ...active, cutOffMs: 9_000 }], provedMs: undefined }), undefined],
+    ['nobody, if we reach none either', facts({ siblings: [{ ...active, cutOffMs: 9_000 }], provedMs: undefined }), undefined],
     [
       'one that reaches no other cluster, after more patience where the path comes and goes',
       facts({ siblings: [{ ...active, cutOffMs: 601 }], patienceMs: 1_200 }),

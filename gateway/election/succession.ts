@@ -25,7 +25,7 @@ export type SuccessionFacts = {
   readonly siblings: readonly Sibling[]
   /** How long ago any gateway was last heard but the holder; undefined if there is no other. */
   readonly othersSilentMs: number | undefined
-  /** How long ago a gateway of another cluster last proved that it hears us; undefined if none ever did. */
+  /** How long ago a gateway of another cluster last proved that it hears us; undefined if none does. */
   readonly provedMs: number | undefined
   /** From `patience`. */
   readonly patienceMs: number

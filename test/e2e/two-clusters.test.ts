@@ -18,7 +18,7 @@ import { readCredentials } from '#operator/joining/credentials.ts'
 import type { Cluster } from '#test/rig/cluster.ts'
 import { eventually } from '#test/kit/eventually.ts'
 import { image, tombolo } from '#test/kit/cli.ts'
-import { exportWeb, firstAnswer, fleetOf, webURL } from '#test/kit/fleet.ts'
+import { callWeb, exportWeb, firstAnswer, fleetOf, webURL } from '#test/kit/fleet.ts'
 import { lostMs, traffic } from '#test/kit/traffic.ts'
 import { onPair } from './fleets.ts'
 import { daemonsAreObservable } from './two-clusters/daemons.ts'
@@ -220,6 +220,7 @@ suite('two clusters', function () {
         `      upgrade in ${(took / 1000).toFixed(1)} s: ${during.length - answered.length} of ${during.length} requests lost, the longest silence ${silence} ms\n`,
       )
       assert.ok(silence < 30_000)
+      assert.ok(await callWeb(west(), at.signal))
       // A pod that was replaced runs until it has said farewell.
       await eventually(async () => {
         const images = await west().kubectl([

@@ -52,7 +52,7 @@ export async function traffic(cluster: Cluster, { pod, url, everyMs = 50, lostMs
   lines.on('line', (line) => {
     const request = JSON.parse(line) as Request
     requests.push(request)
-    if (request.lost !== undefined && looking.length < told) looking.push(tellOf(request, cluster))
+    if (request.lost !== undefined && looking.length < told) looking.push(tellOf(request, cluster).catch(untold))
   })
   await Promise.race([first, ended.then(() => Promise.reject(new Error(`no traffic from ${pod} in ${cluster.id}`)))])
   const between = (from: number, to: number) => requests.filter((r) => r.at >= from && r.at < to)
@@ -71,10 +71,16 @@ export async function traffic(cluster: Cluster, { pod, url, everyMs = 50, lostMs
 /** Of so many lost requests it is told what became of them: where all are lost, one is like the other. */
 const told = 5
 
+/** What cannot be asked, as of a node that was killed, fails no test. */
+const untold = (error: unknown): void => {
+  process.stdout.write(`      lost, and its connection cannot be looked at: ${String(error)}\n`)
+}
+
 /** Prints what the nodes' kernels know of it, as nobody can ask them once the test has failed. */
 async function tellOf(request: Request, { nodes }: Cluster): Promise<void> {
   const tracked = await Promise.all(
-    nodes.map(async (node) => {
+    // Of a connection that was refused the port is not known any more, nor anything else.
+    (request.port === undefined ? [] : nodes).map(async (node) => {
       const { stdout } = await node.exec(['grep', `sport=${request.port} `, '/proc/net/nf_conntrack'])
       return stdout.split('\n').flatMap((line) => (line === '' ? [] : [`        ${node.name}: ${line}\n`]))
     }),
